@@ -1,0 +1,36 @@
+namespace LineServer.Framing;
+
+/// <summary>A line in the form that may cross an <see langword="await"/>; see <see cref="Line"/>.</summary>
+public readonly struct LineMemory
+{
+    private readonly int _length;
+    private readonly LineKind _kind;
+
+    internal LineMemory(ReadOnlyMemory<byte> raw, int length, LineKind kind)
+    {
+        RawMemory = raw;
+        _length = length;
+        _kind = kind;
+    }
+
+    /// <summary>The line without its terminator.</summary>
+    public ReadOnlyMemory<byte> Memory => RawMemory[.._length];
+
+    /// <summary>The line without its terminator.</summary>
+    public ReadOnlySpan<byte> Span => RawMemory.Span[.._length];
+
+    /// <summary>The line as it came, terminator included. A truncated or incomplete line has none.</summary>
+    public ReadOnlyMemory<byte> RawMemory { get; }
+
+    /// <summary>The line's size in bytes, its terminator not counted.</summary>
+    public int Length => _length;
+
+    /// <inheritdoc cref="Line.IsTruncated"/>
+    public bool IsTruncated => (_kind & LineKind.Truncated) != LineKind.None;
+
+    /// <inheritdoc cref="Line.IsIncomplete"/>
+    public bool IsIncomplete => (_kind & LineKind.Incomplete) != LineKind.None;
+
+    /// <summary><see cref="Memory"/>.</summary>
+    public static implicit operator ReadOnlyMemory<byte>(LineMemory line) => line.Memory;
+}
