@@ -3,7 +3,7 @@ using LineServer.Framing;
 namespace LineServer.Hosting;
 
 /// <summary>The bounds of an endpoint's connections. Null means no bound.</summary>
-public sealed class LineLimits
+public class LineLimits
 {
     /// <summary>The most bytes of a line, its terminator not counted: 1 to 1 GiB. 65536 unless set.</summary>
     public int MaxLineSize { get; set; } = LineFormat.Default.MaxLineSize;
@@ -57,7 +57,7 @@ public sealed class LineLimits
     public int MailboxSize { get; set; } = 64 * 1024;
 
     /// <summary>What is wrong with these limits: one sentence each, which begins with the name of the property.</summary>
-    public IEnumerable<string> Validate()
+    public virtual IEnumerable<string> Validate()
     {
         if (MaxLineSize is < 1 or > LineFormat.LargestMaxLineSize)
         {
@@ -109,5 +109,6 @@ public sealed class LineLimits
     // A timer of .NET takes no more than about 49 days.
     private static readonly TimeSpan LongestTimeout = TimeSpan.FromDays(40);
 
-    internal LineLimits Clone() => (LineLimits)MemberwiseClone();
+    /// <summary>A copy.</summary>
+    public LineLimits Clone() => (LineLimits)MemberwiseClone();
 }

@@ -12,7 +12,7 @@ public sealed class LineOptions
     public string? Name { get; set; }
 
     /// <summary>The endpoint's bounds.</summary>
-    public LineLimits Limits { get; private init; } = new();
+    public LineLimits Limits { get; set; } = new();
 
     /// <inheritdoc cref="LineFormat.Delimiter"/>
     public byte Delimiter { get; set; } = LineFormat.LineFeed;
