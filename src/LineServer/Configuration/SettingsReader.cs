@@ -2,6 +2,7 @@ using System.Reflection;
 using LineServer.Handlers;
 using LineServer.Hosting;
 using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.Logging;
 
 namespace LineServer.Configuration;
 
@@ -56,6 +57,7 @@ internal sealed class SettingsReader
         }
 
         CheckLimits(limits, root.GetSection("Limits"));
+        CheckLogLevels(_sources.Root.GetSection("Logging"));
         List<EndpointSettings> configured = [.. endpoints.Select(section => ReadEndpoint(section, limits, framing)).OfType<EndpointSettings>()];
         if (listen.Count > 0 || endpoints.Count == 0)
         {
@@ -168,6 +170,21 @@ internal sealed class SettingsReader
             // Each begins with the name of its key.
             int end = problem.IndexOf(' ', StringComparison.Ordinal);
             Error(section.GetSection(problem[..end]), problem[(end + 1)..].TrimEnd('.'));
+        }
+    }
+
+    // .NET's own section; a level that it does not know would end the start with an exception.
+    private void CheckLogLevels(IConfigurationSection section)
+    {
+        foreach (IConfigurationSection child in section.GetChildren())
+        {
+            if (section.Key.Equals("LogLevel", StringComparison.OrdinalIgnoreCase)
+                && ValueParser.TryParse(child.Value, typeof(LogLevel), out _) is { } expected)
+            {
+                Error(child, $"'{child.Value}' is not {expected}");
+            }
+
+            CheckLogLevels(child);
         }
     }
 
