@@ -9,7 +9,7 @@ namespace LineServer.Client;
 /// <summary>The options and arguments of <c>lineclient</c>: their names, their texts, and what may stand in them.</summary>
 internal sealed class CommandLine
 {
-    private readonly Argument<ServerAddress> _address = new("ADDRESS")
+    private readonly Argument<ServerAddress?> _address = new("ADDRESS")
     {
         Description = "Where the server listens: tcp://HOST:PORT, HOST:PORT or unix:PATH.",
         CustomParser = ParseAddress,
@@ -20,6 +20,9 @@ internal sealed class CommandLine
         Description = "What to send, one after the other. None, or -, is standard input.",
         Arity = ArgumentArity.ZeroOrMore,
     };
+
+    /// <summary>What <c>--replies none</c> is read as: a parser may not give null.</summary>
+    private const int NoReplies = -1;
 
     private readonly Option<int?> _replies = new("--replies")
     {
@@ -82,6 +85,12 @@ internal sealed class CommandLine
             _address, _files, _replies, _checkEcho, _window, _rate, _repeat, _connections, _terminate, _timeout, _retry, _quiet, _stats,
         };
         _command.Directives.Clear();
+        foreach (Option<bool> flag in _command.Options.OfType<Option<bool>>())
+        {
+            // Otherwise --quiet would eat a file called true.
+            flag.Arity = ArgumentArity.Zero;
+        }
+
         HelpOption help = _command.Options.OfType<HelpOption>().Single();
         help.Action = new HelpWithExamples((HelpAction)help.Action!);
     }
@@ -103,11 +112,12 @@ internal sealed class CommandLine
             return false;
         }
 
-        RunOptions? read = result.Errors.Count == 0 ? ToOptions(result) : null;
-        string? mistake = read is null ? result.Errors[0].Message : Contradiction(read);
+        string? mistake = UnknownOption(args, result) ?? MissingAddress(result) ?? (result.Errors is [var first, ..] ? first.Message : null);
+        RunOptions? read = mistake is null ? ToOptions(result) : null;
+        mistake ??= Contradiction(read!);
         if (read is null || mistake is not null)
         {
-            notes.WriteLine($"lineclient: {mistake?.TrimEnd('.')} (lineclient --help tells more)");
+            notes.WriteLine($"lineclient: {mistake!.TrimEnd('.')} (lineclient --help tells more)");
             exitStatus = ExitStatus.BadOption;
             return false;
         }
@@ -116,6 +126,19 @@ internal sealed class CommandLine
         exitStatus = ExitStatus.Success;
         return true;
     }
+
+    /// <summary>The parser takes what it does not know for an argument. A file whose name begins with a dash is given as ./-name, or after --.</summary>
+    private string? UnknownOption(string[] args, ParseResult result)
+    {
+        IEnumerable<Token> arguments = (result.GetResult(_address)?.Tokens ?? []).Concat(result.GetResult(_files)?.Tokens ?? []);
+        IEnumerable<string> beforeDashes = args.TakeWhile(arg => arg is not "--");
+        string? unknown = arguments.Select(token => token.Value).FirstOrDefault(
+            value => value is ['-', _, ..] && beforeDashes.Contains(value, StringComparer.Ordinal));
+        return unknown is null ? null : $"there is no option {unknown}";
+    }
+
+    private string? MissingAddress(ParseResult result) =>
+        result.GetResult(_address) is { Tokens.Count: > 0 } ? null : "ADDRESS is missing, as in lineclient localhost:7007 lines.txt";
 
     private static string? Contradiction(RunOptions options)
     {
@@ -141,7 +164,7 @@ internal sealed class CommandLine
     }
 
     private static int? ParseReplies(ArgumentResult result) =>
-        result.Tokens[0].Value is "none" ? null : (int?)ParseWhole(result, 0, 1_000_000, " or none");
+        result.Tokens[0].Value is "none" ? NoReplies : (int?)ParseWhole(result, 0, 1_000_000, " or none");
 
     private static long? ParseWhole(ArgumentResult result, long min, long max, string orElse = "")
     {
@@ -175,10 +198,10 @@ internal sealed class CommandLine
         bool repliesGiven = result.GetResult(_replies) is { Implicit: false };
         return new()
         {
-            Address = result.GetRequiredValue(_address),
+            Address = result.GetValue(_address)!,
             Files = result.GetValue(_files) is { Length: > 0 } files ? files : ["-"],
             CheckEcho = checkEcho,
-            Replies = checkEcho && !repliesGiven ? 1 : result.GetValue(_replies),
+            Replies = checkEcho && !repliesGiven ? 1 : result.GetValue(_replies) is int replies and not NoReplies ? replies : null,
             Window = result.GetValue(_window),
             Rate = result.GetValue(_rate),
             Repeat = result.GetValue(_repeat) ?? 1,

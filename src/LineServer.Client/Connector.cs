@@ -46,7 +46,7 @@ internal sealed class Connector(ServerAddress address, TimeSpan timeout, bool re
     {
         using var time = CancellationTokenSource.CreateLinkedTokenSource(given.Token);
         time.CancelAfter(timeout);
-        string reason = "no answer";
+        string? reason = null;
         TimeSpan pause = FirstPause;
         try
         {
@@ -74,7 +74,8 @@ internal sealed class Connector(ServerAddress address, TimeSpan timeout, bool re
         }
         catch (OperationCanceledException)
         {
-            reason = string.Create(CultureInfo.InvariantCulture, $"{reason} within {timeout.TotalSeconds:0.###} s");
+            string seconds = timeout.TotalSeconds.ToString("0.###", CultureInfo.InvariantCulture);
+            reason = reason is null ? $"no answer within {seconds} s" : $"{reason}, tried for {seconds} s";
         }
 
         Interlocked.CompareExchange(ref _failure, reason, null);

@@ -35,7 +35,9 @@ internal sealed class EchoCheck(IExpectedBytes expected)
                 Matched(received[..same]);
                 if (same < sent.Length || sent.IsEmpty)
                 {
-                    return Difference(sent[same..], received[same..]);
+                    // As much of the line that was sent as is shown, not only as much as came back.
+                    int more = expected.Take(block.AsSpan(sent.Length, Math.Min(ShownAfter, block.Length - sent.Length)));
+                    return Difference(block.AsSpan(same, sent.Length + more - same), received[same..]);
                 }
 
                 received = received[same..];
