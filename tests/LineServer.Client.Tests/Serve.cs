@@ -8,7 +8,10 @@ internal static class Serve
     private const byte LineFeed = (byte)'\n';
 
     /// <summary>Sends each byte back as it comes.</summary>
-    public static async Task EchoAsync(Socket socket)
+    public static Task EchoAsync(Socket socket) => EchoAsync(socket, () => Task.CompletedTask);
+
+    /// <summary>Sends each byte back as it comes; <paramref name="beforeEnd"/> runs when all are back and the connection is still open.</summary>
+    public static async Task EchoAsync(Socket socket, Func<Task> beforeEnd)
     {
         byte[] buffer = new byte[64 * 1024];
         while (await socket.ReceiveAsync(buffer) is int length and > 0)
@@ -16,6 +19,7 @@ internal static class Serve
             await socket.SendAsync(buffer.AsMemory(0, length));
         }
 
+        await beforeEnd();
         socket.Shutdown(SocketShutdown.Send);
     }
 
