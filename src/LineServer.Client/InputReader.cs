@@ -14,8 +14,8 @@ internal sealed class InputReader(IReadOnlyList<InputFile> inputs, long repeat, 
     private long _offset;
     private byte _last = LineFeed;
 
-    /// <summary>Whether <see cref="ReadAsync"/> would wait for somebody else (a pipe, a terminal), not only for a disk.</summary>
-    public bool MayWait => _round < repeat && !inputs[_current].IsRereadable;
+    /// <summary>Whether <see cref="ReadAsync"/> may wait for somebody else (a pipe, a terminal), not only for a disk.</summary>
+    public bool MayWait { get; } = inputs.Any(input => !input.IsRereadable);
 
     /// <summary>Fills the buffer from files; returns at once with what a pipe has.</summary>
     /// <returns>The number of bytes; 0 at the end of all inputs.</returns>
@@ -23,7 +23,7 @@ internal sealed class InputReader(IReadOnlyList<InputFile> inputs, long repeat, 
     public async ValueTask<int> ReadAsync(Memory<byte> buffer)
     {
         int filled = ReadFiles(buffer.Span);
-        while (filled == 0 && MayWait)
+        while (filled == 0 && _round < repeat)
         {
             int read = await inputs[_current].ReadNextAsync(buffer);
             if (read > 0)

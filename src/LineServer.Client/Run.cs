@@ -116,7 +116,7 @@ internal sealed class Run(RunOptions options, TextWriter notes)
         Connection[] withReason = Array.FindAll(failed, connection => connection.Failure!.Length > 0);
         foreach (Connection connection in withReason.Take(MaxToldFailures))
         {
-            Tell($"connection {connection.Number}: {connection.Failure} ({connection.SentLines} lines sent, {connection.Replies} replies received)");
+            Tell($"connection {connection.Number}: {connection.Failure} (lines sent: {connection.SentLines}, replies: {connection.Replies})");
         }
 
         if (withReason.Length > MaxToldFailures)

@@ -13,23 +13,27 @@ internal sealed class Watchdog(IReadOnlyList<Connection> connections, TimeSpan t
     public async Task RunAsync(CancellationToken cancellationToken)
     {
         var period = TimeSpan.FromMilliseconds(Math.Clamp(timeout.TotalMilliseconds / 10, 5, 1000));
-        Array.Fill(_lastMoves, new(Stopwatch.GetTimestamp(), 0, 0));
         using var timer = new PeriodicTimer(period);
         try
         {
             do
             {
-                long now = Stopwatch.GetTimestamp();
-                for (int i = 0; i < _lastMoves.Length; i++)
-                {
-                    Look(connections[i], ref _lastMoves[i], now);
-                }
+                Look(Stopwatch.GetTimestamp());
             }
             while (await timer.WaitForNextTickAsync(cancellationToken));
         }
         catch (OperationCanceledException)
         {
             // All connections have ended.
+        }
+    }
+
+    /// <summary>Looks at every connection once, at a <see cref="Stopwatch"/> timestamp.</summary>
+    public void Look(long now)
+    {
+        for (int i = 0; i < _lastMoves.Length; i++)
+        {
+            Look(connections[i], ref _lastMoves[i], now);
         }
     }
 
@@ -40,7 +44,7 @@ internal sealed class Watchdog(IReadOnlyList<Connection> connections, TimeSpan t
 
         // A send that is pending moves too, while the server's kernel takes some of it: a slow server is not a dead one.
         int unsent = waitingFor is null ? 0 : connection.Client.UnsentBytes;
-        if (waitingFor is null || bytes != lastMove.Bytes || unsent != lastMove.Unsent)
+        if (waitingFor is null || lastMove.Timestamp == 0 || bytes != lastMove.Bytes || unsent != lastMove.Unsent)
         {
             lastMove = new(now, bytes, unsent);
         }

@@ -151,7 +151,7 @@ public sealed class FailureTests : IDisposable
         ClientResult result = await ClientProcess.RunAsync(server.Address, file);
 
         result.AssertFailed(1, "connection 1: the server ");
-        Assert.Contains("lines sent, ", result.Errors, StringComparison.Ordinal);
+        Assert.Contains("(lines sent: ", result.Errors, StringComparison.Ordinal);
         Assert.Equal("last words\n", result.Text);
     }
 
@@ -165,6 +165,17 @@ public sealed class FailureTests : IDisposable
 
         result.AssertFailed(1, "the server closed the connection before all was sent");
         Assert.Equal("bye\n", result.Text);
+    }
+
+    [Fact]
+    public async Task A_server_that_closes_while_the_second_input_is_open_ends_the_client()
+    {
+        await using TestServer server = TestServer.Start(async socket => await socket.ReceiveAsync(new byte[2]));
+        using ClientProcess client = ClientProcess.Start(server.Address, _folder.Write("file", "x\n"), "-");
+
+        ClientResult result = await client.EndAsync();
+
+        result.AssertFailed(1, "the server closed the connection before all was sent (lines sent: 1");
     }
 
     [Fact]
@@ -197,7 +208,7 @@ public sealed class FailureTests : IDisposable
         ClientResult result = await ClientProcess.RunWithInputAsync("a\nb\n", server.Address, option, value, "--timeout", "0.3");
 
         result.AssertFailed(1, expected);
-        Assert.Contains("(2 lines sent, 0 replies received)", result.Errors, StringComparison.Ordinal);
+        Assert.Contains("(lines sent: 2, replies: 0)", result.Errors, StringComparison.Ordinal);
         _end.SetResult();
     }
 
