@@ -13,11 +13,13 @@ internal sealed class Connector(ServerAddress address, TimeSpan timeout, bool re
     private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(1);
 
     private int _connected;
-    private string? _failure;
     private int _noted;
 
+    /// <summary>The first reason to give up; the others gave up because of it.</summary>
+    private string? _reason;
+
     /// <summary>Why not all connected; null when they did.</summary>
-    public string? Failure => _failure;
+    public string? Failure { get; private set; }
 
     /// <summary>Connects <paramref name="count"/> times. Gives up at the first that fails: see <see cref="Failure"/>.</summary>
     public async Task<LineClient?[]> ConnectAsync(int count)
@@ -36,7 +38,7 @@ internal sealed class Connector(ServerAddress address, TimeSpan timeout, bool re
         catch (OperationCanceledException)
         {
             string others = count > 1 ? $" ({_connected} of {count} connections were open)" : "";
-            _failure = $"cannot connect to {address}: {_failure}{others}";
+            Failure = $"cannot connect to {address}: {_reason}{others}";
         }
 
         return clients;
@@ -78,7 +80,7 @@ internal sealed class Connector(ServerAddress address, TimeSpan timeout, bool re
             reason = reason is null ? $"no answer within {seconds} s" : $"{reason}, tried for {seconds} s";
         }
 
-        Interlocked.CompareExchange(ref _failure, reason, null);
+        Interlocked.CompareExchange(ref _reason, reason, null);
         await given.CancelAsync();
         throw new OperationCanceledException();
     }

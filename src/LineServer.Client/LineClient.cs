@@ -37,6 +37,7 @@ public sealed class LineClient : IDisposable
     }
 
     /// <summary>Sends all of <paramref name="bytes"/>, as they are. Waits while the server takes no more.</summary>
+    /// <remarks>Cancelled or failed, any part of them may have been sent: the connection is of no more use for sending.</remarks>
     /// <exception cref="SocketException">The connection is gone.</exception>
     public async ValueTask SendAsync(ReadOnlyMemory<byte> bytes, CancellationToken cancellationToken = default)
     {

@@ -9,9 +9,12 @@ namespace LineServer.Client;
 /// </summary>
 internal sealed class QueuedBytes : IExpectedBytes
 {
+    /// <summary>In bytes; a send's worth, not the four kilobytes of a socket's pipe.</summary>
+    private const int SegmentSize = 64 * 1024;
+
     // No threshold: the gate is the bound, and knows when waiting would be for ever.
     private readonly Pipe _pipe = new(new PipeOptions(
-        readerScheduler: PipeScheduler.Inline, writerScheduler: PipeScheduler.Inline, pauseWriterThreshold: 0, resumeWriterThreshold: 0, useSynchronizationContext: false));
+        readerScheduler: PipeScheduler.Inline, writerScheduler: PipeScheduler.Inline, pauseWriterThreshold: 0, resumeWriterThreshold: 0, minimumSegmentSize: SegmentSize, useSynchronizationContext: false));
 
     public void Sending(ReadOnlySpan<byte> bytes)
     {

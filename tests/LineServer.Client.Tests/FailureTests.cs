@@ -85,7 +85,8 @@ public sealed class FailureTests : IDisposable
     [InlineData("unix:", "no such socket file")]
     public async Task Nobody_listening_is_status_3(string scheme, string expected)
     {
-        string address = scheme + (scheme is "unix:" ? _folder.PathOf("none") : $"{FreePort()}");
+        using Socket bound = BindWithoutListening();
+        string address = scheme + (scheme is "unix:" ? _folder.PathOf("none") : $"{PortOf(bound)}");
 
         ClientResult result = await ClientProcess.RunWithInputAsync("x\n", address);
 
@@ -95,11 +96,13 @@ public sealed class FailureTests : IDisposable
     [Fact]
     public async Task Retrying_ends_with_the_timeout()
     {
-        ClientResult result = await ClientProcess.RunWithInputAsync("x\n", $"127.0.0.1:{FreePort()}", "--retry", "--timeout", "0.2");
+        using Socket bound = BindWithoutListening();
+
+        ClientResult result = await ClientProcess.RunWithInputAsync("x\n", $"127.0.0.1:{PortOf(bound)}", "--retry", "--timeout", "1");
 
         Assert.Equal(3, result.ExitStatus);
-        Assert.Contains("Connection refused; trying again for up to 0.2 s\n", result.Errors, StringComparison.Ordinal);
-        Assert.EndsWith("Connection refused, tried for 0.2 s\n", result.Errors, StringComparison.Ordinal);
+        Assert.Contains("Connection refused; trying again for up to 1 s\n", result.Errors, StringComparison.Ordinal);
+        Assert.EndsWith("Connection refused, tried for 1 s\n", result.Errors, StringComparison.Ordinal);
     }
 
     [Theory]
@@ -108,13 +111,13 @@ public sealed class FailureTests : IDisposable
     public async Task Retrying_finds_a_server_that_starts_later(bool unix)
     {
         string socketFile = _folder.PathOf("sock");
-        int port = FreePort();
-        using ClientProcess client = ClientProcess.Start(unix ? $"unix:{socketFile}" : $"127.0.0.1:{port}", "--retry", "--check-echo", _folder.Write("file", "x\n"));
+        using Socket bound = BindWithoutListening();
+        using ClientProcess client = ClientProcess.Start(unix ? $"unix:{socketFile}" : $"127.0.0.1:{PortOf(bound)}", "--retry", "--check-echo", _folder.Write("file", "x\n"));
         await client.ErrorsContainAsync("trying again");
 
         await using TestServer server = unix
             ? TestServer.StartOn(socketFile, Serve.EchoAsync)
-            : TestServer.StartOn(new IPEndPoint(IPAddress.Loopback, port), Serve.EchoAsync);
+            : TestServer.StartOn(bound, Serve.EchoAsync);
         ClientResult result = await client.EndAsync();
 
         Assert.Equal(0, result.ExitStatus);
@@ -199,13 +202,13 @@ public sealed class FailureTests : IDisposable
     }
 
     [Theory]
-    [InlineData("--replies", "1", "line 1: no reply; nothing moved for 0.3 s")]
-    [InlineData("--replies", "none", "the server does not close the connection; nothing moved for 0.3 s")]
+    [InlineData("--replies", "1", "line 1: no reply; nothing moved for 1 s")]
+    [InlineData("--replies", "none", "the server does not close the connection; nothing moved for 1 s")]
     public async Task A_silent_server_is_given_up_on(string option, string value, string expected)
     {
         await using TestServer server = TestServer.Start(Serve.Silence(_end.Task));
 
-        ClientResult result = await ClientProcess.RunWithInputAsync("a\nb\n", server.Address, option, value, "--timeout", "0.3");
+        ClientResult result = await ClientProcess.RunWithInputAsync("a\nb\n", server.Address, option, value, "--timeout", "1");
 
         result.AssertFailed(1, expected);
         Assert.Contains("(lines sent: 2, replies: 0)", result.Errors, StringComparison.Ordinal);
@@ -218,9 +221,9 @@ public sealed class FailureTests : IDisposable
         await using TestServer server = TestServer.Start(Serve.Silence(_end.Task));
         string file = _folder.Write("file", string.Concat(Enumerable.Repeat("x\n", 10_000_000)));
 
-        ClientResult result = await ClientProcess.RunAsync(server.Address, file, "--timeout", "0.3");
+        ClientResult result = await ClientProcess.RunAsync(server.Address, file, "--timeout", "1");
 
-        result.AssertFailed(1, "the server takes no more bytes; nothing moved for 0.3 s");
+        result.AssertFailed(1, "the server takes no more bytes; nothing moved for 1 s");
         _end.SetResult();
     }
 
@@ -231,14 +234,14 @@ public sealed class FailureTests : IDisposable
         // second client, which waits for the server and gives up.
         await using TestServer echo = TestServer.Start(Serve.EchoAsync);
         await using TestServer silent = TestServer.Start(Serve.Silence(_end.Task));
-        using ClientProcess waiting = ClientProcess.Start(echo.Address, "--check-echo", "--timeout", "0.2");
+        using ClientProcess waiting = ClientProcess.Start(echo.Address, "--check-echo", "--timeout", "1");
         await waiting.WriteAsync("a\n");
 
-        ClientResult impatient = await ClientProcess.RunAsync(silent.Address, "--timeout", "0.4");
+        ClientResult impatient = await ClientProcess.RunAsync(silent.Address, "--timeout", "2");
         await waiting.WriteAndCloseAsync("b\n"u8.ToArray());
         ClientResult result = await waiting.EndAsync();
 
-        impatient.AssertFailed(1, "nothing moved for 0.4 s");
+        impatient.AssertFailed(1, "nothing moved for 2 s");
         result.AssertSucceeded();
         Assert.Equal("a\nb\n", result.Text);
         _end.SetResult();
@@ -271,11 +274,13 @@ public sealed class FailureTests : IDisposable
         Assert.Equal("1\n", await File.ReadAllTextAsync(_folder.PathOf("status"), TestContext.Current.CancellationToken));
     }
 
-    /// <summary>A port that was free a moment ago.</summary>
-    private static int FreePort()
+    /// <summary>Holds a port where connecting is refused: nobody else can come to listen there meanwhile.</summary>
+    private static Socket BindWithoutListening()
     {
-        using var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+        var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
         socket.Bind(new IPEndPoint(IPAddress.Loopback, 0));
-        return ((IPEndPoint)socket.LocalEndPoint!).Port;
+        return socket;
     }
+
+    private static int PortOf(Socket bound) => ((IPEndPoint)bound.LocalEndPoint!).Port;
 }

@@ -12,12 +12,11 @@ internal sealed class TestServer : IAsyncDisposable
     private readonly List<Task> _handling = [];
     private readonly Task _accepting;
 
-    private TestServer(Socket listener, EndPoint endPoint, string? socketFile, Func<Socket, Task> handler)
+    private TestServer(Socket listener, string? socketFile, Func<Socket, Task> handler)
     {
         _listener = listener;
         _handler = handler;
         _socketFile = socketFile;
-        _listener.Bind(endPoint);
         _listener.Listen(4096);
         Address = socketFile is null ? $"tcp://{_listener.LocalEndPoint}" : $"unix:{socketFile}";
         _accepting = AcceptAsync();
@@ -28,10 +27,13 @@ internal sealed class TestServer : IAsyncDisposable
     public static TestServer Start(Func<Socket, Task> handler) => StartOn(new IPEndPoint(IPAddress.Loopback, 0), handler);
 
     public static TestServer StartOn(IPEndPoint endPoint, Func<Socket, Task> handler) =>
-        new(new Socket(endPoint.AddressFamily, SocketType.Stream, ProtocolType.Tcp), endPoint, null, handler);
+        StartOn(Bound(new Socket(endPoint.AddressFamily, SocketType.Stream, ProtocolType.Tcp), endPoint), handler);
 
-    public static TestServer StartOn(string socketFile, Func<Socket, Task> handler) =>
-        new(new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified), new UnixDomainSocketEndPoint(socketFile), socketFile, handler);
+    public static TestServer StartOn(string socketFile, Func<Socket, Task> handler) => new(
+        Bound(new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified), new UnixDomainSocketEndPoint(socketFile)), socketFile, handler);
+
+    /// <summary>Listens on a socket that has its address already.</summary>
+    public static TestServer StartOn(Socket bound, Func<Socket, Task> handler) => new(bound, null, handler);
 
     /// <summary>Stops, and lets the first handler that failed (an assertion in it, say) fail the test.</summary>
     public async ValueTask DisposeAsync()
@@ -43,6 +45,12 @@ internal sealed class TestServer : IAsyncDisposable
         {
             File.Delete(_socketFile);
         }
+    }
+
+    private static Socket Bound(Socket socket, EndPoint endPoint)
+    {
+        socket.Bind(endPoint);
+        return socket;
     }
 
     private async Task AcceptAsync()
