@@ -18,8 +18,8 @@ public class ArrowTests
     [MemberData(nameof(Projects))]
     public void A_project_names_only_what_its_arrows_allow(string project)
     {
-        Assert.Contains(project, Allowed.Keys);
-        Assert.Subset([.. Allowed[project]], Repository.DeclaredReferences(project));
+        Assert.True(Allowed.ContainsKey(project), $"{project} has no entry: who may it know?");
+        Assert.Empty(Repository.DeclaredReferences(project).Except(Allowed[project], StringComparer.Ordinal));
     }
 
     [Theory]
@@ -28,7 +28,7 @@ public class ArrowTests
     {
         HashSet<string> reachable = Reach(project);
         IEnumerable<string> ours = Repository.CompiledReferences(project).Where(name => name.StartsWith("LineServer", StringComparison.Ordinal));
-        Assert.Subset(reachable, [.. ours]);
+        Assert.Empty(ours.Except(reachable, StringComparer.Ordinal));
     }
 
     [Fact]

@@ -20,7 +20,7 @@ public partial class HouseRuleTests
         string[] misnamed = [.. Repository.SourceFiles("src").Where(path =>
         {
             string name = Path.GetFileNameWithoutExtension(path).Split('.')[0];
-            return name != "Program" && !Regex.IsMatch(File.ReadAllText(path), $@"\b(class|struct|record|enum|interface|void)\s+(struct\s+)?{Regex.Escape(name)}\b");
+            return name != "Program" && !Regex.IsMatch(File.ReadAllText(path), $@"\b(class|struct|record|enum|interface|void)\s+(struct\s+)?{Regex.Escape(name)}\b", RegexOptions.ExplicitCapture, TimeSpan.FromSeconds(1));
         })];
         Assert.Empty(misnamed);
     }
@@ -29,7 +29,7 @@ public partial class HouseRuleTests
     public void Every_package_has_one_exact_version()
     {
         string versions = File.ReadAllText(Path.Combine(Repository.Root, "Directory.Packages.props"));
-        Assert.All(VersionPattern().Matches(versions).Select(match => match.Groups[1].Value), version => Assert.Matches(@"^\d+\.\d+\.\d+$", version));
+        Assert.All(VersionPattern().Matches(versions).Select(match => match.Groups["version"].Value), version => Assert.Matches(@"^\d+\.\d+\.\d+$", version));
         Assert.NotEmpty(VersionPattern().Matches(versions));
     }
 
@@ -40,9 +40,9 @@ public partial class HouseRuleTests
         Assert.All(named.Distinct(StringComparer.Ordinal), path => Assert.True(File.Exists(Path.Combine(Repository.Root, path)), path));
     }
 
-    [GeneratedRegex(@"Version=""([^""]+)""", RegexOptions.None, 1000)]
+    [GeneratedRegex(@"Version=""(?<version>[^""]+)""", RegexOptions.ExplicitCapture, 1000)]
     private static partial Regex VersionPattern();
 
-    [GeneratedRegex(@"docs/decisions/\d{4}-[a-z0-9-]+\.md", RegexOptions.None, 1000)]
+    [GeneratedRegex(@"docs/decisions/\d{4}-[a-z0-9-]+\.md", RegexOptions.ExplicitCapture, 1000)]
     private static partial Regex DecisionPattern();
 }
