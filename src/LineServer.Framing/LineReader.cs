@@ -356,6 +356,11 @@ public sealed class LineReader
         _takenBefore += Index;
         Index = 0;
         _starts![0] = lineStart;
+        if (Count > 0)
+        {
+            // The line that was known to have no delimiter has one now; the next read begins with another line.
+            _searched = 0;
+        }
     }
 
     /// <summary>The segment ended within a line: goes on to where the line's delimiter is, or to the end of what was read.</summary>
