@@ -289,9 +289,14 @@ public sealed class LineReader
         nint lineStart = LineStart;
         nint sweptTo = _sweptTo;
         int taken = SweepWholeBlocks(ref SegmentReference, _segment.Length - DelimiterScanner.BlockSize, ref lineStart, ref sweptTo, ref visitor, out bool more);
-        Enter(_segment, _segmentStart, (int)lineStart);
+        if (taken > 0)
+        {
+            // Only then: what is known of a line that has not ended yet must be kept.
+            Enter(_segment, _segmentStart, (int)lineStart);
+            _takenBefore += taken;
+        }
+
         _sweptTo = (int)sweptTo;
-        _takenBefore += taken;
         return more;
     }
 
@@ -323,7 +328,7 @@ public sealed class LineReader
                 if (length > maxLineSize)
                 {
                     more = true;
-                    sweptTo = start;
+                    sweptTo = next - 1;
                     goto Stop;
                 }
 
@@ -368,28 +373,26 @@ public sealed class LineReader
     {
         SequencePosition lineStart = Consumed;
         long length = _segment.Length - LineStart;
-        byte last = _segment.Span[^1];
         ReadOnlyMemory<byte> segment = _segment;
         SequencePosition segmentStart = _segmentStart;
         SequencePosition next = _nextSegment;
         while (TryGetSegment(ref next, out SequencePosition start, out ReadOnlyMemory<byte> memory))
         {
-            (segment, segmentStart) = (memory, start);
-            ReadOnlySpan<byte> bytes = segment.Span;
+            ReadOnlySpan<byte> bytes = memory.Span;
             int known = (int)Math.Clamp(_searched - length, 0, bytes.Length);
             int end = bytes[known..].IndexOf(_delimiter);
             if (end < 0)
             {
                 length += bytes.Length;
-                last = bytes[^1];
+                (segment, segmentStart) = (memory, start);
                 continue;
             }
 
             end += known;
             length += end;
-            last = end > 0 ? bytes[end - 1] : last;
+            byte last = end > 0 ? bytes[end - 1] : segment.Span[^1];
             _nextSegment = next;
-            Enter(segment, segmentStart, end + 1);
+            Enter(memory, start, end + 1);
             long content = last == CarriageReturn ? length - 1 : length;
             return content > MaxLineSize
                 ? Oversize(lineStart, length, out found)
@@ -397,7 +400,7 @@ public sealed class LineReader
         }
 
         // A CR at the limit may still turn out to be the terminator's, unless nothing can follow.
-        bool mayBeTerminator = last == CarriageReturn && !_isCompleted;
+        bool mayBeTerminator = segment.Span[^1] == CarriageReturn && !_isCompleted;
         bool isOversize = length - (mayBeTerminator ? 1 : 0) > MaxLineSize;
         if (!isOversize && !_isCompleted)
         {
