@@ -391,12 +391,17 @@ public sealed class LineReader
             end += known;
             length += end;
             byte last = end > 0 ? bytes[end - 1] : segment.Span[^1];
-            _nextSegment = next;
-            Enter(memory, start, end + 1);
             long content = last == CarriageReturn ? length - 1 : length;
-            return content > MaxLineSize
+            Step step = content > MaxLineSize
                 ? Oversize(lineStart, length, out found)
                 : Found(_buffer.Slice(lineStart, length + 1), (int)content, LineKind.None, out found);
+            if (step != Step.End)
+            {
+                _nextSegment = next;
+                Enter(memory, start, end + 1);
+            }
+
+            return step;
         }
 
         // A CR at the limit may still turn out to be the terminator's, unless nothing can follow.
@@ -447,7 +452,9 @@ public sealed class LineReader
         switch (Format.OversizeLineBehavior)
         {
             case OversizeLineBehavior.Close:
+                // The reader stays before the line: asked again, it says the same.
                 IsOversize = true;
+                _searched = 0;
                 return Step.End;
             case OversizeLineBehavior.Discard:
                 return Step.Again;
