@@ -180,7 +180,6 @@ public sealed class LineReader
         }
 
         bytes = unread.Slice(0, count);
-        _takenBefore += Index;
         Seek(bytes.End);
         return true;
     }
