@@ -163,8 +163,8 @@ public sealed class LineReader
     }
 
     /// <summary>
-    /// Takes exactly <paramref name="count"/> bytes, whatever they are, from behind the last line taken. Enumerators made before it are
-    /// void. False: not all of them have been read yet, and nothing was taken.
+    /// Takes exactly <paramref name="count"/> bytes, whatever they are, from behind the last line taken; of a truncated one, from behind
+    /// its delimiter. Enumerators made before it are void. False: not all of them have been read yet, and nothing was taken.
     /// </summary>
     public bool TryReadBytes(long count, out ReadOnlySequence<byte> bytes)
     {
@@ -172,10 +172,15 @@ public sealed class LineReader
         // The bytes are no line: what was found out about them as one is void.
         _searched = 0;
         IsExhausted = false;
+        bytes = default;
+        if (_skipping && !SkipToDelimiter())
+        {
+            return false;
+        }
+
         ReadOnlySequence<byte> unread = Unread;
         if (unread.Length < count)
         {
-            bytes = default;
             return false;
         }
 
