@@ -12,9 +12,9 @@ namespace LineServer.Framing;
 /// (<see cref="BeginRead"/>), take lines (<see langword="foreach"/>), and give back what was consumed (<see cref="EndRead"/>).
 /// </summary>
 /// <remarks>
-/// What it says of a stream never depends on how the stream was cut into reads and segments. No byte is searched twice, however
-/// slowly a line arrives. An enumerator's lines may be left untaken (<see langword="break"/>); the next enumerator goes on there.
-/// Not for several threads at once.
+/// What it says of a stream never depends on how the stream was cut into reads and segments. However slowly a line arrives, its bytes
+/// are searched once. An enumerator's lines may be left untaken (<see langword="break"/>): the next enumerator goes on there, and the
+/// next read finds them again. Not for several threads at once.
 /// </remarks>
 public sealed class LineReader
 {
@@ -497,7 +497,7 @@ public sealed class LineReader
         FoundLine = raw;
         _isGathered = false;
         _takenBefore++;
-        found = new FoundLine(length, (int)raw.Length, kind | LineKind.Crossing);
+        found = new FoundLine(length, (int)raw.Length, kind | LineKind.Found);
         return Step.Line;
     }
 
