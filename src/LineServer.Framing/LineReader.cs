@@ -420,12 +420,12 @@ public sealed class LineReader
             return Step.End;
         }
 
-        _nextSegment = next;
         if (isOversize)
         {
             Step step = Oversize(lineStart, length, out found);
             if (step != Step.End)
             {
+                _nextSegment = next;
                 Enter(segment, segmentStart, segment.Length);
                 _skipping = true;
             }
@@ -434,6 +434,7 @@ public sealed class LineReader
         }
 
         IncompleteLength = length;
+        _nextSegment = next;
         Enter(segment, segmentStart, segment.Length);
         if (Format.IncompleteLineBehavior == IncompleteLineBehavior.Deliver)
         {
