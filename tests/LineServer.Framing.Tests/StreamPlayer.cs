@@ -93,6 +93,12 @@ internal sealed class StreamPlayer(byte[] stream, LineFormat format)
                 while (!_reader.IsExhausted && !delivery.EndsReadEarly);
 
                 isExhausted = _reader.IsExhausted;
+                if (isExhausted)
+                {
+                    // Asked again, it says the same: a line would be one too many.
+                    TakeBatch();
+                }
+
                 _consumed += (int)buffer.Slice(0, _reader.EndRead()).Length;
                 Same(ExpectedPosition(end), _consumed, "consumed at the end of the read");
             }
