@@ -69,6 +69,8 @@ public class TryReadBytesTests
         reader.BeginRead(new ReadOnlySequence<byte>("ab"u8.ToArray()), isCompleted: false);
         Assert.False(reader.TryRead(out _));
         Assert.True(reader.HoldsPartialLine);
+        Assert.False(reader.TryReadBytes(3, out _));
+        Assert.False(reader.HoldsPartialLine);
         Assert.True(reader.TryReadBytes(1, out ReadOnlySequence<byte> bytes));
         Assert.Equal("a"u8.ToArray(), bytes.ToArray());
         Assert.False(reader.HoldsPartialLine);
