@@ -94,6 +94,9 @@ public sealed class LineReader
     /// <summary>True if an enumerator came to the end of what was read, or to an oversize line that closes the stream.</summary>
     public bool IsExhausted { get; private set; }
 
+    /// <summary>True within the rest of an oversize line, which is skipped.</summary>
+    public bool IsSkipping => _skipping;
+
     /// <summary>True if a line has begun whose delimiter has not come, as far as an enumerator has looked.</summary>
     public bool HoldsPartialLine => _skipping || _searched > 0;
 

@@ -5,6 +5,8 @@ namespace LineServer.Framing;
 /// <summary>Writes lines.</summary>
 public static class LineWriter
 {
+    private const int SmallLine = 1024;
+
     /// <summary>
     /// Writes <paramref name="line"/> and <paramref name="delimiter"/>. Nothing is written when the line is refused.
     /// </summary>
@@ -31,7 +33,9 @@ public static class LineWriter
         output.Advance(1);
     }
 
-    internal static void ThrowIfDelimiterInside(ReadOnlySpan<byte> line, byte delimiter)
+    /// <summary>Refuses a line that holds its own delimiter.</summary>
+    /// <exception cref="ArgumentException">It does.</exception>
+    public static void ThrowIfDelimiterInside(ReadOnlySpan<byte> line, byte delimiter)
     {
         int found = line.IndexOf(delimiter);
         if (found >= 0)
@@ -39,6 +43,4 @@ public static class LineWriter
             throw new ArgumentException($"A line cannot hold its own delimiter (0x{delimiter:X2}, at byte {found} of {line.Length}): it would arrive as two lines.", nameof(line));
         }
     }
-
-    private const int SmallLine = 1024;
 }

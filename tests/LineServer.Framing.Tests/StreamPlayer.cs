@@ -177,6 +177,7 @@ internal sealed class StreamPlayer(byte[] stream, LineFormat format)
             Same(_expected.IncompleteLength, _reader.IncompleteLength, "incomplete bytes");
             Same(_expected.IsOversize, _reader.IsOversize, "closed by an oversize line");
             Same(_expected.HoldsPartialLine, _reader.HoldsPartialLine, "holds a partial line");
+            Same(_expected.IsSkipping, _reader.IsSkipping, "skips the rest of a line");
             int held = end - _consumed;
             if (!_reader.IsOversize && held > player.Format.MaxLineSize + (player.Format.Delimiter == '\n' ? 1 : 0))
             {

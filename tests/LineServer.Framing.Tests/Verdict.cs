@@ -20,6 +20,8 @@ internal sealed class Verdict
 
     public bool HoldsPartialLine { get; private set; }
 
+    public bool IsSkipping { get; private set; }
+
     /// <summary>The reference parser: one search a line, from the start of the stream, all in one piece.</summary>
     public static Verdict Of(ReadOnlySpan<byte> stream, LineFormat format, bool isCompleted)
     {
@@ -48,7 +50,7 @@ internal sealed class Verdict
             LastOversizeStart = start;
             IsOversize = format.OversizeLineBehavior == OversizeLineBehavior.Close;
             Consumed = IsOversize ? start : next;
-            HoldsPartialLine = !IsOversize && !isTerminated;
+            IsSkipping = HoldsPartialLine = !IsOversize && !isTerminated;
             if (format.OversizeLineBehavior == OversizeLineBehavior.Truncate)
             {
                 Lines.Add(new ExpectedLine(start, format.MaxLineSize, format.MaxLineSize, next, IsTruncated: true, IsIncomplete: false));

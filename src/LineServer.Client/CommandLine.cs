@@ -1,0 +1,216 @@
+using System.CommandLine;
+using System.CommandLine.Help;
+using System.CommandLine.Parsing;
+using System.Diagnostics.CodeAnalysis;
+using System.Globalization;
+
+namespace LineServer.Client;
+
+/// <summary>The options and arguments of <c>lineclient</c>: their names, their texts, and what may stand in them.</summary>
+internal sealed class CommandLine
+{
+    private readonly Argument<ServerAddress?> _address = new("ADDRESS")
+    {
+        Description = "Where the server listens: tcp://HOST:PORT, HOST:PORT or unix:PATH.",
+        CustomParser = ParseAddress,
+    };
+
+    private readonly Argument<string[]> _files = new("FILE")
+    {
+        Description = "What to send, one after the other. None, or -, is standard input.",
+        Arity = ArgumentArity.ZeroOrMore,
+    };
+
+    /// <summary>What <c>--replies none</c> is read as: a parser may not give null.</summary>
+    private const int NoReplies = -1;
+
+    private readonly Option<int?> _replies = new("--replies")
+    {
+        Description = "Expect N replies to each line. [default: none: whatever comes is copied]",
+        HelpName = "N|none",
+        CustomParser = ParseReplies,
+    };
+
+    private readonly Option<bool> _checkEcho = new("--check-echo") { Description = "Expect each line back, byte for byte (one reply for each line)." };
+
+    private readonly Option<long?> _window = new("--window")
+    {
+        Description = "Send at most N lines ahead of their replies, for each connection. Needs --replies or --check-echo.",
+        HelpName = "N",
+        CustomParser = result => ParseWhole(result, 1, 1_000_000_000),
+    };
+
+    private readonly Option<double?> _rate = new("--rate")
+    {
+        Description = "Send N lines a second, over all connections. Latency then counts from when a line was due.",
+        HelpName = "N",
+        CustomParser = result => ParseNumber(result, 0.001, 1_000_000_000),
+    };
+
+    private readonly Option<long?> _repeat = new("--repeat")
+    {
+        Description = "Send the input N times. Needs files. [default: 1]",
+        HelpName = "N",
+        CustomParser = result => ParseWhole(result, 1, 1_000_000_000_000),
+    };
+
+    private readonly Option<long?> _connections = new("--connections")
+    {
+        Description = "Open N connections; each sends the whole input. All are open before any sends. Needs files. [default: 1]",
+        HelpName = "N",
+        CustomParser = result => ParseWhole(result, 1, 1_000_000),
+    };
+
+    private readonly Option<bool> _terminate = new("--terminate") { Description = "Add the LF that an input's last line lacks." };
+
+    private readonly Option<double?> _timeout = new("--timeout")
+    {
+        Description = "Give up when connecting, or waiting for the server without any progress, takes longer. [default: 30]",
+        HelpName = "SECONDS",
+        CustomParser = result => ParseNumber(result, 0.001, 1_000_000),
+    };
+
+    private readonly Option<bool> _retry = new("--retry") { Description = "Try to connect again until the timeout is over. What was sent is never sent again." };
+
+    private readonly Option<bool> _quiet = new("--quiet") { Description = "Do not copy replies; show no progress." };
+
+    private readonly Option<bool> _stats = new("--stats") { Description = "At the end, tell lines, bytes, speed and, where replies are expected, latencies." };
+
+    private readonly RootCommand _command;
+
+    public CommandLine()
+    {
+        _command = new("Sends lines to a server and copies its replies to standard output.")
+        {
+            _address, _files, _replies, _checkEcho, _window, _rate, _repeat, _connections, _terminate, _timeout, _retry, _quiet, _stats,
+        };
+        _command.Directives.Clear();
+        foreach (Option<bool> flag in _command.Options.OfType<Option<bool>>())
+        {
+            // Otherwise --quiet would eat a file called true.
+            flag.Arity = ArgumentArity.Zero;
+        }
+
+        HelpOption help = _command.Options.OfType<HelpOption>().Single();
+        help.Action = new HelpWithExamples((HelpAction)help.Action!);
+    }
+
+    /// <summary>Reads the command line.</summary>
+    /// <param name="args">As given to the process.</param>
+    /// <param name="notes">Where a mistake is told, in one line.</param>
+    /// <param name="options">What was asked for.</param>
+    /// <param name="exitStatus">Where there is nothing to run: help was shown, or a mistake found.</param>
+    public bool TryParse(string[] args, TextWriter notes, [NotNullWhen(true)] out RunOptions? options, out int exitStatus)
+    {
+        options = null;
+
+        // No @file: a file name is a file name.
+        ParseResult result = _command.Parse(args, new ParserConfiguration { ResponseFileTokenReplacer = null });
+        if (result.Action is HelpWithExamples || result.Action is not null and not HelpAction && result.Errors.Count == 0)
+        {
+            exitStatus = result.Invoke();
+            return false;
+        }
+
+        string? mistake = UnknownOption(args, result) ?? MissingAddress(result) ?? (result.Errors is [var first, ..] ? first.Message : null);
+        RunOptions? read = mistake is null ? ToOptions(result) : null;
+        mistake ??= Contradiction(read!);
+        if (read is null || mistake is not null)
+        {
+            notes.WriteLine($"lineclient: {mistake!.TrimEnd('.')} (lineclient --help tells more)");
+            exitStatus = ExitStatus.BadOption;
+            return false;
+        }
+
+        options = read;
+        exitStatus = ExitStatus.Success;
+        return true;
+    }
+
+    /// <summary>The parser takes what it does not know for an argument. A file whose name begins with a dash is given as ./-name, or after --.</summary>
+    private string? UnknownOption(string[] args, ParseResult result)
+    {
+        IEnumerable<Token> arguments = (result.GetResult(_address)?.Tokens ?? []).Concat(result.GetResult(_files)?.Tokens ?? []);
+        IEnumerable<string> beforeDashes = args.TakeWhile(arg => arg is not "--");
+        string? unknown = arguments.Select(token => token.Value).FirstOrDefault(
+            value => value is ['-', _, ..] && beforeDashes.Contains(value, StringComparer.Ordinal));
+        return unknown is null ? null : $"there is no option {unknown}";
+    }
+
+    private string? MissingAddress(ParseResult result) =>
+        result.GetResult(_address) is { Tokens.Count: > 0 } ? null : "ADDRESS is missing, as in lineclient localhost:7007 lines.txt";
+
+    private static string? Contradiction(RunOptions options)
+    {
+        bool fromStandardInput = options.Files.Contains("-", StringComparer.Ordinal);
+        return options switch
+        {
+            { CheckEcho: true, Replies: not 1 } => "--check-echo expects one reply for each line, not what --replies says",
+            { Window: not null, Replies: null or 0 } => "--window needs --replies N, from 1, or --check-echo",
+            { Repeat: > 1 } when fromStandardInput => "--repeat needs files: standard input can be read only once",
+            { Connections: > 1 } when fromStandardInput => "--connections needs files: standard input can be read only once",
+            _ => null,
+        };
+    }
+
+    private static ServerAddress? ParseAddress(ArgumentResult result)
+    {
+        if (!ServerAddress.TryParse(result.Tokens[0].Value, out ServerAddress? address, out string? error))
+        {
+            result.AddError(error);
+        }
+
+        return address;
+    }
+
+    private static int? ParseReplies(ArgumentResult result) =>
+        result.Tokens[0].Value is "none" ? NoReplies : (int?)ParseWhole(result, 0, 1_000_000, " or none");
+
+    private static long? ParseWhole(ArgumentResult result, long min, long max, string orElse = "")
+    {
+        string text = result.Tokens[0].Value;
+        if (long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out long value) && value >= min && value <= max)
+        {
+            return value;
+        }
+
+        result.AddError($"{OptionName(result)} takes a whole number from {min} to {max}{orElse}, not '{text}'");
+        return null;
+    }
+
+    private static double? ParseNumber(ArgumentResult result, double min, double max)
+    {
+        string text = result.Tokens[0].Value;
+        if (double.TryParse(text, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out double value) && value >= min && value <= max)
+        {
+            return value;
+        }
+
+        result.AddError($"{OptionName(result)} takes a number from {min:0.###} to {max:0}, not '{text}'");
+        return null;
+    }
+
+    private static string OptionName(ArgumentResult result) => ((OptionResult)result.Parent!).Option.Name;
+
+    private RunOptions ToOptions(ParseResult result)
+    {
+        bool checkEcho = result.GetValue(_checkEcho);
+        bool repliesGiven = result.GetResult(_replies) is { Implicit: false };
+        return new()
+        {
+            Address = result.GetValue(_address)!,
+            Files = result.GetValue(_files) is { Length: > 0 } files ? files : ["-"],
+            CheckEcho = checkEcho,
+            Replies = checkEcho && !repliesGiven ? 1 : result.GetValue(_replies) is int replies and not NoReplies ? replies : null,
+            Window = result.GetValue(_window),
+            Rate = result.GetValue(_rate),
+            Repeat = result.GetValue(_repeat) ?? 1,
+            Connections = (int)(result.GetValue(_connections) ?? 1),
+            Terminate = result.GetValue(_terminate),
+            Timeout = TimeSpan.FromSeconds(result.GetValue(_timeout) ?? 30),
+            Retry = result.GetValue(_retry),
+            Quiet = result.GetValue(_quiet),
+            Stats = result.GetValue(_stats),
+        };
+    }
+}

@@ -1,0 +1,121 @@
+using System.Globalization;
+using System.Net.Sockets;
+
+namespace LineServer.Client;
+
+/// <summary>Opens all connections, a bounded number at a time, before the first byte is sent on any.</summary>
+internal sealed class Connector(ServerAddress address, TimeSpan timeout, bool retry, TextWriter notes)
+{
+    /// <summary>Connects at once; well below the usual backlog of a server (512).</summary>
+    private const int Simultaneous = 64;
+
+    private static readonly TimeSpan FirstPause = TimeSpan.FromMilliseconds(50);
+    private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(1);
+
+    private int _connected;
+    private int _noted;
+
+    /// <summary>The first reason to give up; the others gave up because of it.</summary>
+    private string? _reason;
+
+    /// <summary>Why not all connected; null when they did.</summary>
+    public string? Failure { get; private set; }
+
+    /// <summary>Connects <paramref name="count"/> times. Gives up at the first that fails: see <see cref="Failure"/>.</summary>
+    public async Task<LineClient?[]> ConnectAsync(int count)
+    {
+        var clients = new LineClient?[count];
+        using var given = new CancellationTokenSource();
+        try
+        {
+            var options = new ParallelOptions { MaxDegreeOfParallelism = Simultaneous, CancellationToken = given.Token };
+            await Parallel.ForEachAsync(Enumerable.Range(0, count), options, async (i, _) =>
+            {
+                clients[i] = await ConnectOneAsync(given);
+                Interlocked.Increment(ref _connected);
+            });
+        }
+        catch (OperationCanceledException)
+        {
+            string others = count > 1 ? $" ({_connected} of {count} connections were open)" : "";
+            Failure = $"cannot connect to {address}: {_reason}{others}";
+        }
+
+        return clients;
+    }
+
+    private async Task<LineClient> ConnectOneAsync(CancellationTokenSource given)
+    {
+        using var time = CancellationTokenSource.CreateLinkedTokenSource(given.Token);
+        time.CancelAfter(timeout);
+        string? reason = null;
+        TimeSpan pause = FirstPause;
+        try
+        {
+            while (true)
+            {
+                try
+                {
+                    return await LineClient.ConnectAsync(address, time.Token);
+                }
+                catch (SocketException e)
+                {
+                    reason = Describe(e);
+                    if (!MayRetry(e.SocketErrorCode))
+                    {
+                        break;
+                    }
+
+                    Note(reason);
+                }
+
+                // Jitter: thousands that were refused together must not come back together.
+                await Task.Delay(pause * (0.5 + Random.Shared.NextDouble()), time.Token);
+                pause = pause * 2 < LongestPause ? pause * 2 : LongestPause;
+            }
+        }
+        catch (OperationCanceledException)
+        {
+            string seconds = timeout.TotalSeconds.ToString("0.###", CultureInfo.InvariantCulture);
+            reason = reason is null ? $"no answer within {seconds} s" : $"{reason}, tried for {seconds} s";
+        }
+
+        Interlocked.CompareExchange(ref _reason, reason, null);
+        await given.CancelAsync();
+        throw new OperationCanceledException();
+    }
+
+    private bool MayRetry(SocketError error) => error switch
+    {
+        // A Unix socket's backlog is full: the server is there, and only slower than we are.
+        SocketError.WouldBlock => true,
+        SocketError.ConnectionRefused or SocketError.ConnectionReset or SocketError.ConnectionAborted => retry,
+        SocketError.HostUnreachable or SocketError.HostDown or SocketError.NetworkUnreachable or SocketError.NetworkDown => retry,
+        SocketError.TimedOut => retry,
+
+        // The name may appear with the machine; for a Unix socket this is ENOENT, and the file with the server.
+        SocketError.HostNotFound or SocketError.TryAgain or SocketError.NoData => retry,
+        SocketError.AddressNotAvailable => retry,
+
+        // No descriptor left, no permission, …: waiting does not help.
+        _ => false,
+    };
+
+    private string Describe(SocketException error) => error.SocketErrorCode switch
+    {
+        SocketError.AddressNotAvailable when address.EndPoint is UnixDomainSocketEndPoint => "no such socket file",
+        SocketError.WouldBlock => "the server accepts nobody",
+        SocketError.TooManyOpenSockets => "too many open files (see ulimit -n)",
+        SocketError.AddressNotAvailable => "no local port is free",
+        _ => error.Message,
+    };
+
+    /// <summary>Says once that something is being waited for, so that nobody takes it for a hang.</summary>
+    private void Note(string reason)
+    {
+        if (retry && Interlocked.Exchange(ref _noted, 1) == 0)
+        {
+            notes.WriteLine(string.Create(CultureInfo.InvariantCulture, $"lineclient: {address}: {reason}; trying again for up to {timeout.TotalSeconds:0.###} s"));
+        }
+    }
+}

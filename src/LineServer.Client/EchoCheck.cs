@@ -1,0 +1,85 @@
+using System.Buffers;
+
+namespace LineServer.Client;
+
+/// <summary>Compares what comes back with what was sent, byte by byte, however it arrives.</summary>
+internal sealed class EchoCheck(IExpectedBytes expected)
+{
+    private const byte LineFeed = (byte)'\n';
+
+    /// <summary>Bytes shown before the first difference, and of either side from there on.</summary>
+    private const int ShownBefore = 16;
+    private const int ShownAfter = 32;
+
+    /// <summary>What is compared at once: rented for the comparison only, so that thousands of connections share a few.</summary>
+    private const int BlockSize = 16 * 1024;
+
+    private readonly byte[] _before = new byte[ShownBefore];
+    private int _beforeLength;
+    private long _lines;
+    private long _bytesOfLine;
+
+    /// <summary>Checks what came next.</summary>
+    /// <returns>What is wrong, in one sentence without its subject; null when nothing is.</returns>
+    /// <exception cref="IOException">A file cannot be read again.</exception>
+    public string? Check(ReadOnlySpan<byte> received)
+    {
+        byte[] block = ArrayPool<byte>.Shared.Rent(BlockSize);
+        try
+        {
+            while (!received.IsEmpty)
+            {
+                int wanted = Math.Min(received.Length, BlockSize);
+                ReadOnlySpan<byte> sent = block.AsSpan(0, expected.Take(block.AsSpan(0, wanted)));
+                int same = sent.CommonPrefixLength(received);
+                Matched(received[..same]);
+                if (same < sent.Length || sent.IsEmpty)
+                {
+                    // As much of the line that was sent as is shown, not only as much as came back.
+                    int more = expected.Take(block.AsSpan(sent.Length, Math.Min(ShownAfter, block.Length - sent.Length)));
+                    return Difference(block.AsSpan(same, sent.Length + more - same), received[same..]);
+                }
+
+                received = received[same..];
+            }
+
+            return null;
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(block);
+        }
+    }
+
+    private void Matched(ReadOnlySpan<byte> bytes)
+    {
+        int lastLineFeed = bytes.LastIndexOf(LineFeed);
+        if (lastLineFeed >= 0)
+        {
+            _lines += bytes.Count(LineFeed);
+            _bytesOfLine = 0;
+            _beforeLength = 0;
+            bytes = bytes[(lastLineFeed + 1)..];
+        }
+
+        _bytesOfLine += bytes.Length;
+        bytes = bytes[^Math.Min(bytes.Length, ShownBefore)..];
+        int kept = Math.Min(_beforeLength, ShownBefore - bytes.Length);
+        _before.AsSpan(_beforeLength - kept, kept).CopyTo(_before);
+        bytes.CopyTo(_before.AsSpan(kept));
+        _beforeLength = kept + bytes.Length;
+    }
+
+    private string Difference(ReadOnlySpan<byte> sent, ReadOnlySpan<byte> received) => sent.IsEmpty
+        ? $"line {_lines + 1}: expected nothing more, got {Excerpt(received)}"
+        : $"line {_lines + 1}: the reply differs from byte {_bytesOfLine + 1} on: expected {Excerpt(sent)}, got {Excerpt(received)}";
+
+    private string Excerpt(ReadOnlySpan<byte> from)
+    {
+        int lineEnd = from.IndexOf(LineFeed) + 1;
+        ReadOnlySpan<byte> shown = from[..Math.Min(lineEnd > 0 ? lineEnd : from.Length, ShownAfter)];
+        string cutBefore = _bytesOfLine > _beforeLength ? "…" : "";
+        string cutAfter = shown.Length < lineEnd || lineEnd == 0 ? "…" : "";
+        return $"\"{cutBefore}{Escaped.Text(_before.AsSpan(0, _beforeLength))}{Escaped.Text(shown)}{cutAfter}\"";
+    }
+}

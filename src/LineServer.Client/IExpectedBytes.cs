@@ -1,0 +1,11 @@
+namespace LineServer.Client;
+
+/// <summary>The bytes that an echo must consist of, in order: those that were sent.</summary>
+internal interface IExpectedBytes
+{
+    /// <summary>Takes note of bytes that are about to be sent.</summary>
+    void Sending(ReadOnlySpan<byte> bytes);
+
+    /// <summary>Takes the next bytes, at most as many as fit; 0 when all that was sent has been taken.</summary>
+    int Take(Span<byte> buffer);
+}

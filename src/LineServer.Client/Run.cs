@@ -1,0 +1,138 @@
+using System.Diagnostics;
+
+namespace LineServer.Client;
+
+/// <summary>One run of the command: opens the inputs, connects, exchanges, and says how it went.</summary>
+internal sealed class Run(RunOptions options, TextWriter notes)
+{
+    /// <summary>Shared by the receive buffers of all connections, and as much again by those that send: thousands stay small, one is fast. In bytes.</summary>
+    private const int BufferBudget = 32 * 1024 * 1024;
+    private const int MinBufferSize = 4 * 1024;
+    private const int MaxBufferSize = 128 * 1024;
+
+    /// <summary>What is kept of a pipe's input to be compared with its echo. In bytes.</summary>
+    private const int MaxUncomparedBytes = 1024 * 1024;
+
+    /// <summary>Failures told one by one; the rest is counted.</summary>
+    private const int MaxToldFailures = 10;
+
+    private readonly List<InputFile> _inputs = [];
+    private readonly LatencyHistogram? _latencies = options.Stats && options.Replies > 0 ? new() : null;
+    private readonly int _bufferSize = Math.Clamp(BufferBudget / options.Connections, MinBufferSize, MaxBufferSize);
+
+    /// <summary>Runs to the end. Returns an <see cref="ExitStatus"/>.</summary>
+    public async Task<int> ExecuteAsync()
+    {
+        try
+        {
+            return OpenInputs() ?? await ConnectAndExchangeAsync();
+        }
+        finally
+        {
+            _inputs.ForEach(input => input.Dispose());
+        }
+    }
+
+    /// <summary>All inputs are opened before anything is connected. Returns null when they could be.</summary>
+    private int? OpenInputs()
+    {
+        foreach (string path in options.Files)
+        {
+            try
+            {
+                _inputs.Add(InputFile.Open(path));
+            }
+            catch (IOException e)
+            {
+                Tell(e.Message);
+                return ExitStatus.Incomplete;
+            }
+        }
+
+        if (_inputs.Find(input => !input.IsRereadable) is { } once && (options.Repeat > 1 || options.Connections > 1))
+        {
+            Tell($"{(options.Repeat > 1 ? "--repeat" : "--connections")} needs files: {once.Name} can be read only once");
+            return ExitStatus.BadOption;
+        }
+
+        return null;
+    }
+
+    private async Task<int> ConnectAndExchangeAsync()
+    {
+        var connector = new Connector(options.Address, options.Timeout, options.Retry, notes);
+        LineClient?[] clients = await connector.ConnectAsync(options.Connections);
+        if (connector.Failure is string failure)
+        {
+            Array.ForEach(clients, client => client?.Dispose());
+            Tell(failure);
+            return ExitStatus.NoConnection;
+        }
+
+        Connection[] connections = [.. clients.Select((client, i) => new Connection(i + 1, client!, options.Replies))];
+        using var output = new ReplyOutput(onFailure: () => Array.ForEach(connections, connection => connection.Fail("")));
+        using var allDone = new CancellationTokenSource();
+        Task watching = new Watchdog(connections, options.Timeout).RunAsync(allDone.Token);
+        Task showing = ProgressBar.RunAsync(options, _inputs, connections, allDone.Token);
+
+        long start = Stopwatch.GetTimestamp();
+        await Task.WhenAll(connections.Select(connection => Task.Run(() => BuildExchange(connection, output, start).RunAsync())));
+        TimeSpan elapsed = Stopwatch.GetElapsedTime(start);
+
+        await allDone.CancelAsync();
+        await Task.WhenAll(watching, showing);
+        return Conclude(connections, output, elapsed);
+    }
+
+    private Exchange BuildExchange(Connection connection, ReplyOutput output, long start)
+    {
+        SendSchedule? schedule = options.Rate is double rate ? new(rate, options.Connections, connection.Number - 1, start) : null;
+        SendTimes? times = _latencies is null ? null : new(_latencies, options.Replies!.Value, schedule);
+        bool rereadable = _inputs.TrueForAll(input => input.IsRereadable);
+        IExpectedBytes? expected = !options.CheckEcho ? null : rereadable ? new RereadBytes(NewReader()) : new QueuedBytes();
+        SendGate? gate = options.Window is null && expected is not QueuedBytes
+            ? null
+            : new(options.Window ?? long.MaxValue, expected is QueuedBytes ? MaxUncomparedBytes : long.MaxValue);
+
+        var check = new ReplyCheck(options.Replies, expected is null ? null : new(expected));
+        IReplyCopy copy = options.Quiet || options.Connections == 1
+            ? new DirectCopy(options.Quiet ? null : output, _bufferSize)
+            : new WholeLineCopy(output, _bufferSize);
+        var sender = new LineSender(connection, NewReader(), _bufferSize) { Gate = gate, Schedule = schedule, Times = times, Expected = expected };
+        var receiver = new ReplyReceiver(connection, copy, check) { Gate = gate, Times = times };
+        return new(connection, sender, receiver, check);
+    }
+
+    private InputReader NewReader() => new(_inputs, options.Repeat, options.Terminate);
+
+    private int Conclude(Connection[] connections, ReplyOutput output, TimeSpan elapsed)
+    {
+        Connection[] failed = Array.FindAll(connections, connection => connection.Failure is not null);
+        if (output.Failure is string failure)
+        {
+            Tell(failure);
+        }
+
+        Connection[] withReason = Array.FindAll(failed, connection => connection.Failure!.Length > 0);
+        foreach (Connection connection in withReason.Take(MaxToldFailures))
+        {
+            Tell($"connection {connection.Number}: {connection.Failure} (lines sent: {connection.SentLines}, replies: {connection.Replies})");
+        }
+
+        if (withReason.Length > MaxToldFailures)
+        {
+            Tell($"{withReason.Length} of {connections.Length} connections failed; the first {MaxToldFailures} are shown");
+        }
+
+        List<InputFile> unterminated = _inputs.FindAll(input => input.IsUnterminated);
+        unterminated.ForEach(input => Tell($"{input.Name}: the last line has no LF; it was sent without one (--terminate adds it)"));
+        if (options.Stats)
+        {
+            Summary.Write(notes, connections, elapsed, _latencies);
+        }
+
+        return failed.Length > 0 || unterminated.Count > 0 ? ExitStatus.Incomplete : ExitStatus.Success;
+    }
+
+    private void Tell(string message) => notes.WriteLine($"lineclient: {message}");
+}

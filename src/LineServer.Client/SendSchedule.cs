@@ -1,0 +1,39 @@
+using System.Diagnostics;
+
+namespace LineServer.Client;
+
+/// <summary>
+/// When each line of one connection is due under <c>--rate</c>. The schedule is fixed at the start: a line that is late is sent
+/// as soon as possible, and does not move those after it.
+/// </summary>
+/// <param name="linesPerSecond">Over all connections.</param>
+/// <param name="connections">How many share the schedule, taking turns.</param>
+/// <param name="turn">This connection's place among them, from 0.</param>
+/// <param name="start">When the very first line is due, as a <see cref="Stopwatch"/> timestamp.</param>
+internal sealed class SendSchedule(double linesPerSecond, int connections, int turn, long start)
+{
+    private readonly double _ticksPerLine = Stopwatch.Frequency / linesPerSecond;
+
+    /// <summary>When this connection's line (from 0) is due, as a <see cref="Stopwatch"/> timestamp.</summary>
+    public long DueAt(long line) => start + (long)((((double)line * connections) + turn) * _ticksPerLine);
+
+    /// <summary>How many of this connection's lines are due by then.</summary>
+    public long DueBy(long timestamp)
+    {
+        double turns = Math.Floor((timestamp - start) / _ticksPerLine) - turn;
+        return turns < 0 ? 0 : (long)(turns / connections) + 1;
+    }
+
+    /// <summary>Waits until the line is due.</summary>
+    /// <exception cref="OperationCanceledException">The connection ended first.</exception>
+    public async ValueTask WaitForAsync(long line, CancellationToken cancellationToken)
+    {
+        long now;
+        while (DueBy(now = Stopwatch.GetTimestamp()) <= line)
+        {
+            // A timer has milliseconds; a zero would spin.
+            double ms = Math.Ceiling((DueAt(line) - now) * 1000.0 / Stopwatch.Frequency);
+            await Task.Delay((int)Math.Clamp(ms, 1, int.MaxValue), cancellationToken);
+        }
+    }
+}

@@ -1,0 +1,83 @@
+using System.Diagnostics;
+using System.Runtime.InteropServices;
+
+namespace LineServer.Client;
+
+/// <summary>
+/// Knows when each unanswered line was sent, to measure how long its replies took. One time is kept for all lines of one
+/// send; under a schedule none, for there a line counts from when it was due.
+/// </summary>
+internal sealed class SendTimes(LatencyHistogram latencies, int repliesPerLine, SendSchedule? schedule)
+{
+    /// <summary>Sends remembered at most. Beyond it later ones count from the time of an earlier one: too long, never too short.</summary>
+    private const int MaxRemembered = 4096;
+
+    private readonly Lock _lock = new();
+    private readonly Queue<Send> _earlier = new();
+    private Send _newest;
+    private long _replies;
+
+    /// <summary>Called before bytes go out that complete lines.</summary>
+    public void Sending(long lines, long timestamp)
+    {
+        if (lines == 0 || schedule is not null)
+        {
+            return;
+        }
+
+        lock (_lock)
+        {
+            long throughLine = _newest.ThroughLine + lines;
+            if (_earlier.Count >= MaxRemembered)
+            {
+                _newest = _newest with { ThroughLine = throughLine };
+                return;
+            }
+
+            if (_newest.ThroughLine > 0)
+            {
+                _earlier.Enqueue(_newest);
+            }
+
+            _newest = new(throughLine, timestamp);
+        }
+    }
+
+    /// <summary>Called with the number of replies that were complete at that time, counted from the start.</summary>
+    public void Received(long replies, long timestamp)
+    {
+        if (schedule is not null)
+        {
+            for (; _replies < replies; _replies++)
+            {
+                Record(schedule.DueAt(_replies / repliesPerLine), timestamp, 1);
+            }
+
+            return;
+        }
+
+        lock (_lock)
+        {
+            while (_replies < replies)
+            {
+                Send send = _earlier.Count > 0 ? _earlier.Peek() : _newest;
+                long ofThisSend = Math.Min(replies, send.ThroughLine * repliesPerLine) - _replies;
+                if (ofThisSend > 0)
+                {
+                    Record(send.Timestamp, timestamp, ofThisSend);
+                    _replies += ofThisSend;
+                }
+                else if (!_earlier.TryDequeue(out _))
+                {
+                    return; // more than was asked for: somebody else reports that
+                }
+            }
+        }
+    }
+
+    private void Record(long from, long to, long times) =>
+        latencies.Record((long)((to - from) * (1e9 / Stopwatch.Frequency)), times);
+
+    [StructLayout(LayoutKind.Auto)]
+    private readonly record struct Send(long ThroughLine, long Timestamp);
+}

@@ -1,0 +1,50 @@
+namespace LineServer.Hosting;
+
+/// <summary>Why a connection ended. The first cause wins, and stays.</summary>
+public enum CloseReason
+{
+    /// <summary>It has not ended.</summary>
+    None,
+
+    /// <summary>The client sent FIN; every line was handled and every reply flushed.</summary>
+    PeerClosed,
+
+    /// <summary>The client, or the network, reset the connection. Replies that had not been sent are lost.</summary>
+    PeerReset,
+
+    /// <summary>The handler asked for it: <see cref="LineConnection.Close"/>.</summary>
+    HandlerClosed,
+
+    /// <summary>The handler threw.</summary>
+    HandlerError,
+
+    /// <summary><see cref="LineConnection.Abort"/>, or a second signal to the daemon.</summary>
+    Aborted,
+
+    /// <summary>A line was longer than <see cref="LineLimits.MaxLineSize"/>.</summary>
+    LineTooLong,
+
+    /// <summary>A line did not end within <see cref="LineLimits.LineTimeout"/>.</summary>
+    LineTimeout,
+
+    /// <summary>Nothing came or went for <see cref="LineLimits.IdleTimeout"/>.</summary>
+    IdleTimeout,
+
+    /// <summary>The client did not read its replies for <see cref="LineLimits.SendTimeout"/>.</summary>
+    SendTimeout,
+
+    /// <summary><see cref="LineLimits.MaxConcurrentConnections"/>.</summary>
+    TooManyConnections,
+
+    /// <summary><see cref="LineLimits.MaxConcurrentConnectionsPerPeer"/>.</summary>
+    TooManyConnectionsPerPeer,
+
+    /// <summary>The mailbox was full and <see cref="MailboxFullBehavior.Close"/> is set.</summary>
+    MailboxFull,
+
+    /// <summary>The server is stopping; what was received has been handled.</summary>
+    Drain,
+
+    /// <summary>The server is stopping, and the connection had not ended by <see cref="LineLimits.DrainTimeout"/>.</summary>
+    DrainTimeout,
+}

@@ -1,0 +1,188 @@
+using System.Net;
+using Microsoft.Extensions.Logging;
+
+namespace LineServer.Hosting.Internal;
+
+/// <summary>
+/// The connections of an endpoint: how many there are, and what each is waiting for. One timer looks after all of them, so that a line
+/// costs no timer: a connection only notes until when it waits, on a clock that the timer sets.
+/// </summary>
+internal sealed class ConnectionTable
+{
+    private readonly Lock _gate = new();
+    private readonly LineLimits _limits;
+    private readonly TimeProvider _time;
+    private readonly ILogger _logger;
+    private readonly TimeSpan _interval;
+    private readonly ITimer _timer;
+    private readonly Dictionary<IPAddress, int> _perPeer = [];
+    private ConnectionLoop? _first;
+    private int _count;
+    private int _admitted;
+    private long _now;
+    private ITimer? _drainTimer;
+
+    public ConnectionTable(LineLimits limits, TimeProvider time, ILogger logger)
+    {
+        _limits = limits;
+        _time = time;
+        _logger = logger;
+        _interval = Resolution(limits);
+        _timer = time.CreateTimer(static table => ((ConnectionTable)table!).Tick(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+    }
+
+    /// <summary>Milliseconds, from an arbitrary start, as of the last tick: up to one interval behind.</summary>
+    public long Now => Volatile.Read(ref _now);
+
+    /// <summary>When a wait that begins now has lasted <paramref name="timeout"/>: never early, and at most two ticks late.</summary>
+    public long DeadlineAfter(TimeSpan? timeout) =>
+        timeout is { } span ? Now + (long)Math.Ceiling(span.TotalMilliseconds + _interval.TotalMilliseconds) : long.MaxValue;
+
+    /// <summary>Adds a connection, which is then looked after.</summary>
+    /// <returns><see cref="CloseReason.None"/>, or why it is one too many.</returns>
+    public CloseReason Add(ConnectionLoop connection)
+    {
+        lock (_gate)
+        {
+            if (_count++ == 0)
+            {
+                SetClock();
+                _timer.Change(_interval, _interval);
+            }
+
+            connection.Next = _first;
+            if (_first is not null)
+            {
+                _first.Previous = connection;
+            }
+
+            _first = connection;
+            if (_admitted >= _limits.MaxConcurrentConnections)
+            {
+                return CloseReason.TooManyConnections;
+            }
+
+            if (_limits.MaxConcurrentConnectionsPerPeer is { } perPeer && connection.PeerAddress is { } peer)
+            {
+                int others = _perPeer.GetValueOrDefault(peer);
+                if (others >= perPeer)
+                {
+                    return CloseReason.TooManyConnectionsPerPeer;
+                }
+
+                _perPeer[peer] = others + 1;
+            }
+
+            _admitted++;
+            connection.IsAdmitted = true;
+            return CloseReason.None;
+        }
+    }
+
+    public void Remove(ConnectionLoop connection)
+    {
+        lock (_gate)
+        {
+            if (connection.Previous is null)
+            {
+                _first = connection.Next;
+            }
+            else
+            {
+                connection.Previous.Next = connection.Next;
+            }
+
+            if (connection.Next is not null)
+            {
+                connection.Next.Previous = connection.Previous;
+            }
+
+            connection.Next = connection.Previous = null;
+            if (connection.IsAdmitted)
+            {
+                _admitted--;
+                if (_limits.MaxConcurrentConnectionsPerPeer is not null && connection.PeerAddress is { } peer && --_perPeer[peer] == 0)
+                {
+                    _perPeer.Remove(peer);
+                }
+            }
+
+            if (--_count == 0)
+            {
+                _timer.Change(Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+                _drainTimer?.Dispose();
+                _drainTimer = null;
+            }
+        }
+    }
+
+    /// <summary>The server is stopping: what has not ended by <see cref="LineLimits.DrainTimeout"/> is aborted. Once for all connections.</summary>
+    public void BeginDrain()
+    {
+        lock (_gate)
+        {
+            if (_drainTimer is null && _count > 0 && _limits.DrainTimeout is { } timeout)
+            {
+                _drainTimer = _time.CreateTimer(static table => ((ConnectionTable)table!).EndDrain(), this, timeout, Timeout.InfiniteTimeSpan);
+            }
+        }
+    }
+
+    private void EndDrain()
+    {
+        List<ConnectionLoop> left = Snapshot();
+        if (left.Count > 0)
+        {
+            _logger.LogWarning("{Count} connections had not ended after {DrainTimeout}; they are aborted", left.Count, _limits.DrainTimeout);
+        }
+
+        foreach (ConnectionLoop connection in left)
+        {
+            connection.Abort(CloseReason.DrainTimeout);
+        }
+    }
+
+    private List<ConnectionLoop> Snapshot()
+    {
+        var connections = new List<ConnectionLoop>();
+        lock (_gate)
+        {
+            for (ConnectionLoop? connection = _first; connection is not null; connection = connection.Next)
+            {
+                connections.Add(connection);
+            }
+        }
+
+        return connections;
+    }
+
+    private void Tick()
+    {
+        List<ConnectionLoop>? late = null;
+        lock (_gate)
+        {
+            SetClock();
+            for (ConnectionLoop? connection = _first; connection is not null; connection = connection.Next)
+            {
+                if (connection.IsLate(_now))
+                {
+                    (late ??= []).Add(connection);
+                }
+            }
+        }
+
+        // Outside the lock: closing may run the connection's loop, which removes it from here.
+        foreach (ConnectionLoop connection in late ?? [])
+        {
+            connection.OnLate();
+        }
+    }
+
+    private void SetClock() => Volatile.Write(ref _now, (long)(_time.GetTimestamp() / (_time.TimestampFrequency / 1000.0)));
+
+    private static TimeSpan Resolution(LineLimits limits)
+    {
+        TimeSpan shortest = new[] { limits.IdleTimeout, limits.LineTimeout, limits.SendTimeout, limits.LingerTimeout }.Min() ?? TimeSpan.MaxValue;
+        return TimeSpan.FromMilliseconds(Math.Clamp(shortest.TotalMilliseconds / 8, 10, 1000));
+    }
+}

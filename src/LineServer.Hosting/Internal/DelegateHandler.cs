@@ -1,0 +1,18 @@
+using LineServer.Framing;
+
+namespace LineServer.Hosting.Internal;
+
+/// <summary>A <see cref="LineDelegate"/> as a batch handler: the loop knows one shape only.</summary>
+internal sealed class DelegateHandler(LineDelegate onLine) : LineBatchHandler
+{
+    public override ValueTask OnBatch(LineBatch batch)
+    {
+        LineOutput reply = batch.Output;
+        foreach (Line line in batch)
+        {
+            onLine(line, reply);
+        }
+
+        return default;
+    }
+}

@@ -1,0 +1,41 @@
+using LineServer.Framing;
+using Microsoft.Extensions.Logging;
+
+namespace LineServer.Hosting.Internal;
+
+/// <summary>What the connections of an endpoint share.</summary>
+internal sealed class LineEndpoint
+{
+    public LineEndpoint(LineOptions options, Func<LineHandlerBase> handlerFactory, LineMetrics metrics, TimeProvider time, ILogger logger)
+    {
+        Options = options;
+        Format = options.Format;
+        HandlerFactory = handlerFactory;
+        Metrics = metrics;
+        Time = time;
+        Logger = logger;
+        Connections = new ConnectionTable(options.Limits, time, logger);
+        OversizeLog = new BoundedRateLog(time);
+        RejectedLog = new BoundedRateLog(time);
+    }
+
+    public LineOptions Options { get; }
+
+    public LineLimits Limits => Options.Limits;
+
+    public LineFormat Format { get; }
+
+    public Func<LineHandlerBase> HandlerFactory { get; }
+
+    public LineMetrics Metrics { get; }
+
+    public TimeProvider Time { get; }
+
+    public ILogger Logger { get; }
+
+    public ConnectionTable Connections { get; }
+
+    public BoundedRateLog OversizeLog { get; }
+
+    public BoundedRateLog RejectedLog { get; }
+}

@@ -1,0 +1,25 @@
+using System.Text;
+
+namespace LineServer.Hosting.Internal;
+
+/// <summary>Bytes from a client, fit for a log: printable ASCII stays, all else is escaped.</summary>
+internal static class LogText
+{
+    public static string Escape(ReadOnlySpan<byte> bytes)
+    {
+        var text = new StringBuilder(bytes.Length);
+        foreach (byte b in bytes)
+        {
+            if (b is >= 0x20 and < 0x7F and not (byte)'\\')
+            {
+                text.Append((char)b);
+            }
+            else
+            {
+                text.Append($"\\x{b:X2}");
+            }
+        }
+
+        return text.ToString();
+    }
+}

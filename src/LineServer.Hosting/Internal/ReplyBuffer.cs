@@ -1,0 +1,115 @@
+using System.Buffers;
+
+namespace LineServer.Hosting.Internal;
+
+/// <summary>
+/// Holds the replies of a handler that may run while the connection's loop flushes or pushes: the loop alone writes to the transport, and
+/// moves over what the handler has staged. A buffer is rented only while there is something in it.
+/// </summary>
+internal sealed class ReplyBuffer : LineOutput
+{
+    private readonly Lock _gate = new();
+    private byte[] _buffer = [];
+    private int _moved;
+    private int _end;
+
+    public ReplyBuffer(byte delimiter)
+        : base(delimiter)
+    {
+    }
+
+    /// <inheritdoc/>
+    public override void WriteLine(ReadOnlySpan<byte> line)
+    {
+        ThrowIfDelimiterInside(line);
+        lock (_gate)
+        {
+            Reserve(line.Length + 1);
+            line.CopyTo(_buffer.AsSpan(_end));
+            _buffer[_end + line.Length] = Delimiter;
+            _end += line.Length + 1;
+        }
+    }
+
+    /// <inheritdoc/>
+    public override void Write(ReadOnlySpan<byte> bytes)
+    {
+        lock (_gate)
+        {
+            Reserve(bytes.Length);
+            bytes.CopyTo(_buffer.AsSpan(_end));
+            _end += bytes.Length;
+        }
+    }
+
+    /// <inheritdoc/>
+    public override Memory<byte> GetMemory(int sizeHint = 0)
+    {
+        lock (_gate)
+        {
+            Reserve(Math.Max(sizeHint, 1));
+            return _buffer.AsMemory(_end);
+        }
+    }
+
+    /// <inheritdoc/>
+    public override void Advance(int count)
+    {
+        lock (_gate)
+        {
+            ArgumentOutOfRangeException.ThrowIfNegative(count);
+            ArgumentOutOfRangeException.ThrowIfGreaterThan(count, _buffer.Length - _end);
+            _end += count;
+        }
+    }
+
+    /// <summary>Moves over what was staged. The buffer stays where it is: the handler may be between GetMemory and Advance.</summary>
+    public void MoveTo(TransportOutput output)
+    {
+        lock (_gate)
+        {
+            output.Write(_buffer.AsSpan(_moved, _end - _moved));
+            _moved = _end;
+        }
+    }
+
+    /// <summary>Moves over what was staged, when the handler has ended: the buffer can be used from its start again.</summary>
+    public void FinishTo(TransportOutput output)
+    {
+        lock (_gate)
+        {
+            output.Write(_buffer.AsSpan(_moved, _end - _moved));
+            _moved = _end = 0;
+        }
+    }
+
+    /// <summary>Gives the buffer back; nothing may be staged in it.</summary>
+    public void Release()
+    {
+        lock (_gate)
+        {
+            Return(_buffer);
+            _buffer = [];
+            _moved = _end = 0;
+        }
+    }
+
+    private void Reserve(int count)
+    {
+        if (_buffer.Length - _end < count)
+        {
+            byte[] larger = ArrayPool<byte>.Shared.Rent(Math.Max(checked(_end + count), 256));
+            _buffer.AsSpan(0, _end).CopyTo(larger);
+            Return(_buffer);
+            _buffer = larger;
+        }
+    }
+
+    private static void Return(byte[] buffer)
+    {
+        if (buffer.Length > 0)
+        {
+            ArrayPool<byte>.Shared.Return(buffer);
+        }
+    }
+}

@@ -1,0 +1,162 @@
+using System.IO.Pipelines;
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+
+namespace LineServer.Hosting.Internal;
+
+/// <summary>
+/// Stages straight into the transport's <see cref="PipeWriter"/>. The connection's loop owns it; a handler sees it only while the loop
+/// waits for the handler to return.
+/// </summary>
+internal sealed class TransportOutput : LineOutput
+{
+    private readonly PipeWriter _writer;
+    private readonly int _limit;
+
+    // The writer's current buffer, kept so that a short line costs a copy and not three calls into the pipe. Bytes from _start to _next are
+    // written and not yet told to the pipe.
+    private byte[] _buffer = [];
+    private int _start;
+    private int _next;
+    private int _end;
+
+    private int _told;
+    private bool _closing;
+
+    public TransportOutput(PipeWriter writer, byte delimiter, int limit)
+        : base(delimiter)
+    {
+        _writer = writer;
+        _limit = limit;
+    }
+
+    /// <summary>Bytes staged since the last flush.</summary>
+    public int Staged => _told + (_next - _start);
+
+    /// <summary>True if no further line is given before the next flush.</summary>
+    public bool EndsBatch
+    {
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        get => _told + (_next - _start) >= _limit || _closing;
+    }
+
+    /// <summary>No further line is given at all.</summary>
+    public void EndBatches() => _closing = true;
+
+    /// <inheritdoc/>
+    public override void WriteLine(ReadOnlySpan<byte> line)
+    {
+        ThrowIfDelimiterInside(line);
+        int next = _next;
+        if (line.Length < _end - next)
+        {
+            line.CopyTo(_buffer.AsSpan(next));
+            _buffer[next + line.Length] = Delimiter;
+            _next = next + line.Length + 1;
+            return;
+        }
+
+        Write(line);
+        Write([Delimiter]);
+    }
+
+    /// <inheritdoc/>
+    public override void Write(ReadOnlySpan<byte> bytes)
+    {
+        while (bytes.Length > _end - _next)
+        {
+            if (_end > _next)
+            {
+                bytes[..(_end - _next)].CopyTo(_buffer.AsSpan(_next));
+                bytes = bytes[(_end - _next)..];
+                _next = _end;
+            }
+
+            if (!TryTakeBuffer(1, out Memory<byte> memory))
+            {
+                int part = Math.Min(bytes.Length, memory.Length);
+                bytes[..part].CopyTo(memory.Span);
+                bytes = bytes[part..];
+                _writer.Advance(part);
+                _told += part;
+            }
+        }
+
+        bytes.CopyTo(_buffer.AsSpan(_next));
+        _next += bytes.Length;
+    }
+
+    /// <inheritdoc/>
+    public override Memory<byte> GetMemory(int sizeHint = 0)
+    {
+        if (_end - _next < Math.Max(sizeHint, 1) && !TryTakeBuffer(sizeHint, out Memory<byte> memory))
+        {
+            return memory;
+        }
+
+        return _buffer.AsMemory(_next, _end - _next);
+    }
+
+    /// <inheritdoc/>
+    public override void Advance(int count)
+    {
+        if (_end > 0)
+        {
+            ArgumentOutOfRangeException.ThrowIfNegative(count);
+            ArgumentOutOfRangeException.ThrowIfGreaterThan(count, _end - _next);
+            _next += count;
+        }
+        else
+        {
+            _writer.Advance(count);
+            _told += count;
+        }
+    }
+
+    /// <summary>Gives what is staged to the transport.</summary>
+    /// <remarks>
+    /// Never with <c>ConnectionClosed</c> as its token: on Kestrel it is cancelled after the client's half-close, and the replies would be lost.
+    /// </remarks>
+    public ValueTask<FlushResult> FlushAsync()
+    {
+        Tell();
+        _told = 0;
+        return _writer.FlushAsync(CancellationToken.None);
+    }
+
+    /// <summary>Nothing more is sent; where the transport can half-close, FIN follows what was flushed.</summary>
+    public void Complete()
+    {
+        Tell();
+        _writer.Complete();
+    }
+
+    private bool TryTakeBuffer(int sizeHint, out Memory<byte> memory)
+    {
+        Tell();
+        memory = _writer.GetMemory(sizeHint);
+        if (MemoryMarshal.TryGetArray(memory, out ArraySegment<byte> segment))
+        {
+            _buffer = segment.Array!;
+            _start = _next = segment.Offset;
+            _end = segment.Offset + segment.Count;
+            return true;
+        }
+
+        // Memory that is no array: written to directly, and told at once.
+        return false;
+    }
+
+    private void Tell()
+    {
+        if (_next > _start)
+        {
+            _writer.Advance(_next - _start);
+            _told += _next - _start;
+        }
+
+        // An idle connection must not keep a buffer that the pipe gave back.
+        _buffer = [];
+        _start = _next = _end = 0;
+    }
+}

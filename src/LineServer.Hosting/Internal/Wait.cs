@@ -1,0 +1,19 @@
+namespace LineServer.Hosting.Internal;
+
+/// <summary>What a connection waits for, as far as there is a limit to it.</summary>
+internal enum Wait
+{
+    None,
+
+    /// <summary>For the rest of a line, or of a payload: <see cref="LineLimits.LineTimeout"/>.</summary>
+    Line,
+
+    /// <summary>For anything: <see cref="LineLimits.IdleTimeout"/>.</summary>
+    Idle,
+
+    /// <summary>For the client to read: <see cref="LineLimits.SendTimeout"/>.</summary>
+    Send,
+
+    /// <summary>For the client's FIN, when ours has been sent: <see cref="LineLimits.LingerTimeout"/>.</summary>
+    Linger,
+}

@@ -1,0 +1,30 @@
+namespace LineServer.Hosting;
+
+/// <summary>
+/// What <see cref="LineHandler"/> and <see cref="LineBatchHandler"/> have in common. Each connection has an instance of its own, so what
+/// belongs to the connection stands in fields; constructor parameters are injected from the application's services. Nothing of a connection
+/// is called twice at once.
+/// </summary>
+public abstract class LineHandlerBase
+{
+    /// <summary>The connection; set before anything is called, not yet in the constructor.</summary>
+    public LineConnection Connection { get; private set; } = null!;
+
+    /// <summary>The connection was accepted; no line is given before this has ended. A greeting is staged in <paramref name="output"/>.</summary>
+    /// <param name="output">Valid until the task ends; flushed then, and while it waits.</param>
+    /// <param name="cancellationToken"><see cref="LineConnection.Aborted"/>.</param>
+    public virtual ValueTask OnConnectedAsync(LineOutput output, CancellationToken cancellationToken) => default;
+
+    /// <summary>
+    /// The connection is about to be closed in order; a protocol's last line is staged in <paramref name="output"/>. Not called where
+    /// nothing can be sent any more.
+    /// </summary>
+    public virtual void OnClosing(CloseReason reason, LineOutput output)
+    {
+    }
+
+    /// <summary>The connection has ended. The last call; it follows every <see cref="OnConnectedAsync"/> that was begun.</summary>
+    public virtual ValueTask OnDisconnectedAsync(CloseReason reason) => default;
+
+    internal virtual void Attach(LineConnection connection) => Connection = connection;
+}

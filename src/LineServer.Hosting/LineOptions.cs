@@ -1,0 +1,46 @@
+using LineServer.Framing;
+
+namespace LineServer.Hosting;
+
+/// <summary>
+/// How an endpoint treats its lines and connections. <c>services.Configure&lt;LineOptions&gt;</c> sets what holds for all endpoints,
+/// <see cref="ConnectionBuilderExtensions"/> what holds for one.
+/// </summary>
+public sealed class LineOptions
+{
+    /// <summary>The endpoint's name in logs and metrics; without one, its address.</summary>
+    public string? Name { get; set; }
+
+    /// <summary>The endpoint's bounds.</summary>
+    public LineLimits Limits { get; set; } = new();
+
+    /// <inheritdoc cref="LineFormat.Delimiter"/>
+    public byte Delimiter { get; set; } = LineFormat.LineFeed;
+
+    /// <inheritdoc cref="LineFormat.OversizeLineBehavior"/>
+    public OversizeLineBehavior OversizeLineBehavior { get; set; }
+
+    /// <inheritdoc cref="LineFormat.IncompleteLineBehavior"/>
+    public IncompleteLineBehavior IncompleteLineBehavior { get; set; }
+
+    /// <summary>What becomes of a push that the mailbox has no room for.</summary>
+    public MailboxFullBehavior MailboxFullBehavior { get; set; }
+
+    internal LineFormat Format => new()
+    {
+        Delimiter = Delimiter,
+        MaxLineSize = Limits.MaxLineSize,
+        OversizeLineBehavior = OversizeLineBehavior,
+        IncompleteLineBehavior = IncompleteLineBehavior,
+    };
+
+    internal LineOptions Clone() => new()
+    {
+        Name = Name,
+        Limits = Limits.Clone(),
+        Delimiter = Delimiter,
+        OversizeLineBehavior = OversizeLineBehavior,
+        IncompleteLineBehavior = IncompleteLineBehavior,
+        MailboxFullBehavior = MailboxFullBehavior,
+    };
+}

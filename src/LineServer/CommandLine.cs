@@ -1,0 +1,179 @@
+using System.CommandLine;
+using System.CommandLine.Parsing;
+using System.Diagnostics;
+using LineServer.Configuration;
+using LineServer.Daemon;
+using LineServer.Handlers;
+
+namespace LineServer;
+
+/// <summary>The commands and their options.</summary>
+internal sealed class CommandLine
+{
+    private readonly Option<FileInfo?> _config = new("--config", "-c")
+    {
+        Description = "The JSON file to read the configuration from.",
+        HelpName = "FILE",
+    };
+
+    private readonly Option<string[]> _listen = new("--listen", "-l")
+    {
+        Description = "Where to listen: tcp://HOST:PORT, unix:PATH or systemd:NAME. May be given several times; replaces the endpoints of the file. Without any endpoint: tcp://127.0.0.1:7007.",
+        HelpName = "ADDRESS",
+        DefaultValueFactory = _ => [],
+    };
+
+    private readonly Option<string?> _handler = new("--handler", "-H")
+    {
+        Description = "What to do with the lines of --listen, or of the default endpoint: see 'lineserver handlers'.",
+        HelpName = "NAME",
+    };
+
+    private readonly Option<string?> _transport = new("--transport")
+    {
+        Description = $"How bytes come and go: {string.Join(" or ", ServerSettings.Transports)}.",
+        HelpName = "NAME",
+    };
+
+    private readonly Option<string[]> _set = new("--set", "-s")
+    {
+        Description = "Sets a key of the configuration, for instance Limits:MaxLineSize=1000. May be given several times.",
+        HelpName = "KEY=VALUE",
+        DefaultValueFactory = _ => [],
+    };
+
+    /// <summary>Runs what the arguments say.</summary>
+    /// <returns>The exit status.</returns>
+    public async Task<int> RunAsync(string[] args)
+    {
+        ParseResult parsed = Build().Parse(args);
+        if (parsed.Errors.Count > 0)
+        {
+            // One line each; the library's own way is the whole help text, and exit status 1.
+            foreach (ParseError error in parsed.Errors)
+            {
+                await Console.Error.WriteLineAsync($"lineserver: {error.Message.ReplaceLineEndings(" ")}");
+            }
+
+            await Console.Error.WriteLineAsync("Try 'lineserver --help'.");
+            return ExitStatus.Usage;
+        }
+
+        try
+        {
+            return await parsed.InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null });
+        }
+        catch (InvalidConfigurationException e)
+        {
+            foreach (ConfigurationError error in e.Errors)
+            {
+                await Console.Error.WriteLineAsync($"lineserver: {error}");
+            }
+
+            return ExitStatus.Configuration;
+        }
+        catch (ListenException e)
+        {
+            await Console.Error.WriteLineAsync($"lineserver: {e.Message}");
+            return ExitStatus.Failure;
+        }
+    }
+
+    private RootCommand Build()
+    {
+        var run = new Command("run", "Serves; the default.") { _config, _listen, _handler, _transport, _set };
+        run.SetAction((parsed, _) => ServeAsync(parsed));
+        var check = new Command("check", "Reads the configuration, and prints what would hold. Exit status 0, or 78 if something is wrong.") { _config, _set };
+        check.SetAction(Check);
+        var handlers = new Command("handlers", "Lists the built-in handlers and their options.");
+        handlers.SetAction(_ => ListHandlers());
+        var root = new RootCommand(
+            """
+            Serves newline-terminated lines over TCP and Unix sockets.
+
+            With no arguments it sends every line back to its client, on tcp://127.0.0.1:7007. Try it:
+              lineserver &
+              printf 'hello\nworld\n' | nc -N 127.0.0.1 7007
+
+            SIGTERM and SIGINT drain: accepting stops, what was received is answered, then connections are closed. A second one aborts.
+            Configuration: the file of --config, then environment variables (LINESERVER__Limits__MaxLineSize=1000), then --set.
+            Exit status: 0 ended in order, 1 failed or cannot listen, 2 bad option, 78 bad configuration.
+            """)
+        {
+            _config, _listen, _handler, _transport, _set, run, check, handlers,
+        };
+        root.SetAction((parsed, _) => ServeAsync(parsed));
+        _listen.Validators.Add(ValidateListen);
+        _handler.Validators.Add(result => ValidateName(result, _handler, [.. BuiltInHandler.All.Select(handler => handler.Name)]));
+        _transport.Validators.Add(result => ValidateName(result, _transport, ServerSettings.Transports));
+        _set.Validators.Add(ValidateSet);
+        return root;
+    }
+
+    private async Task<int> ServeAsync(ParseResult parsed)
+    {
+        ConfigurationSources sources = Sources(parsed);
+        ServerSettings settings = SettingsReader.Read(
+            sources, [.. parsed.GetValue(_listen)!.Select(ParseAddress)], parsed.GetValue(_handler));
+        return await DaemonHost.RunAsync(settings, sources.Root);
+    }
+
+    private int Check(ParseResult parsed)
+    {
+        Console.WriteLine(SettingsPrinter.Print(SettingsReader.Read(Sources(parsed), [], handler: null)));
+        return ExitStatus.Success;
+    }
+
+    private static int ListHandlers()
+    {
+        foreach (BuiltInHandler handler in BuiltInHandler.All)
+        {
+            string options = handler.Options.Length == 0 ? "none" : string.Join(", ", handler.Options);
+            Console.WriteLine($"{handler.Name,-8} {handler.Summary}");
+            Console.WriteLine($"{"",-8} options: {options}; a line that is too long: {handler.OversizeLineBehavior}");
+        }
+
+        return ExitStatus.Success;
+    }
+
+    private ConfigurationSources Sources(ParseResult parsed)
+    {
+        List<KeyValuePair<string, string?>> set = [.. parsed.GetValue(_set)!.Select(pair => pair.Split('=', 2)).Select(pair => KeyValuePair.Create(pair[0], (string?)pair[1]))];
+        if (parsed.GetResult(_transport) is { Implicit: false })
+        {
+            set.Add(new("Transport", parsed.GetValue(_transport)));
+        }
+
+        return new ConfigurationSources(parsed.GetValue(_config)?.ToString(), set);
+    }
+
+    private static EndpointAddress ParseAddress(string text) =>
+        EndpointAddress.TryParse(text, out EndpointAddress? address, out string problem) ? address : throw new UnreachableException(problem);
+
+    private static void ValidateListen(OptionResult result)
+    {
+        foreach (Token token in result.Tokens)
+        {
+            if (!EndpointAddress.TryParse(token.Value, out _, out string problem))
+            {
+                result.AddError($"--listen: {problem}.");
+            }
+        }
+    }
+
+    private static void ValidateSet(OptionResult result)
+    {
+        foreach (Token token in result.Tokens.Where(token => token.Value.IndexOf('=', StringComparison.Ordinal) < 1))
+        {
+            result.AddError($"--set: '{token.Value}' is not KEY=VALUE.");
+        }
+    }
+
+    private static void ValidateName(OptionResult result, Option option, string[] names)
+    {
+        foreach (Token token in result.Tokens.Where(token => !names.Contains(token.Value, StringComparer.OrdinalIgnoreCase)))
+        {
+            result.AddError($"{option.Name}: '{token.Value}' is unknown; there are: {string.Join(", ", names)}.");
+        }
+    }
+}

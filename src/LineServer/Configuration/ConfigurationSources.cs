@@ -1,0 +1,109 @@
+using System.Text.Json;
+using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.Configuration.EnvironmentVariables;
+using Microsoft.Extensions.Configuration.Json;
+using Microsoft.Extensions.Configuration.Memory;
+
+namespace LineServer.Configuration;
+
+/// <summary>
+/// .NET's usual order: a JSON file, then the environment (<c>LINESERVER__Limits__MaxLineSize</c>), then the command line
+/// (<c>--set Limits:MaxLineSize=1000</c>). Remembers who said what.
+/// </summary>
+internal sealed class ConfigurationSources
+{
+    public const string Section = "LineServer";
+
+    private readonly string? _file;
+    private readonly JsonKeyLines? _lines;
+
+    /// <exception cref="InvalidConfigurationException">The file cannot be read, or is no JSON.</exception>
+    public ConfigurationSources(string? file, IEnumerable<KeyValuePair<string, string?>> commandLine)
+    {
+        _file = file;
+        var builder = new ConfigurationBuilder();
+        if (file is not null)
+        {
+            byte[] json = Read(file);
+            builder.AddJsonStream(new MemoryStream(json));
+            _lines = new JsonKeyLines(json);
+        }
+
+        builder.AddEnvironmentVariables();
+        builder.AddInMemoryCollection(commandLine.Select(pair => KeyValuePair.Create($"{Section}:{pair.Key}", pair.Value)));
+        Root = builder.Build();
+    }
+
+    public IConfigurationRoot Root { get; }
+
+    /// <summary>The file's sections beside ours and .NET's <c>Logging</c>. In the environment other names are other people's.</summary>
+    public IEnumerable<ConfigurationError> ForeignSections()
+    {
+        IConfigurationProvider? provider = Root.Providers.FirstOrDefault(provider => provider is JsonStreamConfigurationProvider);
+        foreach (string section in provider?.GetChildKeys([], null).Distinct(StringComparer.OrdinalIgnoreCase) ?? [])
+        {
+            if (!section.Equals(Section, StringComparison.OrdinalIgnoreCase) && !section.Equals("Logging", StringComparison.OrdinalIgnoreCase))
+            {
+                yield return new ConfigurationError(InFile(section), section, $"unknown key; everything stands under '{Section}' (or .NET's 'Logging')");
+            }
+        }
+    }
+
+    /// <summary>Who said it: a place in the file, a variable, or an option. The last to speak wins, as in .NET.</summary>
+    public string? WhereIs(string key)
+    {
+        foreach (IConfigurationProvider provider in Root.Providers.Reverse())
+        {
+            bool says = provider.TryGet(key, out _) || provider.GetChildKeys([], key).Any();
+            if (says)
+            {
+                return provider switch
+                {
+                    JsonStreamConfigurationProvider => InFile(key),
+                    EnvironmentVariablesConfigurationProvider => $"environment variable {key.ToUpperInvariant().Replace(":", "__", StringComparison.Ordinal)}",
+                    MemoryConfigurationProvider => "command line",
+                    _ => null,
+                };
+            }
+        }
+
+        return null;
+    }
+
+    private string InFile(string key) => $"{_file}:{_lines!.Find(key)}";
+
+    private static byte[] Read(string file)
+    {
+        try
+        {
+            byte[] json = File.ReadAllBytes(file);
+            ReadOnlyMemory<byte> text = json.AsSpan().StartsWith(Bom) ? json.AsMemory(Bom.Length) : json;
+            using JsonDocument document = JsonDocument.Parse(text, new JsonDocumentOptions { CommentHandling = JsonCommentHandling.Skip, AllowTrailingCommas = true, AllowDuplicateProperties = false });
+            if (document.RootElement.ValueKind != JsonValueKind.Object)
+            {
+                throw Invalid(file, "the file holds no JSON object");
+            }
+
+            return text.ToArray();
+        }
+        catch (JsonException e)
+        {
+            throw Invalid($"{file}:{e.LineNumber + 1}", $"no valid JSON: {e.Message.Split(" LineNumber:")[0]}");
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw Invalid(file, $"the file cannot be read: {Problem(e)}");
+        }
+    }
+
+    private static ReadOnlySpan<byte> Bom => [0xEF, 0xBB, 0xBF];
+
+    private static string Problem(Exception e) => e switch
+    {
+        FileNotFoundException or DirectoryNotFoundException => "it does not exist",
+        UnauthorizedAccessException => "permission denied, or it is a directory",
+        _ => e.Message,
+    };
+
+    private static InvalidConfigurationException Invalid(string where, string problem) => new([new ConfigurationError(where, null, problem)]);
+}

@@ -1,0 +1,93 @@
+using System.Diagnostics.CodeAnalysis;
+using System.Globalization;
+
+namespace LineServer.Configuration;
+
+/// <summary>Where an endpoint listens, as it is written: <c>tcp://HOST:PORT</c>, <c>unix:PATH</c>, <c>systemd:NAME</c>.</summary>
+/// <param name="Kind">Which of these.</param>
+/// <param name="Name">The host, the path, or the name.</param>
+/// <param name="Port">0 to 65535; 0 lets the kernel choose.</param>
+internal sealed record EndpointAddress(AddressKind Kind, string Name, int Port = 0)
+{
+    // sun_path of unix(7), without the terminating NUL.
+    private const int LongestUnixPath = 107;
+
+    public static EndpointAddress Default { get; } = new(AddressKind.Tcp, "127.0.0.1", 7007);
+
+    /// <summary>True if two endpoints cannot both have it.</summary>
+    public bool IsExclusive => Kind != AddressKind.Tcp || Port != 0;
+
+    public static bool TryParse(string? text, [NotNullWhen(true)] out EndpointAddress? address, out string problem)
+    {
+        const string Tcp = "tcp://";
+        const string Unix = "unix:";
+        const string Systemd = "systemd:";
+        address = null;
+        problem = $"'{text}' is no address; write tcp://HOST:PORT, unix:PATH or systemd:NAME";
+        if (text is null)
+        {
+            return false;
+        }
+
+        if (text.StartsWith(Tcp, StringComparison.OrdinalIgnoreCase))
+        {
+            return TryParseTcp(text[Tcp.Length..], out address, ref problem);
+        }
+
+        if (text.StartsWith(Unix, StringComparison.OrdinalIgnoreCase) && text.Length > Unix.Length)
+        {
+            string path = Path.GetFullPath(text[Unix.Length..]);
+            if (System.Text.Encoding.UTF8.GetByteCount(path) > LongestUnixPath)
+            {
+                problem = $"the path of a Unix socket has at most {LongestUnixPath} bytes; '{path}' is longer";
+                return false;
+            }
+
+            address = new EndpointAddress(AddressKind.Unix, path);
+        }
+        else if (text.StartsWith(Systemd, StringComparison.OrdinalIgnoreCase) && text.Length > Systemd.Length)
+        {
+            address = new EndpointAddress(AddressKind.Systemd, text[Systemd.Length..]);
+        }
+
+        return address is not null;
+    }
+
+    public override string ToString() => Kind switch
+    {
+        AddressKind.Tcp => $"tcp://{(Name.Contains(':', StringComparison.Ordinal) ? $"[{Name}]" : Name)}:{Port}",
+        AddressKind.Unix => $"unix:{Name}",
+        _ => $"systemd:{Name}",
+    };
+
+    private static bool TryParseTcp(string text, out EndpointAddress? address, ref string problem)
+    {
+        address = null;
+        int colon = text.LastIndexOf(':');
+        string host = colon < 0 ? text : text[..colon];
+        if (colon < 0 || !int.TryParse(text.AsSpan(colon + 1), NumberStyles.None, CultureInfo.InvariantCulture, out int port))
+        {
+            problem = $"'tcp://{text}' has no port; write tcp://HOST:PORT";
+            return false;
+        }
+
+        if (port > ushort.MaxValue)
+        {
+            problem = $"{port} is no port; they go from 0 (any) to {ushort.MaxValue}";
+            return false;
+        }
+
+        bool bracketed = host.StartsWith('[') && host.EndsWith(']');
+        host = bracketed ? host[1..^1] : host;
+        if (host.Length == 0 || (host.Contains(':', StringComparison.Ordinal) && !bracketed))
+        {
+            problem = host.Length == 0
+                ? $"'tcp://{text}' has no host; write tcp://HOST:PORT, * for every address"
+                : $"'tcp://{text}': an IPv6 address stands in brackets: tcp://[{host}]:{port}";
+            return false;
+        }
+
+        address = new EndpointAddress(AddressKind.Tcp, host, port);
+        return true;
+    }
+}

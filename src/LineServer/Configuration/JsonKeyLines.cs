@@ -1,0 +1,47 @@
+using System.Text.Json;
+
+namespace LineServer.Configuration;
+
+/// <summary>In which line of a JSON file each key stands: .NET's configuration does not say.</summary>
+internal sealed class JsonKeyLines
+{
+    private readonly Dictionary<string, int> _lines = new(StringComparer.OrdinalIgnoreCase);
+
+    /// <param name="json">The file's bytes, known to be valid JSON.</param>
+    public JsonKeyLines(ReadOnlySpan<byte> json)
+    {
+        var reader = new Utf8JsonReader(json, new JsonReaderOptions { CommentHandling = JsonCommentHandling.Skip, AllowTrailingCommas = true });
+        var path = new List<string>();
+        int line = 1;
+        long counted = 0;
+        while (reader.Read())
+        {
+            line += json[(int)counted..(int)reader.TokenStartIndex].Count((byte)'\n');
+            counted = reader.TokenStartIndex;
+            if (reader.TokenType == JsonTokenType.PropertyName)
+            {
+                while (path.Count >= reader.CurrentDepth)
+                {
+                    path.RemoveAt(path.Count - 1);
+                }
+
+                path.Add(reader.GetString()!);
+                _lines.TryAdd(string.Join(':', path), line);
+            }
+        }
+    }
+
+    /// <summary>The line of the key, or of the nearest one above it.</summary>
+    public int Find(string key)
+    {
+        for (string rest = key; rest.Length > 0; rest = rest[..Math.Max(rest.LastIndexOf(':'), 0)])
+        {
+            if (_lines.TryGetValue(rest, out int line))
+            {
+                return line;
+            }
+        }
+
+        return 1;
+    }
+}

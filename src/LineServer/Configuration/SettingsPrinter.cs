@@ -1,0 +1,59 @@
+using System.Reflection;
+using System.Text.Encodings.Web;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+
+namespace LineServer.Configuration;
+
+/// <summary>The effective configuration, in the form in which it is read.</summary>
+internal static class SettingsPrinter
+{
+    private static readonly JsonSerializerOptions Indented = new() { WriteIndented = true, Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+
+    public static string Print(ServerSettings settings)
+    {
+        var endpoints = new JsonObject();
+        foreach (EndpointSettings endpoint in settings.Endpoints)
+        {
+            JsonObject framing = Values(endpoint.Framing, []);
+            framing[nameof(FramingSettings.OversizeLineBehavior)] = endpoint.OversizeLineBehavior.ToString();
+            var json = new JsonObject
+            {
+                ["Address"] = endpoint.Address.ToString(),
+                ["Handler"] = endpoint.Handler,
+                ["Limits"] = Values(endpoint.Limits, ServerLimits.ServerOnly),
+                ["Framing"] = framing,
+            };
+            if (endpoint.Prefix.Length > 0)
+            {
+                json["Prefix"] = endpoint.Prefix;
+            }
+
+            endpoints[endpoint.Name] = json;
+        }
+
+        var server = new JsonObject
+        {
+            ["Transport"] = settings.Transport,
+            ["Limits"] = Values(settings.Limits, []),
+            ["Endpoints"] = endpoints,
+        };
+        return new JsonObject { [ConfigurationSources.Section] = server }.ToJsonString(Indented);
+    }
+
+    private static JsonObject Values(object source, string[] except)
+    {
+        var json = new JsonObject();
+        foreach (PropertyInfo property in source.GetType().GetProperties().Where(property => property.CanWrite && !except.Contains(property.Name, StringComparer.Ordinal)))
+        {
+            json[property.Name] = property.GetValue(source) switch
+            {
+                null => null,
+                int number => JsonValue.Create(number),
+                var value => JsonValue.Create(value.ToString()),
+            };
+        }
+
+        return json;
+    }
+}

@@ -1,0 +1,217 @@
+using System.Reflection;
+using LineServer.Handlers;
+using LineServer.Hosting;
+using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.Logging;
+
+namespace LineServer.Configuration;
+
+/// <summary>Reads the configuration strictly: what is unknown, or cannot be what it says, is an error with its place.</summary>
+internal sealed class SettingsReader
+{
+    private readonly ConfigurationSources _sources;
+    private readonly List<ConfigurationError> _errors = [];
+
+    private SettingsReader(ConfigurationSources sources) => _sources = sources;
+
+    /// <param name="sources">Where to read.</param>
+    /// <param name="listen">Addresses that replace the endpoints of the configuration; none: they stay.</param>
+    /// <param name="handler">The handler of these addresses, or of the endpoint that exists when none is named.</param>
+    /// <exception cref="InvalidConfigurationException">Something is wrong; all of it is said.</exception>
+    public static ServerSettings Read(ConfigurationSources sources, IReadOnlyList<EndpointAddress> listen, string? handler)
+    {
+        var reader = new SettingsReader(sources);
+        ServerSettings settings = reader.Read(listen, handler);
+        return reader._errors.Count == 0 ? settings : throw new InvalidConfigurationException(reader._errors);
+    }
+
+    private ServerSettings Read(IReadOnlyList<EndpointAddress> listen, string? handler)
+    {
+        _errors.AddRange(_sources.ForeignSections());
+        IConfigurationSection root = _sources.Root.GetSection(ConfigurationSources.Section);
+        var limits = new ServerLimits();
+        var framing = new FramingSettings();
+        string transport = ServerSettings.Transports[0];
+        IReadOnlyList<IConfigurationSection> endpoints = [];
+        foreach (IConfigurationSection section in root.GetChildren())
+        {
+            switch (section.Key.ToUpperInvariant())
+            {
+                case "TRANSPORT":
+                    transport = ReadName(section, ServerSettings.Transports, "transport") ?? transport;
+                    break;
+                case "LIMITS":
+                    Bind(section, limits, []);
+                    break;
+                case "FRAMING":
+                    Bind(section, framing, []);
+                    break;
+                case "ENDPOINTS":
+                    RequireSection(section);
+                    endpoints = [.. section.GetChildren()];
+                    break;
+                default:
+                    Unknown(section, ["Transport", "Limits", "Framing", "Endpoints"]);
+                    break;
+            }
+        }
+
+        CheckLimits(limits, root.GetSection("Limits"));
+        CheckLogLevels(_sources.Root.GetSection("Logging"));
+        List<EndpointSettings> configured = [.. endpoints.Select(section => ReadEndpoint(section, limits, framing)).OfType<EndpointSettings>()];
+        if (listen.Count > 0 || endpoints.Count == 0)
+        {
+            IReadOnlyList<EndpointAddress> addresses = listen.Count > 0 ? listen : [EndpointAddress.Default];
+            string name = handler ?? BuiltInHandler.All[0].Name;
+            configured = [.. addresses.Select((address, i) => new EndpointSettings(
+                addresses.Count == 1 ? name : $"{name}{i + 1}", address, name, string.Empty, limits, framing))];
+        }
+
+        CheckAddresses(configured, root.GetSection("Endpoints"));
+        return new ServerSettings(transport, limits, configured);
+    }
+
+    private EndpointSettings? ReadEndpoint(IConfigurationSection endpoint, LineLimits serverLimits, FramingSettings serverFraming)
+    {
+        RequireSection(endpoint);
+        LineLimits limits = serverLimits.Clone();
+        FramingSettings framing = serverFraming.Clone();
+        EndpointAddress? address = null;
+        string handler = BuiltInHandler.All[0].Name;
+        string? prefix = null;
+        foreach (IConfigurationSection section in endpoint.GetChildren())
+        {
+            switch (section.Key.ToUpperInvariant())
+            {
+                case "ADDRESS":
+                    if (!EndpointAddress.TryParse(section.Value, out address, out string problem))
+                    {
+                        Error(section, problem);
+                    }
+
+                    break;
+                case "HANDLER":
+                    handler = ReadName(section, [.. BuiltInHandler.All.Select(known => known.Name)], "handler") ?? handler;
+                    break;
+                case "PREFIX":
+                    prefix = section.Value ?? string.Empty;
+                    break;
+                case "LIMITS":
+                    Bind(section, limits, ServerLimits.ServerOnly);
+                    CheckLimits(limits, section);
+                    break;
+                case "FRAMING":
+                    Bind(section, framing, []);
+                    break;
+                default:
+                    Unknown(section, ["Address", "Handler", "Limits", "Framing", .. BuiltInHandler.All.SelectMany(known => known.Options)]);
+                    break;
+            }
+        }
+
+        if (prefix is not null && !BuiltInHandler.Find(handler)!.Options.Contains("Prefix", StringComparer.Ordinal))
+        {
+            Error(endpoint.GetSection("Prefix"), $"the handler '{handler}' has no such option");
+        }
+
+        if (!endpoint.GetSection("Address").Exists())
+        {
+            Error(endpoint, "the endpoint has no Address; write tcp://HOST:PORT, unix:PATH or systemd:NAME");
+        }
+
+        return address is null ? null : new EndpointSettings(endpoint.Key, address, handler, prefix ?? string.Empty, limits, framing);
+    }
+
+    private void Bind(IConfigurationSection section, object target, string[] serverOnly)
+    {
+        RequireSection(section);
+        PropertyInfo[] properties = [.. target.GetType().GetProperties().Where(property => property.CanWrite)];
+        foreach (IConfigurationSection leaf in section.GetChildren())
+        {
+            PropertyInfo? property = Array.Find(properties, property => property.Name.Equals(leaf.Key, StringComparison.OrdinalIgnoreCase));
+            if (property is null)
+            {
+                Unknown(leaf, [.. properties.Select(known => known.Name)]);
+            }
+            else if (serverOnly.Contains(property.Name, StringComparer.Ordinal))
+            {
+                Error(leaf, "it is the transport's, and can be set for the whole server only (LineServer:Limits)");
+            }
+            else if (leaf.GetChildren().Any())
+            {
+                Error(leaf, "a single value was expected");
+            }
+            else if (ValueParser.TryParse(leaf.Value, property.PropertyType, out object? value) is { } expected)
+            {
+                Error(leaf, $"'{leaf.Value}' is not {expected}");
+            }
+            else
+            {
+                property.SetValue(target, value);
+            }
+        }
+    }
+
+    private string? ReadName(IConfigurationSection section, string[] names, string what)
+    {
+        string? found = Array.Find(names, name => name.Equals(section.Value, StringComparison.OrdinalIgnoreCase));
+        if (found is null)
+        {
+            Error(section, $"'{section.Value}' is no {what}; there are: {string.Join(", ", names)}");
+        }
+
+        return found;
+    }
+
+    private void CheckLimits(LineLimits limits, IConfigurationSection section)
+    {
+        foreach (string problem in limits.Validate())
+        {
+            // Each begins with the name of its key.
+            int end = problem.IndexOf(' ', StringComparison.Ordinal);
+            Error(section.GetSection(problem[..end]), problem[(end + 1)..].TrimEnd('.'));
+        }
+    }
+
+    // .NET's own section; a level that it does not know would end the start with an exception.
+    private void CheckLogLevels(IConfigurationSection section)
+    {
+        foreach (IConfigurationSection child in section.GetChildren())
+        {
+            if (section.Key.Equals("LogLevel", StringComparison.OrdinalIgnoreCase)
+                && ValueParser.TryParse(child.Value, typeof(LogLevel), out _) is { } expected)
+            {
+                Error(child, $"'{child.Value}' is not {expected}");
+            }
+
+            CheckLogLevels(child);
+        }
+    }
+
+    private void CheckAddresses(List<EndpointSettings> endpoints, IConfigurationSection section)
+    {
+        var seen = new Dictionary<string, string>(StringComparer.Ordinal);
+        foreach (EndpointSettings endpoint in endpoints.Where(endpoint => endpoint.Address.IsExclusive))
+        {
+            string address = endpoint.Address.ToString();
+            if (!seen.TryAdd(address, endpoint.Name))
+            {
+                Error(section.GetSection($"{endpoint.Name}:Address"), $"{address} is the address of endpoint '{seen[address]}' already");
+            }
+        }
+    }
+
+    private void RequireSection(IConfigurationSection section)
+    {
+        if (!string.IsNullOrEmpty(section.Value))
+        {
+            Error(section, "an object was expected");
+        }
+    }
+
+    private void Unknown(IConfigurationSection section, string[] known) =>
+        Error(section, $"unknown key; there are: {string.Join(", ", known.Order(StringComparer.Ordinal))}");
+
+    private void Error(IConfigurationSection section, string problem) =>
+        _errors.Add(new ConfigurationError(_sources.WhereIs(section.Path), section.Path, problem));
+}

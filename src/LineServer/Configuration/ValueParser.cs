@@ -1,0 +1,55 @@
+using System.Globalization;
+
+namespace LineServer.Configuration;
+
+/// <summary>Values as they are written in a configuration.</summary>
+internal static class ValueParser
+{
+    /// <summary>Reads <paramref name="text"/> as a <paramref name="type"/>; null, an empty value and <c>null</c> are null where that is allowed.</summary>
+    /// <returns>What was expected, if it is none.</returns>
+    public static string? TryParse(string? text, Type type, out object? value)
+    {
+        Type inner = Nullable.GetUnderlyingType(type) ?? type;
+        bool isNullable = inner != type;
+        value = null;
+        if (isNullable && (string.IsNullOrEmpty(text) || text.Equals("null", StringComparison.OrdinalIgnoreCase)))
+        {
+            return null;
+        }
+
+        string orNull = isNullable ? ", or null for unlimited" : string.Empty;
+        text ??= string.Empty;
+        if (inner == typeof(string))
+        {
+            value = text;
+            return null;
+        }
+
+        if (inner == typeof(int))
+        {
+            bool isNumber = int.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out int number);
+            value = number;
+            return isNumber ? null : $"a whole number{orNull}";
+        }
+
+        if (inner == typeof(TimeSpan))
+        {
+            // A bare number would be days, which nobody means.
+            bool isTime = TimeSpan.TryParse(text, CultureInfo.InvariantCulture, out TimeSpan time) && text.Contains(':', StringComparison.Ordinal);
+            value = time;
+            return isTime ? null : $"a time as hh:mm:ss, for instance 00:00:30{orNull}";
+        }
+
+        if (inner == typeof(Delimiter))
+        {
+            bool isDelimiter = Delimiter.TryParse(text, out Delimiter delimiter);
+            value = delimiter;
+            return isDelimiter ? null : "LF, NUL, CR or a number from 0 to 255";
+        }
+
+        string[] names = Enum.GetNames(inner);
+        int index = Array.FindIndex(names, name => name.Equals(text, StringComparison.OrdinalIgnoreCase));
+        value = index < 0 ? null : Enum.Parse(inner, names[index]);
+        return index < 0 ? $"one of {string.Join(", ", names)}" : null;
+    }
+}

@@ -1,0 +1,102 @@
+using System.Net;
+using LineServer.Configuration;
+using LineServer.Handlers;
+using LineServer.Hosting;
+using LineServer.Systemd;
+using Microsoft.AspNetCore.Connections;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Options;
+
+namespace LineServer.Daemon;
+
+/// <summary>Kestrel with a line handler on every endpoint.</summary>
+internal sealed class LineService : IHostedService, IDisposable
+{
+    private readonly ServerSettings _settings;
+    private readonly IServiceProvider _services;
+    private readonly SystemdNotifier _notifier;
+    private readonly ILogger<LineService> _logger;
+    private readonly CancellationTokenSource _abort = new();
+    private readonly Dictionary<EndPoint, EndpointSettings> _byEndPoint = [];
+    private readonly List<(EndpointSettings Settings, ListenOptions Listen)> _listening = [];
+    private readonly KestrelServer _server;
+
+    public LineService(
+        ServerSettings settings, IServiceProvider services, SystemdNotifier notifier, ILoggerFactory loggerFactory)
+    {
+        _settings = settings;
+        _services = services;
+        _notifier = notifier;
+        _logger = loggerFactory.CreateLogger<LineService>();
+        var kestrel = new KestrelServerOptions { ApplicationServices = services };
+        foreach (EndpointSettings endpoint in settings.Endpoints)
+        {
+            EndPoint endPoint = ListenSocket.Resolve(endpoint);
+            _byEndPoint[endPoint] = endpoint;
+            kestrel.Listen(endPoint, listen => Configure(listen, endpoint));
+        }
+
+        _server = new KestrelServer(Options.Create(kestrel), new SocketTransportFactory(Options.Create(SocketOptions()), loggerFactory), loggerFactory);
+    }
+
+    /// <exception cref="ListenException">An endpoint cannot listen.</exception>
+    public async Task StartAsync(CancellationToken cancellationToken)
+    {
+        await _server.StartAsync(new NoHttp(), cancellationToken);
+        foreach ((EndpointSettings endpoint, ListenOptions listen) in _listening)
+        {
+            _logger.LogInformation("endpoint {Name} accepts on {Address} (handler {Handler})", endpoint.Name, RealAddress(endpoint, listen), endpoint.Handler);
+        }
+
+        _notifier.Ready(_listening.Count);
+    }
+
+    /// <summary>Drains: accepting stops, then connections finish what was received.</summary>
+    public async Task StopAsync(CancellationToken cancellationToken)
+    {
+        _notifier.Stopping();
+        _logger.LogInformation("draining");
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, _abort.Token);
+        await _server.StopAsync(stop.Token);
+        _logger.LogInformation("stopped");
+    }
+
+    /// <summary>Connections that are still open are aborted.</summary>
+    public void Abort() => _abort.Cancel();
+
+    public void Dispose()
+    {
+        _server.Dispose();
+        _abort.Dispose();
+    }
+
+    private void Configure(ListenOptions listen, EndpointSettings endpoint)
+    {
+        _listening.Add((endpoint, listen));
+        BuiltInHandler handler = BuiltInHandler.Find(endpoint.Handler)!;
+        listen.UseLines(services => handler.Create(services, endpoint), options =>
+        {
+            options.Name = endpoint.Name;
+            options.Limits = endpoint.Limits.Clone();
+            options.Limits.MaxWriteBufferSize = Math.Max(_settings.Limits.MaxWriteBufferSize / 2, 1);
+            options.Delimiter = endpoint.Framing.Delimiter.Value;
+            options.OversizeLineBehavior = endpoint.OversizeLineBehavior;
+            options.IncompleteLineBehavior = endpoint.Framing.IncompleteLineBehavior;
+        });
+    }
+
+    private SocketTransportOptions SocketOptions() => new()
+    {
+        Backlog = _settings.Limits.Backlog,
+        MaxReadBufferSize = _settings.Limits.MaxReadBufferSize,
+        // Kestrel's pipe holds as much again as is staged before it, so each gets half of what may be held for a client.
+        MaxWriteBufferSize = Math.Max(_settings.Limits.MaxWriteBufferSize / 2, 1),
+        CreateBoundListenSocket = endPoint => ListenSocket.Bind(_byEndPoint[endPoint], endPoint),
+    };
+
+    private static string RealAddress(EndpointSettings endpoint, ListenOptions listen) =>
+        listen.EndPoint is IPEndPoint ip ? $"tcp://{ip}" : endpoint.Address.ToString();
+}

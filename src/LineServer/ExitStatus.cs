@@ -1,0 +1,23 @@
+namespace LineServer;
+
+/// <summary>How the process ends.</summary>
+internal sealed class ExitStatus
+{
+    /// <summary>All went well.</summary>
+    public const int Success = 0;
+
+    /// <summary>It failed while running, or could not listen.</summary>
+    public const int Failure = 1;
+
+    /// <summary>A bad option.</summary>
+    public const int Usage = 2;
+
+    /// <summary>A bad configuration: EX_CONFIG of sysexits(3).</summary>
+    public const int Configuration = 78;
+
+    private int _value = Success;
+
+    public int Value => Volatile.Read(ref _value);
+
+    public void Fail() => Volatile.Write(ref _value, Failure);
+}

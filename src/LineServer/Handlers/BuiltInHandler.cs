@@ -1,0 +1,31 @@
+using LineServer.Configuration;
+using LineServer.Framing;
+using LineServer.Hosting;
+using Microsoft.Extensions.DependencyInjection;
+
+namespace LineServer.Handlers;
+
+/// <summary>A handler that the daemon brings along.</summary>
+/// <param name="Name">As it is configured.</param>
+/// <param name="Summary">What it does, in a line.</param>
+/// <param name="Options">The keys of an endpoint that are for it.</param>
+/// <param name="OversizeLineBehavior">What it is made for: one that only takes can do with a part of a line; one that answers cannot.</param>
+/// <param name="Create">Makes one for a connection.</param>
+internal sealed record BuiltInHandler(
+    string Name,
+    string Summary,
+    string[] Options,
+    OversizeLineBehavior OversizeLineBehavior,
+    Func<IServiceProvider, EndpointSettings, LineHandlerBase> Create)
+{
+    /// <summary>All of them; the first is the default.</summary>
+    public static IReadOnlyList<BuiltInHandler> All { get; } =
+    [
+        new("echo", "sends each line back, byte for byte; Prefix puts text before it", ["Prefix"], OversizeLineBehavior.Close, (_, endpoint) => new EchoHandler(endpoint.Prefix)),
+        new("discard", "counts lines and drops them", [], OversizeLineBehavior.Truncate, (_, _) => new DiscardHandler()),
+        new("print", "writes each line to standard output, labelled with its connection", [], OversizeLineBehavior.Truncate, (services, _) => new PrintHandler(services.GetRequiredService<PrintQueue>())),
+        new("delay", "\"<milliseconds> <text>\" is answered with <text> after that time", [], OversizeLineBehavior.Close, (services, _) => new DelayHandler(services.GetRequiredService<TimeProvider>())),
+    ];
+
+    public static BuiltInHandler? Find(string name) => All.FirstOrDefault(handler => handler.Name.Equals(name, StringComparison.OrdinalIgnoreCase));
+}

@@ -1,0 +1,29 @@
+using System.Buffers;
+using System.Text;
+using LineServer.Framing;
+using LineServer.Hosting;
+
+namespace LineServer.Handlers;
+
+/// <summary>Writes each line to standard output, after the client's address. A full queue slows its clients down; nothing is dropped.</summary>
+internal sealed class PrintHandler(PrintQueue queue) : LineBatchHandler
+{
+    // A piece of output: large enough that writing it is worth a system call, small enough that many connections' pieces wait in little memory.
+    private const int PieceSize = 32 * 1024;
+
+    private byte[]? _label;
+
+    public override ValueTask OnBatch(LineBatch batch)
+    {
+        _label ??= Encoding.UTF8.GetBytes($"{Connection}> ");
+        var piece = new ArrayBufferWriter<byte>();
+        while (piece.WrittenCount < PieceSize && batch.TryRead(out Line line))
+        {
+            piece.Write(_label);
+            queue.Format(line.Span, piece);
+            piece.Write("\n"u8);
+        }
+
+        return piece.WrittenCount > 0 ? queue.WriteAsync(piece.WrittenMemory) : default;
+    }
+}

@@ -1,0 +1,1 @@
+return await new LineServer.CommandLine().RunAsync(args);

@@ -1,0 +1,37 @@
+using System.Net.Sockets;
+using System.Text;
+using Microsoft.Extensions.Logging;
+
+namespace LineServer.Systemd;
+
+/// <summary>Tells systemd how far the service is: a datagram to <c>NOTIFY_SOCKET</c>, sd_notify(3). Silent where there is none.</summary>
+internal sealed class SystemdNotifier(ILogger<SystemdNotifier> logger)
+{
+    private readonly string? _path = Environment.GetEnvironmentVariable("NOTIFY_SOCKET");
+
+    /// <summary>Every endpoint accepts.</summary>
+    public void Ready(int endpoints) => Send($"READY=1\nSTATUS=Accepting on {endpoints} endpoint{(endpoints == 1 ? "" : "s")}");
+
+    /// <summary>Accepting has stopped, or is about to.</summary>
+    public void Stopping() => Send("STOPPING=1\nSTATUS=Draining");
+
+    private void Send(string message)
+    {
+        if (string.IsNullOrEmpty(_path))
+        {
+            return;
+        }
+
+        try
+        {
+            // A leading @ stands for the NUL of an abstract name: unix(7).
+            string path = _path[0] == '@' ? $"\0{_path[1..]}" : _path;
+            using var socket = new Socket(AddressFamily.Unix, SocketType.Dgram, ProtocolType.Unspecified);
+            socket.SendTo(Encoding.UTF8.GetBytes(message), new UnixDomainSocketEndPoint(path));
+        }
+        catch (Exception e) when (e is SocketException or ArgumentException)
+        {
+            logger.LogWarning("systemd could not be told {Message}: NOTIFY_SOCKET={Path}: {Problem}", message.Split('\n')[0], _path, e.Message);
+        }
+    }
+}

@@ -1,0 +1,136 @@
+using System.Diagnostics;
+using System.Text;
+
+namespace LineServer.Client.Tests;
+
+/// <summary>The built lineclient as a process, as a user starts it. Its output is collected as it comes.</summary>
+internal sealed class ClientProcess : IDisposable
+{
+    /// <summary>Only a guard against hanging for ever; no test waits for it to pass.</summary>
+    private static readonly TimeSpan Guard = TimeSpan.FromSeconds(60);
+
+    private readonly Process _process;
+    private readonly MemoryStream _output = new();
+    private readonly StringBuilder _errors = new();
+    private readonly Task _reading;
+    private readonly List<(string Text, TaskCompletionSource Seen)> _awaited = [];
+
+    private ClientProcess(ProcessStartInfo start)
+    {
+        start.RedirectStandardInput = true;
+        start.RedirectStandardOutput = true;
+        start.RedirectStandardError = true;
+        start.UseShellExecute = false;
+        _process = Process.Start(start)!;
+        _reading = Task.WhenAll(_process.StandardOutput.BaseStream.CopyToAsync(_output), ReadErrorsAsync());
+    }
+
+    /// <summary>Where the build put the executable: beside the tests.</summary>
+    public static string Executable { get; } = Path.Combine(AppContext.BaseDirectory, "lineclient");
+
+    public Stream Input => _process.StandardInput.BaseStream;
+
+    /// <summary>The most memory it had resident so far, in KiB.</summary>
+    public long PeakMemoryKiB =>
+        long.Parse(File.ReadLines($"/proc/{_process.Id}/status").Single(line => line.StartsWith("VmHWM", StringComparison.Ordinal)).Split(' ')[^2]);
+
+    public static ClientProcess Start(params string[] args) => new(new ProcessStartInfo(Executable, args));
+
+    /// <summary>Starts it through <c>sh -c</c>; <c>$L</c> is the executable.</summary>
+    public static ClientProcess StartInShell(string script) =>
+        new(new ProcessStartInfo("sh", ["-c", script]) { Environment = { ["L"] = Executable } });
+
+    /// <summary>Runs it to its end with this standard input.</summary>
+    public static async Task<ClientResult> RunWithInputAsync(byte[] input, params string[] args)
+    {
+        using ClientProcess client = Start(args);
+        await client.WriteAndCloseAsync(input);
+        return await client.EndAsync();
+    }
+
+    /// <summary>Runs it to its end with an empty standard input.</summary>
+    public static Task<ClientResult> RunAsync(params string[] args) => RunWithInputAsync([], args);
+
+    public static Task<ClientResult> RunWithInputAsync(string input, params string[] args) => RunWithInputAsync(Encoding.Latin1.GetBytes(input), args);
+
+    public static async Task<ClientResult> RunInShellAsync(string script)
+    {
+        using ClientProcess client = StartInShell(script);
+        client.Input.Close();
+        return await client.EndAsync();
+    }
+
+    public async Task WriteAsync(string input)
+    {
+        await Input.WriteAsync(Encoding.Latin1.GetBytes(input));
+        await Input.FlushAsync();
+    }
+
+    public async Task WriteAndCloseAsync(byte[] input)
+    {
+        try
+        {
+            await Input.WriteAsync(input);
+            Input.Close();
+        }
+        catch (IOException)
+        {
+            // It ended without reading all: what it says about that is the test's business.
+        }
+    }
+
+    /// <summary>Waits until standard error holds a text.</summary>
+    public Task ErrorsContainAsync(string text)
+    {
+        var seen = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        lock (_errors)
+        {
+            _awaited.Add((text, seen));
+            NoticeAwaited();
+        }
+
+        return seen.Task.WaitAsync(Guard);
+    }
+
+    public async Task<ClientResult> EndAsync()
+    {
+        await _process.WaitForExitAsync().WaitAsync(Guard);
+        await _reading.WaitAsync(Guard);
+        return new(_process.ExitCode, _output.ToArray(), _errors.ToString());
+    }
+
+    public void Dispose()
+    {
+        if (!_process.HasExited)
+        {
+            _process.Kill(entireProcessTree: true);
+        }
+
+        _process.Dispose();
+    }
+
+    private async Task ReadErrorsAsync()
+    {
+        char[] buffer = new char[1024];
+        while (await _process.StandardError.ReadAsync(buffer) is int length and > 0)
+        {
+            lock (_errors)
+            {
+                _errors.Append(buffer, 0, length);
+                NoticeAwaited();
+            }
+        }
+    }
+
+    private void NoticeAwaited()
+    {
+        string errors = _errors.ToString();
+        foreach ((string text, TaskCompletionSource seen) in _awaited)
+        {
+            if (errors.Contains(text, StringComparison.Ordinal))
+            {
+                seen.TrySetResult();
+            }
+        }
+    }
+}
