@@ -6,8 +6,8 @@ internal enum LineKind : byte
 {
     None = 0,
 
-    /// <summary>It runs over more than one segment of the buffer.</summary>
-    Crossing = 1,
+    /// <summary>Its bytes are <see cref="LineReader.FoundLine"/>: it may run over more than one segment of the buffer.</summary>
+    Found = 1,
 
     /// <summary>Its first bytes only; the rest was beyond the limit.</summary>
     Truncated = 2,

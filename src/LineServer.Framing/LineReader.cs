@@ -12,9 +12,9 @@ namespace LineServer.Framing;
 /// (<see cref="BeginRead"/>), take lines (<see langword="foreach"/>), and give back what was consumed (<see cref="EndRead"/>).
 /// </summary>
 /// <remarks>
-/// What it says of a stream never depends on how the stream was cut into reads and segments. No byte is searched twice, however
-/// slowly a line arrives. An enumerator's lines may be left untaken (<see langword="break"/>); the next enumerator goes on there.
-/// Not for several threads at once.
+/// What it says of a stream never depends on how the stream was cut into reads and segments. However slowly a line arrives, its bytes
+/// are searched once. An enumerator's lines may be left untaken (<see langword="break"/>): the next enumerator goes on there, and the
+/// next read finds them again. Not for several threads at once.
 /// </remarks>
 public sealed class LineReader
 {
@@ -166,8 +166,8 @@ public sealed class LineReader
     }
 
     /// <summary>
-    /// Takes exactly <paramref name="count"/> bytes, whatever they are, from behind the last line taken. Enumerators made before it are
-    /// void. False: not all of them have been read yet, and nothing was taken.
+    /// Takes exactly <paramref name="count"/> bytes, whatever they are, from behind the last line taken; of a truncated one, from behind
+    /// its delimiter. Enumerators made before it are void. False: not all of them have been read yet, and nothing was taken.
     /// </summary>
     public bool TryReadBytes(long count, out ReadOnlySequence<byte> bytes)
     {
@@ -175,15 +175,19 @@ public sealed class LineReader
         // The bytes are no line: what was found out about them as one is void.
         _searched = 0;
         IsExhausted = false;
+        bytes = default;
+        if (_skipping && !SkipToDelimiter())
+        {
+            return false;
+        }
+
         ReadOnlySequence<byte> unread = Unread;
         if (unread.Length < count)
         {
-            bytes = default;
             return false;
         }
 
         bytes = unread.Slice(0, count);
-        _takenBefore += Index;
         Seek(bytes.End);
         return true;
     }
@@ -292,9 +296,14 @@ public sealed class LineReader
         nint lineStart = LineStart;
         nint sweptTo = _sweptTo;
         int taken = SweepWholeBlocks(ref SegmentReference, _segment.Length - DelimiterScanner.BlockSize, ref lineStart, ref sweptTo, ref visitor, out bool more);
-        Enter(_segment, _segmentStart, (int)lineStart);
+        if (taken > 0)
+        {
+            // Only then: what is known of a line that has not ended yet must be kept.
+            Enter(_segment, _segmentStart, (int)lineStart);
+            _takenBefore += taken;
+        }
+
         _sweptTo = (int)sweptTo;
-        _takenBefore += taken;
         return more;
     }
 
@@ -326,7 +335,7 @@ public sealed class LineReader
                 if (length > maxLineSize)
                 {
                     more = true;
-                    sweptTo = start;
+                    sweptTo = next - 1;
                     goto Stop;
                 }
 
@@ -359,6 +368,11 @@ public sealed class LineReader
         _takenBefore += Index;
         Index = 0;
         _starts![0] = lineStart;
+        if (Count > 0)
+        {
+            // The line that was known to have no delimiter has one now; the next read begins with another line.
+            _searched = 0;
+        }
     }
 
     /// <summary>The segment ended within a line: goes on to where the line's delimiter is, or to the end of what was read.</summary>
@@ -366,36 +380,39 @@ public sealed class LineReader
     {
         SequencePosition lineStart = Consumed;
         long length = _segment.Length - LineStart;
-        byte last = _segment.Span[^1];
         ReadOnlyMemory<byte> segment = _segment;
         SequencePosition segmentStart = _segmentStart;
         SequencePosition next = _nextSegment;
         while (TryGetSegment(ref next, out SequencePosition start, out ReadOnlyMemory<byte> memory))
         {
-            (segment, segmentStart) = (memory, start);
-            ReadOnlySpan<byte> bytes = segment.Span;
+            ReadOnlySpan<byte> bytes = memory.Span;
             int known = (int)Math.Clamp(_searched - length, 0, bytes.Length);
             int end = bytes[known..].IndexOf(_delimiter);
             if (end < 0)
             {
                 length += bytes.Length;
-                last = bytes[^1];
+                (segment, segmentStart) = (memory, start);
                 continue;
             }
 
             end += known;
             length += end;
-            last = end > 0 ? bytes[end - 1] : last;
-            _nextSegment = next;
-            Enter(segment, segmentStart, end + 1);
+            byte last = end > 0 ? bytes[end - 1] : segment.Span[^1];
             long content = last == CarriageReturn ? length - 1 : length;
-            return content > MaxLineSize
+            Step step = content > MaxLineSize
                 ? Oversize(lineStart, length, out found)
                 : Found(_buffer.Slice(lineStart, length + 1), (int)content, LineKind.None, out found);
+            if (step != Step.End)
+            {
+                _nextSegment = next;
+                Enter(memory, start, end + 1);
+            }
+
+            return step;
         }
 
         // A CR at the limit may still turn out to be the terminator's, unless nothing can follow.
-        bool mayBeTerminator = last == CarriageReturn && !_isCompleted;
+        bool mayBeTerminator = segment.Span[^1] == CarriageReturn && !_isCompleted;
         bool isOversize = length - (mayBeTerminator ? 1 : 0) > MaxLineSize;
         if (!isOversize && !_isCompleted)
         {
@@ -406,12 +423,12 @@ public sealed class LineReader
             return Step.End;
         }
 
-        _nextSegment = next;
         if (isOversize)
         {
             Step step = Oversize(lineStart, length, out found);
             if (step != Step.End)
             {
+                _nextSegment = next;
                 Enter(segment, segmentStart, segment.Length);
                 _skipping = true;
             }
@@ -420,6 +437,7 @@ public sealed class LineReader
         }
 
         IncompleteLength = length;
+        _nextSegment = next;
         Enter(segment, segmentStart, segment.Length);
         if (Format.IncompleteLineBehavior == IncompleteLineBehavior.Deliver)
         {
@@ -442,7 +460,9 @@ public sealed class LineReader
         switch (Format.OversizeLineBehavior)
         {
             case OversizeLineBehavior.Close:
+                // The reader stays before the line: asked again, it says the same.
                 IsOversize = true;
+                _searched = 0;
                 return Step.End;
             case OversizeLineBehavior.Discard:
                 return Step.Again;
@@ -481,7 +501,7 @@ public sealed class LineReader
         FoundLine = raw;
         _isGathered = false;
         _takenBefore++;
-        found = new FoundLine(length, (int)raw.Length, kind | LineKind.Crossing);
+        found = new FoundLine(length, (int)raw.Length, kind | LineKind.Found);
         return Step.Line;
     }
 

@@ -1,0 +1,34 @@
+using System.Globalization;
+
+namespace LineServer.Benchmarks;
+
+/// <summary>64 KiB of lines: of one size, LF included, or of sizes that no branch predictor knows.</summary>
+internal sealed class LineBlock
+{
+    private const int Size = 64 * 1024;
+
+    private LineBlock(byte[] bytes, int lines) => (Bytes, Lines) = (bytes, lines);
+
+    public byte[] Bytes { get; }
+
+    public int Lines { get; }
+
+    /// <param name="lineSize">"32", or "8-128" for random sizes from 8 to 128 bytes.</param>
+    public static LineBlock Of(string lineSize)
+    {
+        int[] bounds = [.. lineSize.Split('-').Select(bound => int.Parse(bound, CultureInfo.InvariantCulture))];
+        Random random = new(1);
+        byte[] bytes = new byte[Size];
+        int at = 0;
+        int lines = 0;
+        for (int size = bounds[0]; at + size <= Size; size = random.Next(bounds[0], bounds[^1] + 1))
+        {
+            bytes.AsSpan(at, size - 1).Fill((byte)'x');
+            bytes[at + size - 1] = (byte)'\n';
+            at += size;
+            lines++;
+        }
+
+        return new LineBlock(bytes[..at], lines);
+    }
+}

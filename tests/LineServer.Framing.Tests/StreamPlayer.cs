@@ -1,0 +1,203 @@
+using System.Buffers;
+using System.Text;
+
+namespace LineServer.Framing.Tests;
+
+/// <summary>Plays one stream to a reader, as often and in as many pieces as wanted, and compares each step with the reference.</summary>
+internal sealed class StreamPlayer(byte[] stream, LineFormat format)
+{
+    private readonly Verdict?[] _open = new Verdict?[stream.Length + 1];
+    private readonly Verdict _closed = Verdict.Of(stream, format, isCompleted: true);
+
+    public byte[] Stream => stream;
+
+    public LineFormat Format => format;
+
+    public void Play(Delivery delivery)
+    {
+        try
+        {
+            Playing playing = new(this, delivery);
+            foreach (int end in delivery.Reads)
+            {
+                playing.Read(end, isCompleted: false);
+            }
+
+            if (delivery.EndComesApart)
+            {
+                playing.Read(stream.Length, isCompleted: false);
+            }
+
+            playing.Read(stream.Length, isCompleted: true);
+        }
+        catch (Exception e)
+        {
+            throw new InvalidOperationException($"\"{Show(stream)}\"\n{format}\n{delivery}\n{e.Message}", e);
+        }
+    }
+
+    private Verdict Expected(int end, bool isCompleted) =>
+        isCompleted ? _closed : _open[end] ??= Verdict.Of(stream.AsSpan(0, end), format, isCompleted: false);
+
+    private static string Show(ReadOnlySpan<byte> bytes)
+    {
+        StringBuilder text = new();
+        foreach (byte b in bytes)
+        {
+            text.Append(b is >= 0x20 and < 0x7F ? ((char)b).ToString() : $"\\x{b:X2}");
+        }
+
+        return text.ToString();
+    }
+
+    private static void Same<T>(T expected, T actual, string what)
+    {
+        if (!EqualityComparer<T>.Default.Equals(expected, actual))
+        {
+            throw new InvalidOperationException($"{what}: {actual}, not {expected}");
+        }
+    }
+
+    private static void SameBytes(ReadOnlySpan<byte> expected, ReadOnlySpan<byte> actual, string what)
+    {
+        if (!expected.SequenceEqual(actual))
+        {
+            throw new InvalidOperationException($"{what}: \"{Show(actual)}\", not \"{Show(expected)}\"");
+        }
+    }
+
+    private sealed class Playing(StreamPlayer player, Delivery delivery)
+    {
+        private readonly byte[] _stream = player.Stream;
+        private readonly LineReader _reader = new(player.Format);
+        private Verdict _expected = player._closed;
+        private int _consumed;
+        private int _taken;
+        private int _turn;
+
+        public void Read(int end, bool isCompleted)
+        {
+            _expected = player.Expected(end, isCompleted);
+            bool isExhausted;
+            do
+            {
+                ReadOnlySequence<byte> buffer = Segments.Cut(_stream, _consumed, end, delivery.Cuts, player.Format.Delimiter);
+                _reader.BeginRead(buffer, isCompleted);
+                int takenBefore = _taken;
+                do
+                {
+                    TakeBatch();
+                    Same(_taken - takenBefore, _reader.LinesTaken, "lines taken in this read");
+                    Same(ExpectedPosition(end), end - (int)_reader.Unread.Length, "consumed");
+                }
+                while (!_reader.IsExhausted && !delivery.EndsReadEarly);
+
+                isExhausted = _reader.IsExhausted;
+                if (isExhausted)
+                {
+                    // Asked again, it says the same: a line would be one too many.
+                    TakeBatch();
+                }
+
+                _consumed += (int)buffer.Slice(0, _reader.EndRead()).Length;
+                Same(ExpectedPosition(end), _consumed, "consumed at the end of the read");
+            }
+            while (!isExhausted);
+
+            CompareState(end);
+        }
+
+        public bool Take(in Line line)
+        {
+            if (_taken == _expected.Lines.Count)
+            {
+                throw new InvalidOperationException($"a line too many: \"{Show(line.Span)}\"");
+            }
+
+            ExpectedLine expected = _expected.Lines[_taken++];
+            ReadOnlySpan<byte> content = _stream.AsSpan(expected.Start, expected.Length);
+            ReadOnlySpan<byte> raw = _stream.AsSpan(expected.Start, expected.RawLength);
+            Same(expected.Length, line.Length, "length");
+            Same(expected.IsTruncated, line.IsTruncated, "truncated");
+            Same(expected.IsIncomplete, line.IsIncomplete, "incomplete");
+            SameBytes(content, line, "line");
+            SameBytes(raw, line.RawSpan, "raw line");
+            SameBytes(content, line.Sequence.ToArray(), "line as a sequence");
+            SameBytes(raw, line.RawSequence.ToArray(), "raw line as a sequence");
+            Same(line.RawSequence.IsSingleSegment, line.IsSingleSegment, "in one piece");
+            LineMemory memory = line.ToMemory();
+            SameBytes(content, memory.Span, "line as memory");
+            SameBytes(content, ((ReadOnlyMemory<byte>)memory).Span, "line as memory");
+            SameBytes(raw, memory.RawMemory.Span, "raw line as memory");
+            Same((expected.Length, expected.IsTruncated, expected.IsIncomplete), (memory.Length, memory.IsTruncated, memory.IsIncomplete), "line as memory");
+            return true;
+        }
+
+        private void TakeBatch()
+        {
+            int batch = 0;
+            switch (delivery.Way == Way.Mixed ? (Way)(_turn++ % 3) : delivery.Way)
+            {
+                case Way.Foreach:
+                    foreach (Line line in _reader)
+                    {
+                        Take(line);
+                        if (++batch == delivery.Batch)
+                        {
+                            break;
+                        }
+                    }
+
+                    break;
+                case Way.TryRead:
+                    while (batch < delivery.Batch && _reader.TryRead(out Line line))
+                    {
+                        Take(line);
+                        batch++;
+                    }
+
+                    break;
+                default:
+                    Visitor visitor = new(this, delivery.Batch);
+                    _reader.ReadLines(ref visitor);
+                    batch = visitor.Taken;
+                    break;
+            }
+
+            Same(batch < delivery.Batch, _reader.IsExhausted, "exhausted");
+        }
+
+        private int ExpectedPosition(int end) =>
+            _reader.IsExhausted ? _expected.Consumed : Math.Min(_expected.Lines[_taken - 1].Next, end);
+
+        private void CompareState(int end)
+        {
+            Same(_expected.Lines.Count, _taken, "lines");
+            Same(_expected.OversizeLines, _reader.OversizeLines, "oversize lines");
+            Same(_expected.IncompleteLength, _reader.IncompleteLength, "incomplete bytes");
+            Same(_expected.IsOversize, _reader.IsOversize, "closed by an oversize line");
+            Same(_expected.HoldsPartialLine, _reader.HoldsPartialLine, "holds a partial line");
+            Same(_expected.IsSkipping, _reader.IsSkipping, "skips the rest of a line");
+            int held = end - _consumed;
+            if (!_reader.IsOversize && held > player.Format.MaxLineSize + (player.Format.Delimiter == '\n' ? 1 : 0))
+            {
+                throw new InvalidOperationException($"{held} bytes are held");
+            }
+
+            if (_expected.OversizeLines > 0)
+            {
+                OversizeLine oversize = _reader.LastOversizeLine;
+                Same(true, oversize.LengthSeen > player.Format.MaxLineSize, "oversize line is longer than the limit");
+                Same((int)Math.Min(oversize.LengthSeen, OversizeLine.PrefixSize), oversize.Prefix.Length, "prefix size");
+                SameBytes(_stream.AsSpan(_expected.LastOversizeStart, oversize.Prefix.Length), oversize.Prefix.Span, "prefix");
+            }
+        }
+    }
+
+    private struct Visitor(Playing playing, int batch) : ILineVisitor
+    {
+        public int Taken { get; private set; }
+
+        public bool OnLine(scoped Line line) => playing.Take(line) && ++Taken < batch;
+    }
+}
