@@ -1,9 +1,14 @@
 using BenchmarkDotNet.Running;
 using LineServer.Benchmarks;
+using LineServer.Benchmarks.Shapes;
 
 if (args is ["in-turn"])
 {
     InTurn.Run();
+}
+else if (args is ["shapes"])
+{
+    ShapesInTurn.Run();
 }
 else
 {

@@ -1,0 +1,19 @@
+using System.IO.Pipelines;
+using Microsoft.AspNetCore.Connections;
+using Microsoft.AspNetCore.Http.Features;
+
+namespace LineServer.Benchmarks.Shapes;
+
+/// <summary>A connection whose ends are in memory and never wait: what is measured is the loop and the handler.</summary>
+internal sealed class MemoryConnection(PipeReader input, PipeWriter output) : ConnectionContext
+{
+    public override string ConnectionId { get; set; } = "memory";
+
+    public override IFeatureCollection Features { get; } = new FeatureCollection();
+
+    public override IDictionary<object, object?> Items { get; set; } = new Dictionary<object, object?>();
+
+    public override IDuplexPipe Transport { get; set; } = new Duplex(input, output);
+
+    private sealed record Duplex(PipeReader Input, PipeWriter Output) : IDuplexPipe;
+}
