@@ -118,8 +118,9 @@ public class EverySplitTests
                 for (int split = 0; split <= stream.Length; split++)
                 {
                     Way way = Ways[(split + turn) % Ways.Length];
-                    player.Play(new Delivery { Way = way, Reads = [split] });
-                    player.Play(new Delivery { Way = way, Cuts = [split], Batch = 1 + (split % 7), EndsReadEarly = split % 3 == 0 });
+                    player.Play((split + (turn / 2)) % 2 == 0
+                        ? new Delivery { Way = way, Reads = [split] }
+                        : new Delivery { Way = way, Cuts = [split], Batch = 1 + (split % 7), EndsReadEarly = split % 3 == 0 });
                 }
             }
         }
