@@ -156,7 +156,7 @@ public sealed class LineReader
         bool more = true;
         while (more)
         {
-            if (Index == Count && !_skipping)
+            if (Index == Count && !_skipping && !IsOversize)
             {
                 more = VisitWholeBlocks(ref visitor);
             }
@@ -183,7 +183,6 @@ public sealed class LineReader
         }
 
         bytes = unread.Slice(0, count);
-        _takenBefore += Index;
         Seek(bytes.End);
         return true;
     }
@@ -211,7 +210,8 @@ public sealed class LineReader
     internal Step StepOverEdge(out FoundLine found)
     {
         found = default;
-        Step step = Step.Again;
+        // A line too long that crossed segments has been stepped over; what follows it is not given either.
+        Step step = IsOversize ? Step.End : Step.Again;
         while (step == Step.Again && Index >= Count)
         {
             if (_skipping && !SkipToDelimiter())
@@ -292,7 +292,9 @@ public sealed class LineReader
         nint lineStart = LineStart;
         nint sweptTo = _sweptTo;
         int taken = SweepWholeBlocks(ref SegmentReference, _segment.Length - DelimiterScanner.BlockSize, ref lineStart, ref sweptTo, ref visitor, out bool more);
+        long searched = taken == 0 ? _searched : 0;
         Enter(_segment, _segmentStart, (int)lineStart);
+        _searched = searched;
         _sweptTo = (int)sweptTo;
         _takenBefore += taken;
         return more;
@@ -359,6 +361,11 @@ public sealed class LineReader
         _takenBefore += Index;
         Index = 0;
         _starts![0] = lineStart;
+        if (Count > 0)
+        {
+            // The line that was held has ended: of what follows nothing is known yet.
+            _searched = 0;
+        }
     }
 
     /// <summary>The segment ended within a line: goes on to where the line's delimiter is, or to the end of what was read.</summary>
