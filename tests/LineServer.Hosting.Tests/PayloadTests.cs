@@ -124,8 +124,8 @@ public class PayloadTests
         await client.SendAsync("1\nx3\na");
         Assert.Equal("1:x;", await ReadUntilAsync(client, ';'));
         client.Drain();
-        client.HalfClose();
         Assert.Equal("", await client.ReadToEndAsync().InTime());
+        client.HalfClose();
         await client.Closed.InTime();
         Assert.Equal(CloseReason.Drain, _reason);
     }

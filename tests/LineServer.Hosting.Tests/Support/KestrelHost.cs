@@ -1,25 +1,19 @@
 using System.Net;
 using System.Net.Sockets;
 using System.Text;
-using Microsoft.AspNetCore.Hosting.Server;
-using Microsoft.AspNetCore.Hosting.Server.Features;
-using Microsoft.AspNetCore.Http.Features;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
-using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
-using Microsoft.Extensions.DependencyInjection;
-using Microsoft.Extensions.Logging;
-using Microsoft.Extensions.Logging.Abstractions;
-using Microsoft.Extensions.Options;
 
 namespace LineServer.Hosting.Tests.Support;
 
 /// <summary>Kestrel in this process, on a port of its own; and plain sockets as clients.</summary>
 internal sealed class KestrelHost : IAsyncDisposable
 {
-    private readonly KestrelServer _server;
+    private readonly WebApplication _server;
     private readonly string? _path;
 
-    private KestrelHost(KestrelServer server, string? path)
+    private KestrelHost(WebApplication server, string? path)
     {
         _server = server;
         _path = path;
@@ -29,23 +23,22 @@ internal sealed class KestrelHost : IAsyncDisposable
 
     public static async Task<KestrelHost> StartAsync(Action<ListenOptions> configure, bool unix = false)
     {
-        ServiceProvider services = new ServiceCollection().AddLogging().AddMetrics().BuildServiceProvider();
-        var options = new KestrelServerOptions { ApplicationServices = services };
         string? path = unix ? Path.Combine(Path.GetTempPath(), $"lines-{Guid.NewGuid():N}.sock") : null;
-        if (path is null)
+        WebApplicationBuilder builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
+        builder.WebHost.UseKestrelCore().UseKestrelHttpsConfiguration().ConfigureKestrel(options =>
         {
-            options.Listen(IPAddress.Loopback, 0, configure);
-        }
-        else
-        {
-            options.ListenUnixSocket(path, configure);
-        }
-
-        var transport = new SocketTransportFactory(Options.Create(new SocketTransportOptions()), NullLoggerFactory.Instance);
-        var host = new KestrelHost(new KestrelServer(Options.Create(options), transport, NullLoggerFactory.Instance), path);
-        await host._server.StartAsync(new NoHttp(), CancellationToken.None);
-        string address = host._server.Features.Get<IServerAddressesFeature>()!.Addresses.First();
-        host.EndPoint = path is null ? new IPEndPoint(IPAddress.Loopback, int.Parse(address.AsSpan(address.LastIndexOf(':') + 1))) : new UnixDomainSocketEndPoint(path);
+            if (path is null)
+            {
+                options.Listen(IPAddress.Loopback, 0, configure);
+            }
+            else
+            {
+                options.ListenUnixSocket(path, configure);
+            }
+        });
+        var host = new KestrelHost(builder.Build(), path);
+        await host._server.StartAsync();
+        host.EndPoint = path is null ? new IPEndPoint(IPAddress.Loopback, new Uri(host._server.Urls.First()).Port) : new UnixDomainSocketEndPoint(path);
         return host;
     }
 
@@ -62,20 +55,11 @@ internal sealed class KestrelHost : IAsyncDisposable
     {
         using var soon = new CancellationTokenSource(TimeSpan.FromSeconds(5));
         await _server.StopAsync(soon.Token);
-        _server.Dispose();
+        await _server.DisposeAsync();
         if (_path is not null)
         {
             File.Delete(_path);
         }
-    }
-
-    private sealed class NoHttp : IHttpApplication<object>
-    {
-        public object CreateContext(IFeatureCollection contextFeatures) => throw new NotSupportedException();
-
-        public void DisposeContext(object context, Exception? exception) => throw new NotSupportedException();
-
-        public Task ProcessRequestAsync(object context) => throw new NotSupportedException();
     }
 }
 
