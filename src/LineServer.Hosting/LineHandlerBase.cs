@@ -7,6 +7,11 @@ namespace LineServer.Hosting;
 /// </summary>
 public abstract class LineHandlerBase
 {
+    // Of the two shapes only: the loop knows no other.
+    private protected LineHandlerBase()
+    {
+    }
+
     /// <summary>The connection; set before anything is called, not yet in the constructor.</summary>
     public LineConnection Connection { get; private set; } = null!;
 
@@ -23,7 +28,8 @@ public abstract class LineHandlerBase
     {
     }
 
-    /// <summary>The connection has ended. The last call; it follows every <see cref="OnConnectedAsync"/> that was begun.</summary>
+    /// <summary>The connection has ended. The last call; it follows every <see cref="OnConnectedAsync"/> that was begun, and no other: a connection that
+    /// was one too many only sees <see cref="OnClosing"/>.</summary>
     public virtual ValueTask OnDisconnectedAsync(CloseReason reason) => default;
 
     internal virtual void Attach(LineConnection connection) => Connection = connection;

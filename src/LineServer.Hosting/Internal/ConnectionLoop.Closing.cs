@@ -7,6 +7,8 @@ namespace LineServer.Hosting.Internal;
 /// <summary>How the connection ends. One owner ends it, the loop; the first cause wins.</summary>
 internal sealed partial class ConnectionLoop
 {
+    private static readonly Type ReaderOfStream = PipeReader.Create(Stream.Null).GetType();
+
     private int _closeReason;
     private volatile bool _stop; // give no further line
     private volatile bool _draining; // give what was received
@@ -33,60 +35,84 @@ internal sealed partial class ConnectionLoop
         Wake();
     }
 
+    /// <summary>The server waits no longer.</summary>
+    public void AbortDrain()
+    {
+        // The one cause that another becomes: what ended by being drained, and did not end.
+        Interlocked.CompareExchange(ref _closeReason, (int)CloseReason.DrainTimeout, (int)CloseReason.Drain);
+        Abort(CloseReason.DrainTimeout);
+    }
+
+    // The close reason stays open: until what was received has been handled, the connection may still end for another one.
     private void BeginDrain()
     {
-        _endpoint.Connections.BeginDrain();
-        TrySetCloseReason(CloseReason.Drain);
+        Volatile.Write(ref _drainDeadline, _endpoint.Connections.DeadlineAfter(_endpoint.Limits.DrainTimeout));
         _draining = true;
         Wake();
     }
 
     private void TrySetCloseReason(CloseReason reason) => Interlocked.CompareExchange(ref _closeReason, (int)reason, (int)CloseReason.None);
 
-    private void LosePeer()
+    private void LosePeer(Exception? exception = null)
     {
-        TrySetCloseReason(CloseReason.PeerReset);
+        _inTransport = false;
+        TrySetCloseReason(exception is ConnectionAbortedException ? CloseReason.Aborted : CloseReason.PeerReset);
         _gone = true;
         _stop = true;
         _output.EndBatches();
         CancelAborted();
+        if (exception is not null)
+        {
+            _endpoint.Logger.LogDebug(exception, "{Connection} on {Endpoint} was lost", _connection, _endpoint.Options.Name);
+        }
     }
 
     private async Task CloseInOrderAsync()
     {
+        IsHandlingLine = false;
+        CloseMailbox();
         try
         {
             if (!_gone)
             {
-                StageMail();
                 _handler.OnClosing(CloseReason, _output);
             }
+        }
+#pragma warning disable CA1031 // Whatever a handler throws: its connection is closed in order.
+        catch (Exception e)
+#pragma warning restore CA1031
+        {
+            _endpoint.Logger.LogError(e, "{Connection} on {Endpoint}: OnClosing failed", _connection, _endpoint.Options.Name);
+        }
 
-            CloseMailbox();
+        try
+        {
             if (!_gone && await FlushAsync())
             {
                 await SendFinAsync();
             }
+
+            _output.Complete();
+            await _input.CompleteAsync();
         }
-        catch (Exception e) when (IsConnectionLoss(e))
-        {
-            LosePeer();
-        }
-#pragma warning disable CA1031 // Whatever a handler throws must not keep its connection open.
+#pragma warning disable CA1031 // Whatever a transport throws: it has ended.
         catch (Exception e)
 #pragma warning restore CA1031
         {
-            _endpoint.Logger.LogError(e, "{Connection} on {Endpoint}: closing failed", _connection, _endpoint.Options.Name);
+            LosePeer(e);
         }
 
-        _output.Complete();
-        await _input.CompleteAsync();
+        EndWatch();
+        _gone = true;
         CancelAborted();
         try
         {
-            await _handler.OnDisconnectedAsync(CloseReason);
+            if (_connected)
+            {
+                await _handler.OnDisconnectedAsync(CloseReason);
+            }
         }
-#pragma warning disable CA1031 // As above.
+#pragma warning disable CA1031 // Whatever a handler throws: its connection has ended, and is counted so.
         catch (Exception e)
 #pragma warning restore CA1031
         {
@@ -100,14 +126,17 @@ internal sealed partial class ConnectionLoop
     /// </summary>
     private async Task SendFinAsync()
     {
-        bool sendsFinFirst = _context.Features.Get<IHalfCloseFeature>() is not null;
+        // What stands between us and the transport as a stream (TLS, connection logging) passes no end of the output on: it ends when the
+        // connection's whole pipeline has returned.
+        bool isDirect = _input.GetType() != ReaderOfStream;
+        bool sendsFinFirst = isDirect && _context.Features.Get<IHalfCloseFeature>() is not null;
         if (!_inputCompleted && !sendsFinFirst)
         {
             await DiscardUntilQuietAsync();
         }
 
         _output.Complete();
-        if (_inputCompleted || _gone)
+        if (!isDirect)
         {
             return;
         }

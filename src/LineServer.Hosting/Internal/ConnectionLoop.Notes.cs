@@ -1,5 +1,6 @@
 using System.Buffers;
 using LineServer.Framing;
+using Microsoft.Extensions.Logging;
 
 namespace LineServer.Hosting.Internal;
 
@@ -12,7 +13,6 @@ internal sealed partial class ConnectionLoop
     private CancellationTokenSource? _aborted;
     private TaskCompletionSource? _flushRequest;
     private PayloadRequest? _payloadRequest;
-    private volatile bool _mailboxClosed;
 
     /// <summary>True while a <see cref="LineHandler"/> has a line.</summary>
     public bool IsHandlingLine { get; set; }
@@ -39,11 +39,6 @@ internal sealed partial class ConnectionLoop
     public bool TryPush(ReadOnlySpan<byte> line)
     {
         LineWriter.ThrowIfDelimiterInside(line, _endpoint.Format.Delimiter);
-        if (_mailboxClosed)
-        {
-            return false;
-        }
-
         Mailbox mailbox = LazyInitializer.EnsureInitialized(ref _mailbox, () => new Mailbox(_endpoint.Limits.MailboxSize, _endpoint.Format.Delimiter));
         if (mailbox.TryAdd(line, out bool wasEmpty, out bool isFull))
         {
@@ -86,8 +81,14 @@ internal sealed partial class ConnectionLoop
             return ValueTask.FromCanceled<ReadOnlySequence<byte>>(Aborted);
         }
 
+        if (!_isReading)
+        {
+            throw new OperationCanceledException("The connection is being closed.");
+        }
+
         if (_lines.TryReadBytes(count, out ReadOnlySequence<byte> payload))
         {
+            EndPayload();
             return new ValueTask<ReadOnlySequence<byte>>(payload);
         }
 
@@ -103,6 +104,7 @@ internal sealed partial class ConnectionLoop
         ThrowIfNotInRange(count);
         if (_lines.TryReadBytes(count, out payload))
         {
+            EndPayload();
             return true;
         }
 
@@ -117,9 +119,9 @@ internal sealed partial class ConnectionLoop
         _replies!.FinishTo(_output);
     }
 
-    private void FinishOrMoveReplies(bool ended)
+    private void FinishOrMoveReplies(bool isBetweenReplies)
     {
-        if (ended)
+        if (isBetweenReplies)
         {
             _replies?.FinishTo(_output);
         }
@@ -131,13 +133,27 @@ internal sealed partial class ConnectionLoop
 
     private void StageMail() => _mailbox?.MoveTo(_output);
 
+    /// <summary>Takes no more pushes. Those that were taken are staged: a push that returned true is lost only with the connection.</summary>
     private void CloseMailbox()
     {
-        _mailboxClosed = true;
-        _mailbox?.Close();
+        // A mailbox that nobody has used yet is closed too.
+        Interlocked.CompareExchange(ref _mailbox, Mailbox.Closed, null)?.CloseTo(_gone ? null : _output);
     }
 
-    private void CancelAborted() => _aborted?.Cancel();
+    private void CancelAborted()
+    {
+        // Either this sees the source that Aborted has just made, or Aborted sees that the connection is gone.
+        Interlocked.MemoryBarrier();
+        try
+        {
+            _aborted?.Cancel();
+        }
+        catch (AggregateException e)
+        {
+            // A callback that a handler registered threw; whoever aborts, the timer for instance, must not be hit by it.
+            _endpoint.Logger.LogError(e, "{Connection} on {Endpoint}: a cancellation callback failed", _connection, _endpoint.Options.Name);
+        }
+    }
 
     /// <summary>The loop looks at its notes soon, whatever it waits for. A wake-up that comes too early is kept, none is lost.</summary>
     private void Wake()

@@ -10,7 +10,8 @@ internal sealed partial class ConnectionLoop
     // The deadline and what is waited for, in one word: the table's timer reads it at any moment.
     private long _watch;
     private long _lineDeadline;
-    private long _watchEnded;
+    private long _readWaitEnded;
+    private long _drainDeadline = long.MaxValue;
 
     /// <summary>Links of the table's list; under its lock.</summary>
     public ConnectionLoop? Next { get; set; }
@@ -26,6 +27,18 @@ internal sealed partial class ConnectionLoop
 
     /// <summary>True if a wait has lasted too long at <paramref name="now"/>, on the table's clock.</summary>
     public bool IsLate(long now) => Volatile.Read(ref _watch) is var watch and not 0 && watch >> WaitBits <= now;
+
+    /// <summary>True, once, if the connection should have been drained by <paramref name="now"/>.</summary>
+    public bool TakeDrainLate(long now)
+    {
+        if (Volatile.Read(ref _drainDeadline) > now)
+        {
+            return false;
+        }
+
+        Volatile.Write(ref _drainDeadline, long.MaxValue);
+        return true;
+    }
 
     /// <summary>Ends a wait that has lasted too long, unless it has just ended by itself.</summary>
     public void OnLate()
@@ -65,13 +78,17 @@ internal sealed partial class ConnectionLoop
             {
                 0 => table.DeadlineAfter(_endpoint.Limits.LineTimeout),
                 long.MaxValue => long.MaxValue,
-                long deadline => deadline + (table.Now - _watchEnded),
+                long deadline => deadline + (table.Now - _readWaitEnded),
             };
             if (_lineDeadline <= idle)
             {
                 Watch(Wait.Line, _lineDeadline);
                 return;
             }
+        }
+        else
+        {
+            _lineDeadline = 0;
         }
 
         Watch(Wait.Idle, idle);
@@ -85,9 +102,15 @@ internal sealed partial class ConnectionLoop
         }
     }
 
-    private void EndWatch()
+    private void EndWatch() => Volatile.Write(ref _watch, 0);
+
+    private void EndWatchRead()
     {
-        Volatile.Write(ref _watch, 0);
-        _watchEnded = _endpoint.Connections.Now;
+        // A read that did not have to wait began no watch.
+        if (Volatile.Read(ref _watch) != 0)
+        {
+            EndWatch();
+            _readWaitEnded = _endpoint.Connections.Now;
+        }
     }
 }

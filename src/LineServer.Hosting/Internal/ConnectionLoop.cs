@@ -24,8 +24,13 @@ internal sealed partial class ConnectionLoop
 
     private ReadOnlySequence<byte> _buffer;
     private bool _isReading; // between BeginRead and EndRead
+    private bool _inTransport; // what is thrown now comes from the transport, not from the handler
     private bool _inputCompleted;
+    private bool _connected;
     private int _payloadNeeded;
+    private bool _payloadTaken;
+    private bool _wasSkipping; // when the read began
+    private long _oversizeBefore; // it too
 
     public ConnectionLoop(ConnectionContext context, LineEndpoint endpoint)
     {
@@ -84,25 +89,35 @@ internal sealed partial class ConnectionLoop
 
                 if (!_draining)
                 {
-                    goesOn = await HandleAsync(await ReadAsync());
+                    // Awaited here: in a method of its own, every read that has to wait would allocate that method's state.
+                    ReadResult read = await BeginWaiting();
+                    EndWaiting();
+                    goesOn = await HandleAsync(read);
                 }
                 else
                 {
-                    // One more read if it is there at once; what the kernel has beyond that was not received.
-                    goesOn = _input.TryRead(out ReadResult last) && await HandleAsync(last) && _payloadNeeded > 0;
+                    goesOn = false;
+                    if (TryReadLast(out ReadResult last))
+                    {
+                        await HandleAsync(last);
+                    }
+
+                    RequestClose(CloseReason.Drain);
                 }
             }
         }
-        catch (Exception e) when (IsConnectionLoss(e))
+        catch (Exception e) when (_inTransport)
         {
-            LosePeer();
+            LosePeer(e);
         }
 #pragma warning disable CA1031 // Whatever a handler throws ends its connection, and no other.
         catch (Exception e)
 #pragma warning restore CA1031
         {
+            // What a handler throws when it is cancelled, or its client ends within a payload, is no failure of the handler.
+            bool endsAnyway = CloseReason != CloseReason.None && e is OperationCanceledException or EndOfStreamException;
             RequestClose(CloseReason.HandlerError);
-            if (CloseReason == CloseReason.HandlerError)
+            if (!endsAnyway)
             {
                 _endpoint.Logger.LogError(e, "{Connection} on {Endpoint}: the handler failed; the connection is closed", _connection, _endpoint.Options.Name);
             }
@@ -116,6 +131,7 @@ internal sealed partial class ConnectionLoop
             return;
         }
 
+        _connected = true;
         ValueTask connected = _handler.OnConnectedAsync(Replies, Aborted);
         if (connected.IsCompletedSuccessfully)
         {
@@ -134,129 +150,31 @@ internal sealed partial class ConnectionLoop
         }
     }
 
-    /// <summary>Handles what a read has brought. False: it was the last.</summary>
-    private async ValueTask<bool> HandleAsync(ReadResult read)
+    private ValueTask<ReadResult> BeginWaiting()
     {
-        _inputCompleted = read.IsCompleted;
-        if (read.Buffer.Length < _payloadNeeded && !read.IsCompleted)
-        {
-            _input.AdvanceTo(read.Buffer.Start, read.Buffer.End);
-            return true;
-        }
-
-        if (read.Buffer.Length < _payloadNeeded)
-        {
-            _endpoint.Metrics.IncompleteLine();
-            _input.AdvanceTo(read.Buffer.End);
-            RequestClose(CloseReason.PeerClosed);
-            return false;
-        }
-
-        bool wasSkipping = _lines.IsSkipping;
-        long oversizeBefore = _lines.OversizeLines;
-        BeginRead(read.Buffer);
-        try
-        {
-            await GiveBatchesAsync();
-        }
-        finally
-        {
-            EndRead();
-            _replies?.Release();
-        }
-
-        NoteLineEnds(wasSkipping, oversizeBefore);
-        if (_lines.IsOversize)
-        {
-            RequestClose(CloseReason.LineTooLong);
-        }
-
+        _inTransport = true;
+        ValueTask<ReadResult> read = _input.ReadAsync(CancellationToken.None);
         if (!read.IsCompleted)
         {
-            return true;
+            WatchRead();
         }
 
-        if (_lines.IncompleteLength > 0)
-        {
-            _endpoint.Metrics.IncompleteLine();
-        }
-
-        // The replies first: what the client sees of it is our FIN, after them.
-        TrySetCloseReason(CloseReason.PeerClosed);
-        return false;
+        return read;
     }
 
-    private async ValueTask GiveBatchesAsync()
+    private void EndWaiting()
     {
-        while (!_stop)
-        {
-            int takenBefore = _lines.LinesTaken;
-            bool neededPayload = _payloadNeeded > 0;
-            ValueTask task = _handler.OnBatch(new LineBatch(_connection, _lines, _output));
-            bool waited = !task.IsCompletedSuccessfully;
-            if (waited)
-            {
-                await WaitForHandlerAsync(task);
-            }
-            else
-            {
-                task.GetAwaiter().GetResult();
-                if (_payloadNeeded > 0 || _lines.IsExhausted)
-                {
-                    return;
-                }
-            }
-
-            bool progressed = waited || neededPayload || _output.Staged > 0 || _lines.LinesTaken > takenBefore;
-            StageMail();
-            if (_output.Staged > 0 && !await FlushAsync())
-            {
-                return;
-            }
-
-            if (!progressed && !_stop)
-            {
-                throw new InvalidOperationException($"{_handler.GetType()} took no line, staged nothing, and waits for nothing: it would be called again for ever.");
-            }
-        }
+        _inTransport = false;
+        EndWatchRead();
     }
 
-    private void BeginRead(in ReadOnlySequence<byte> buffer)
+    /// <summary>For a drain: one more read if it is there at once; what the kernel has beyond that was not received.</summary>
+    private bool TryReadLast(out ReadResult read)
     {
-        _buffer = buffer;
-        _payloadNeeded = 0;
-        _isReading = true;
-        _lines.BeginRead(buffer, _inputCompleted);
-    }
-
-    private void EndRead()
-    {
-        if (_isReading)
-        {
-            _isReading = false;
-            _input.AdvanceTo(_lines.EndRead(), _buffer.End);
-            _buffer = default;
-            _endpoint.Metrics.LinesGiven(_lines.LinesTaken);
-        }
-    }
-
-    private async ValueTask<ReadResult> ReadAsync()
-    {
-        ValueTask<ReadResult> read = _input.ReadAsync(CancellationToken.None);
-        if (read.IsCompleted)
-        {
-            return read.GetAwaiter().GetResult();
-        }
-
-        WatchRead();
-        try
-        {
-            return await read;
-        }
-        finally
-        {
-            EndWatch();
-        }
+        _inTransport = true;
+        bool isThere = _input.TryRead(out read);
+        _inTransport = false;
+        return isThere;
     }
 
     /// <summary>Gives what is staged to the transport. False: the client is gone.</summary>
@@ -265,117 +183,32 @@ internal sealed partial class ConnectionLoop
         try
         {
             ValueTask<FlushResult> flush = _output.FlushAsync();
-            FlushResult result;
-            if (flush.IsCompleted)
-            {
-                result = flush.GetAwaiter().GetResult();
-            }
-            else
+            if (!flush.IsCompleted)
             {
                 Watch(Wait.Send, _endpoint.Connections.DeadlineAfter(_endpoint.Limits.SendTimeout));
-                result = await flush;
-                EndWatch();
             }
 
+            FlushResult result = await flush;
             if (!result.IsCompleted && !_gone)
             {
                 return true;
             }
+
+            LosePeer();
         }
-        catch (Exception e) when (IsConnectionLoss(e))
+#pragma warning disable CA1031 // Whatever a transport throws: nothing can be sent any more.
+        catch (Exception e)
+#pragma warning restore CA1031
+        {
+            LosePeer(e);
+        }
+        finally
         {
             EndWatch();
         }
 
-        LosePeer();
         return false;
     }
-
-    /// <summary>
-    /// Waits for a handler, and meanwhile does what the handler, or anyone else, asks of the connection: send what was staged, push, flush,
-    /// read a payload.
-    /// </summary>
-    private async ValueTask WaitForHandlerAsync(ValueTask task)
-    {
-        WakeSignal signal = Signal;
-        var handler = task.ConfigureAwait(false).GetAwaiter();
-        handler.UnsafeOnCompleted(signal.SetAction);
-        while (true)
-        {
-            bool ended = handler.IsCompleted;
-            FinishOrMoveReplies(ended);
-            StageMail();
-            if (_output.Staged > 0)
-            {
-                await FlushAsync();
-            }
-
-            if (ended)
-            {
-                break;
-            }
-
-            Interlocked.Exchange(ref _flushRequest, null)?.TrySetResult();
-            if (Interlocked.Exchange(ref _payloadRequest, null) is { } payload)
-            {
-                await ServePayloadAsync(payload);
-            }
-
-            await signal.WaitAsync();
-        }
-
-        IsHandlingLine = false;
-        handler.GetResult();
-    }
-
-    private async ValueTask ServePayloadAsync(PayloadRequest request)
-    {
-        try
-        {
-            ReadOnlySequence<byte> payload;
-            while (!_lines.TryReadBytes(request.Count, out payload))
-            {
-                if (_inputCompleted)
-                {
-                    request.TrySetException(new EndOfStreamException($"The client ended the stream within a payload of {request.Count} bytes."));
-                    return;
-                }
-
-                EndRead();
-                _payloadNeeded = request.Count;
-                ReadResult read = await ReadAsync();
-                while (read.Buffer.Length < request.Count && !read.IsCompleted && !_stop)
-                {
-                    _input.AdvanceTo(read.Buffer.Start, read.Buffer.End);
-                    StageMail();
-                    if (_output.Staged > 0)
-                    {
-                        await FlushAsync();
-                    }
-
-                    read = await ReadAsync();
-                }
-
-                _inputCompleted = read.IsCompleted;
-                BeginRead(read.Buffer);
-                if (_stop)
-                {
-                    request.TrySetCanceled(Aborted);
-                    return;
-                }
-            }
-
-            request.TrySetResult(payload);
-        }
-        catch (Exception e) when (IsConnectionLoss(e))
-        {
-            LosePeer();
-            request.TrySetCanceled(Aborted);
-        }
-    }
-
-    private static bool IsConnectionLoss(Exception e) =>
-        e is ConnectionResetException or ConnectionAbortedException or IOException { InnerException: System.Net.Sockets.SocketException };
 
     private void LogRefused(CloseReason reason)
     {
@@ -384,30 +217,6 @@ internal sealed partial class ConnectionLoop
             _endpoint.Logger.LogWarning(
                 "{Endpoint}: connection from {Connection} refused: {CloseReason} ({Suppressed} more since the last message)",
                 _endpoint.Options.Name, _connection, reason, suppressed);
-        }
-    }
-
-    private void NoteLineEnds(bool wasSkipping, long oversizeBefore)
-    {
-        long oversize = _lines.OversizeLines - oversizeBefore;
-        if (_lines.LinesTaken > 0 || (wasSkipping && (!_lines.IsSkipping || oversize > 0)))
-        {
-            // A line ended: what is held now of the next one began in this read.
-            _lineDeadline = 0;
-        }
-
-        if (oversize == 0)
-        {
-            return;
-        }
-
-        _endpoint.Metrics.OversizeLines(oversize);
-        if (_endpoint.OversizeLog.TryEnter(out int suppressed))
-        {
-            OversizeLine line = _lines.LastOversizeLine;
-            _endpoint.Logger.LogWarning(
-                "{Connection} on {Endpoint}: a line is longer than {MaxLineSize} bytes ({LengthSeen} seen, begins \"{Prefix}\"): {Behavior} ({Suppressed} more since the last message)",
-                _connection, _endpoint.Options.Name, _endpoint.Limits.MaxLineSize, line.LengthSeen, LogText.Escape(line.Prefix.Span), _endpoint.Format.OversizeLineBehavior, suppressed);
         }
     }
 }

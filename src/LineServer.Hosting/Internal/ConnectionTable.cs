@@ -20,7 +20,7 @@ internal sealed class ConnectionTable
     private int _count;
     private int _admitted;
     private long _now;
-    private ITimer? _drainTimer;
+    private long _lastTick;
 
     public ConnectionTable(LineLimits limits, TimeProvider time, ILogger logger)
     {
@@ -31,7 +31,10 @@ internal sealed class ConnectionTable
         _timer = time.CreateTimer(static table => ((ConnectionTable)table!).Tick(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
     }
 
-    /// <summary>Milliseconds, from an arbitrary start, as of the last tick: up to one interval behind.</summary>
+    /// <summary>
+    /// Milliseconds, from an arbitrary start, as of the last tick. A tick adds one interval at most: when ticks come late, because the process
+    /// was held up, the time in which nobody could read is not the clients'.
+    /// </summary>
     public long Now => Volatile.Read(ref _now);
 
     /// <summary>When a wait that begins now has lasted <paramref name="timeout"/>: never early, and at most two ticks late.</summary>
@@ -46,7 +49,7 @@ internal sealed class ConnectionTable
         {
             if (_count++ == 0)
             {
-                SetClock();
+                _lastTick = RealTime;
                 _timer.Change(_interval, _interval);
             }
 
@@ -110,61 +113,26 @@ internal sealed class ConnectionTable
             if (--_count == 0)
             {
                 _timer.Change(Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
-                _drainTimer?.Dispose();
-                _drainTimer = null;
             }
         }
-    }
-
-    /// <summary>The server is stopping: what has not ended by <see cref="LineLimits.DrainTimeout"/> is aborted. Once for all connections.</summary>
-    public void BeginDrain()
-    {
-        lock (_gate)
-        {
-            if (_drainTimer is null && _count > 0 && _limits.DrainTimeout is { } timeout)
-            {
-                _drainTimer = _time.CreateTimer(static table => ((ConnectionTable)table!).EndDrain(), this, timeout, Timeout.InfiniteTimeSpan);
-            }
-        }
-    }
-
-    private void EndDrain()
-    {
-        List<ConnectionLoop> left = Snapshot();
-        if (left.Count > 0)
-        {
-            _logger.LogWarning("{Count} connections had not ended after {DrainTimeout}; they are aborted", left.Count, _limits.DrainTimeout);
-        }
-
-        foreach (ConnectionLoop connection in left)
-        {
-            connection.Abort(CloseReason.DrainTimeout);
-        }
-    }
-
-    private List<ConnectionLoop> Snapshot()
-    {
-        var connections = new List<ConnectionLoop>();
-        lock (_gate)
-        {
-            for (ConnectionLoop? connection = _first; connection is not null; connection = connection.Next)
-            {
-                connections.Add(connection);
-            }
-        }
-
-        return connections;
     }
 
     private void Tick()
     {
         List<ConnectionLoop>? late = null;
+        List<ConnectionLoop>? undrained = null;
         lock (_gate)
         {
-            SetClock();
+            long real = RealTime;
+            Volatile.Write(ref _now, _now + Math.Min(real - _lastTick, (long)_interval.TotalMilliseconds));
+            _lastTick = real;
             for (ConnectionLoop? connection = _first; connection is not null; connection = connection.Next)
             {
-                if (connection.IsLate(_now))
+                if (connection.TakeDrainLate(_now))
+                {
+                    (undrained ??= []).Add(connection);
+                }
+                else if (connection.IsLate(_now))
                 {
                     (late ??= []).Add(connection);
                 }
@@ -172,17 +140,19 @@ internal sealed class ConnectionTable
         }
 
         // Outside the lock: closing may run the connection's loop, which removes it from here.
-        foreach (ConnectionLoop connection in late ?? [])
+        late?.ForEach(static connection => connection.OnLate());
+        if (undrained is not null)
         {
-            connection.OnLate();
+            _logger.LogWarning("{Count} connections had not ended after {DrainTimeout}; they are aborted", undrained.Count, _limits.DrainTimeout);
+            undrained.ForEach(static connection => connection.AbortDrain());
         }
     }
 
-    private void SetClock() => Volatile.Write(ref _now, (long)(_time.GetTimestamp() / (_time.TimestampFrequency / 1000.0)));
+    private long RealTime => (long)(_time.GetTimestamp() / (_time.TimestampFrequency / 1000.0));
 
     private static TimeSpan Resolution(LineLimits limits)
     {
-        TimeSpan shortest = new[] { limits.IdleTimeout, limits.LineTimeout, limits.SendTimeout, limits.LingerTimeout }.Min() ?? TimeSpan.MaxValue;
-        return TimeSpan.FromMilliseconds(Math.Clamp(shortest.TotalMilliseconds / 8, 10, 1000));
+        TimeSpan shortest = new[] { limits.IdleTimeout, limits.LineTimeout, limits.SendTimeout, limits.DrainTimeout, limits.LingerTimeout }.Min() ?? TimeSpan.MaxValue;
+        return TimeSpan.FromMilliseconds(Math.Clamp(Math.Floor(shortest.TotalMilliseconds / 8), 10, 1000));
     }
 }

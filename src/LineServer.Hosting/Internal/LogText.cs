@@ -2,7 +2,7 @@ using System.Text;
 
 namespace LineServer.Hosting.Internal;
 
-/// <summary>Bytes from a client, fit for a log: printable ASCII stays, all else is escaped.</summary>
+/// <summary>Bytes from a client, fit for a log: printable ASCII stays, all else is escaped, and so is the quote around it.</summary>
 internal static class LogText
 {
     public static string Escape(ReadOnlySpan<byte> bytes)
@@ -10,7 +10,7 @@ internal static class LogText
         var text = new StringBuilder(bytes.Length);
         foreach (byte b in bytes)
         {
-            if (b is >= 0x20 and < 0x7F and not (byte)'\\')
+            if (b is >= 0x20 and < 0x7F and not (byte)'\\' and not (byte)'"')
             {
                 text.Append((char)b);
             }

@@ -18,6 +18,9 @@ internal sealed class Mailbox
         _delimiter = delimiter;
     }
 
+    /// <summary>That of a connection which has ended, and which nobody has pushed to.</summary>
+    public static Mailbox Closed { get; } = new(0, 0) { _closed = true };
+
     public bool IsEmpty => _length == 0;
 
     /// <summary>Adds a line and its delimiter.</summary>
@@ -30,7 +33,7 @@ internal sealed class Mailbox
         lock (_gate)
         {
             wasEmpty = _length == 0;
-            isFull = line.Length + 1 > _capacity - _length;
+            isFull = !_closed && line.Length + 1 > _capacity - _length;
             if (_closed || isFull)
             {
                 return false;
@@ -66,12 +69,13 @@ internal sealed class Mailbox
         }
     }
 
-    /// <summary>Takes no more; what is in it is dropped.</summary>
-    public void Close()
+    /// <summary>Takes no more; what is in it is moved over, or dropped if there is nowhere to move it.</summary>
+    public void CloseTo(TransportOutput? output)
     {
         lock (_gate)
         {
             _closed = true;
+            output?.Write(_buffer.AsSpan(0, _length));
             _length = 0;
             Return();
         }

@@ -30,6 +30,9 @@ internal sealed class WakeSignal : IValueTaskSource
 
     public void Set()
     {
+        // The note that the waiter is to find is left before the state is looked at: without the barrier, a Signaled that the waiter is just
+        // taking away could be seen here, and the note not yet there.
+        Interlocked.MemoryBarrier();
         while (true)
         {
             int state = Volatile.Read(ref _state);
@@ -54,7 +57,7 @@ internal sealed class WakeSignal : IValueTaskSource
             return new ValueTask(this, _core.Version);
         }
 
-        Volatile.Write(ref _state, Idle);
+        Interlocked.Exchange(ref _state, Idle);
         return default;
     }
 

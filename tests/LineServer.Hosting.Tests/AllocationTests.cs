@@ -1,0 +1,58 @@
+using System.IO.Pipelines;
+using LineServer.Framing;
+using LineServer.Hosting.Testing;
+using LineServer.Hosting.Tests.Support;
+using Microsoft.AspNetCore.Connections;
+
+namespace LineServer.Hosting.Tests;
+
+/// <summary>The steady path allocates nothing: not for a line, nor for a read that had to be waited for.</summary>
+public class AllocationTests
+{
+    [Theory]
+    [InlineData(Shape.Delegate, 1)]
+    [InlineData(Shape.Delegate, 50)]
+    [InlineData(Shape.Batch, 1)]
+    [InlineData(Shape.Batch, 50)]
+    [InlineData(Shape.BatchByOne, 50)]
+    [InlineData(Shape.Visitor, 50)]
+    [InlineData(Shape.Async, 1)]
+    [InlineData(Shape.Async, 50)]
+    public async Task Steady_lines_allocate_nothing(Shape shape, int linesARead)
+    {
+        ConnectionDelegate endpoint = LineTestConnection.Build(lines => lines.UseLines(_ => shape.Handler((line, reply) => reply.WriteLine(line.Span))()));
+        var inline = new PipeOptions(readerScheduler: PipeScheduler.Inline, writerScheduler: PipeScheduler.Inline, useSynchronizationContext: false);
+        var toServer = new Pipe(inline);
+        var toClient = new Pipe(inline);
+        await using var connection = new DefaultConnectionContext("allocations") { Transport = new Both(toServer.Reader, toClient.Writer) };
+        Task served = endpoint(connection);
+        byte[] lines = [.. Enumerable.Repeat("a line of thirty-two bytes or so\n"u8.ToArray(), linesARead).SelectMany(line => line)];
+        Rounds(500);
+        long before = GC.GetAllocatedBytesForCurrentThread();
+        Rounds(1000);
+        Assert.Equal(0, GC.GetAllocatedBytesForCurrentThread() - before);
+        await toServer.Writer.CompleteAsync();
+        await served.InTime();
+
+        void Rounds(int count)
+        {
+            for (int i = 0; i < count; i++)
+            {
+                // In two pieces, so that a line is held over a read as well.
+                Send(lines.AsSpan(0, 10));
+                Send(lines.AsSpan(10));
+                Assert.True(toClient.Reader.TryRead(out ReadResult read) && read.Buffer.Length == lines.Length);
+                toClient.Reader.AdvanceTo(read.Buffer.End);
+            }
+        }
+
+        void Send(ReadOnlySpan<byte> bytes)
+        {
+            bytes.CopyTo(toServer.Writer.GetSpan(bytes.Length));
+            toServer.Writer.Advance(bytes.Length);
+            Assert.True(toServer.Writer.FlushAsync().IsCompletedSuccessfully);
+        }
+    }
+
+    private sealed record Both(PipeReader Input, PipeWriter Output) : IDuplexPipe;
+}

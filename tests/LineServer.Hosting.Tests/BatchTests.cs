@@ -1,0 +1,93 @@
+using LineServer.Framing;
+using LineServer.Hosting.Testing;
+using LineServer.Hosting.Tests.Support;
+using Microsoft.Extensions.Logging;
+
+namespace LineServer.Hosting.Tests;
+
+/// <summary>What a batch handler may do, and what becomes of one that does nothing.</summary>
+public class BatchTests
+{
+    private delegate ValueTask Batch(LineBatchHandler handler, LineBatch batch);
+
+    [Fact]
+    public async Task A_handler_that_takes_nothing_and_waits_for_nothing_is_an_error_not_a_spin()
+    {
+        Server server = Start((_, _) => default);
+        await using LineTestConnection client = server.Connect();
+        await client.SendAsync("a\n");
+        Assert.Equal("", await client.ReadToEndAsync().InTime());
+        Assert.Single(server.Log.At(LogLevel.Error));
+    }
+
+    [Fact]
+    public async Task Pushes_go_out_and_replies_before_them_while_the_task_of_a_batch_is_waited_for()
+    {
+        var go = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        LineConnection? connection = null;
+        await using LineTestConnection client = Start((handler, batch) =>
+        {
+            connection = handler.Connection;
+            if (!batch.TryRead(out Line line))
+            {
+                return default;
+            }
+
+            batch.Output.WriteLine(line);
+            return new ValueTask(go.Task);
+        }).Connect();
+        await client.SendAsync("a\nb\n");
+        Assert.Equal("a", await client.ReadLineAsync().InTime());
+        connection!.TryPush("push"u8);
+        Assert.Equal("push", await client.ReadLineAsync().InTime());
+        go.SetResult();
+        Assert.Equal("b", await client.ReadLineAsync().InTime());
+    }
+
+    [Fact]
+    public async Task A_batch_left_in_the_middle_goes_on_there_after_the_flush()
+    {
+        int calls = 0;
+        CountingWriter? writer = null;
+        await using LineTestConnection client = Server.With(
+            () => new Handler((_, batch) =>
+            {
+                calls++;
+                foreach (Line line in batch)
+                {
+                    batch.Output.WriteLine(line);
+                    if (line.Length == 1)
+                    {
+                        break;
+                    }
+                }
+
+                return default;
+            }),
+            null,
+            null,
+            made => writer = new CountingWriter(made)).Connect();
+        await client.SendAsync("a\nbb\ncc\nd\nee\n");
+        Assert.Equal("a\nbb\ncc\nd\nee\n", client.ReadAvailable());
+        Assert.Equal((3, 3), (calls, writer!.Flushes));
+    }
+
+    [Fact]
+    public async Task Nothing_is_given_behind_an_oversize_line_also_after_a_wait()
+    {
+        Server server = Server.With(
+            Shape.WaitingBatch.Handler((line, reply) => reply.WriteLine(line.Span)),
+            options => options.Limits.MaxLineSize = 4,
+            reader => new CountingReader(reader, segmented: true));
+        await using LineTestConnection client = server.Connect();
+        await client.SendAsync("a\n12345\nb\n");
+        Assert.Equal("a\n", await client.ReadToEndAsync().InTime());
+    }
+
+    private static Server Start(Batch batch) => Server.With(() => new Handler(batch));
+
+    private sealed class Handler(Batch onBatch) : LineBatchHandler
+    {
+        public override ValueTask OnBatch(LineBatch batch) => onBatch(this, batch);
+    }
+}

@@ -1,0 +1,30 @@
+using System.Collections.Concurrent;
+using Microsoft.Extensions.Logging;
+
+namespace LineServer.Hosting.Tests.Support;
+
+/// <summary>Keeps what was logged.</summary>
+internal sealed class ListLogger : ILoggerFactory, ILogger
+{
+    public ConcurrentQueue<(LogLevel Level, string Text)> Messages { get; } = new();
+
+    public IEnumerable<string> At(LogLevel level) => Messages.Where(message => message.Level == level).Select(message => message.Text);
+
+    public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter) =>
+        Messages.Enqueue((logLevel, formatter(state, exception)));
+
+    public bool IsEnabled(LogLevel logLevel) => true;
+
+    public IDisposable? BeginScope<TState>(TState state)
+        where TState : notnull => null;
+
+    public ILogger CreateLogger(string categoryName) => this;
+
+    public void AddProvider(ILoggerProvider provider)
+    {
+    }
+
+    public void Dispose()
+    {
+    }
+}

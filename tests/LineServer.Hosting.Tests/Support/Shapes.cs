@@ -1,0 +1,171 @@
+using LineServer.Framing;
+
+namespace LineServer.Hosting.Tests.Support;
+
+/// <summary>How a test makes a handler in each of the shapes that does the same: stage something for a line.</summary>
+public enum Shape
+{
+    Delegate,
+
+    /// <summary>An asynchronous handler that never waits.</summary>
+    Async,
+
+    /// <summary>An asynchronous handler that waits for every line.</summary>
+    Waiting,
+
+    Batch,
+
+    /// <summary>A batch handler that takes one line a call.</summary>
+    BatchByOne,
+
+    /// <summary>A batch handler that waits after every call.</summary>
+    WaitingBatch,
+
+    /// <summary>A batch handler that uses a visitor.</summary>
+    Visitor,
+}
+
+/// <summary>What a test does with a line, in whatever shape it came.</summary>
+internal delegate void Answer(AnyLine line, LineOutput reply);
+
+internal readonly ref struct AnyLine
+{
+    public AnyLine(Line line)
+    {
+        Span = line.Span;
+        RawSpan = line.RawSpan;
+        Mark = line.IsTruncated ? "truncated" : line.IsIncomplete ? "incomplete" : "";
+    }
+
+    public AnyLine(LineMemory line)
+    {
+        Span = line.Span;
+        RawSpan = line.RawMemory.Span;
+        Mark = line.IsTruncated ? "truncated" : line.IsIncomplete ? "incomplete" : "";
+    }
+
+    public ReadOnlySpan<byte> Span { get; }
+
+    public ReadOnlySpan<byte> RawSpan { get; }
+
+    public string Mark { get; }
+
+    public override string ToString() => System.Text.Encoding.UTF8.GetString(Span);
+}
+
+internal static class Shapes
+{
+    public static readonly TheoryData<Shape> All = [.. Enum.GetValues<Shape>()];
+
+    public static Func<LineHandlerBase> Handler(this Shape shape, Answer onLine, Action<CloseReason, LineOutput>? onClosing = null, Action<CloseReason>? onDisconnected = null) => () => shape switch
+    {
+        Shape.Delegate => new DelegateBatch(onLine, onClosing, onDisconnected),
+        Shape.Async => new Async(onLine, onClosing, onDisconnected, waits: false),
+        Shape.Waiting => new Async(onLine, onClosing, onDisconnected, waits: true),
+        Shape.Batch => new Batch(onLine, onClosing, onDisconnected, int.MaxValue, waits: false),
+        Shape.BatchByOne => new Batch(onLine, onClosing, onDisconnected, 1, waits: false),
+        Shape.WaitingBatch => new Batch(onLine, onClosing, onDisconnected, int.MaxValue, waits: true),
+        _ => new Visiting(onLine, onClosing, onDisconnected),
+    };
+
+    // What UseLines makes of a delegate, with callbacks.
+    private sealed class DelegateBatch(Answer onLine, Action<CloseReason, LineOutput>? onClosing, Action<CloseReason>? onDisconnected) : LineBatchHandler
+    {
+        private readonly Internal.DelegateHandler _inner = new((line, reply) => onLine(new AnyLine(line), reply));
+
+        public override ValueTask OnBatch(LineBatch batch) => _inner.OnBatch(batch);
+
+        public override void OnClosing(CloseReason reason, LineOutput output) => onClosing?.Invoke(reason, output);
+
+        public override ValueTask OnDisconnectedAsync(CloseReason reason)
+        {
+            onDisconnected?.Invoke(reason);
+            return default;
+        }
+    }
+
+    private sealed class Async(Answer onLine, Action<CloseReason, LineOutput>? onClosing, Action<CloseReason>? onDisconnected, bool waits) : LineHandler
+    {
+        public override ValueTask OnLineAsync(LineMemory line, LineOutput reply, CancellationToken cancellationToken)
+        {
+            if (waits)
+            {
+                return WaitAsync(line, reply);
+            }
+
+            Give(line, reply);
+            return default;
+        }
+
+        public override void OnClosing(CloseReason reason, LineOutput output) => onClosing?.Invoke(reason, output);
+
+        public override ValueTask OnDisconnectedAsync(CloseReason reason)
+        {
+            onDisconnected?.Invoke(reason);
+            return default;
+        }
+
+        private async ValueTask WaitAsync(LineMemory line, LineOutput reply)
+        {
+            await Task.Yield();
+            Give(line, reply);
+        }
+
+        private void Give(LineMemory line, LineOutput reply) => onLine(new AnyLine(line), reply);
+    }
+
+    private sealed class Batch(Answer onLine, Action<CloseReason, LineOutput>? onClosing, Action<CloseReason>? onDisconnected, int atOnce, bool waits) : LineBatchHandler
+    {
+        public override ValueTask OnBatch(LineBatch batch)
+        {
+            int taken = 0;
+            foreach (Line line in batch)
+            {
+                onLine(new AnyLine(line), batch.Output);
+                if (++taken == atOnce)
+                {
+                    break;
+                }
+            }
+
+            return waits && taken > 0 ? YieldAsync() : default;
+        }
+
+        public override void OnClosing(CloseReason reason, LineOutput output) => onClosing?.Invoke(reason, output);
+
+        public override ValueTask OnDisconnectedAsync(CloseReason reason)
+        {
+            onDisconnected?.Invoke(reason);
+            return default;
+        }
+
+        private static async ValueTask YieldAsync() => await Task.Yield();
+    }
+
+    private sealed class Visiting(Answer onLine, Action<CloseReason, LineOutput>? onClosing, Action<CloseReason>? onDisconnected) : LineBatchHandler
+    {
+        public override ValueTask OnBatch(LineBatch batch)
+        {
+            var visitor = new Visitor(onLine, batch.Output);
+            batch.ReadLines(ref visitor);
+            return default;
+        }
+
+        public override void OnClosing(CloseReason reason, LineOutput output) => onClosing?.Invoke(reason, output);
+
+        public override ValueTask OnDisconnectedAsync(CloseReason reason)
+        {
+            onDisconnected?.Invoke(reason);
+            return default;
+        }
+
+        private readonly struct Visitor(Answer onLine, LineOutput output) : ILineVisitor
+        {
+            public bool OnLine(scoped Line line)
+            {
+                onLine(new AnyLine(line), output);
+                return true;
+            }
+        }
+    }
+}
