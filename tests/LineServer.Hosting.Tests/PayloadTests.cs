@@ -87,8 +87,7 @@ public class PayloadTests
         server.Time.Advance(most);
         await client.SendAsync("x1\n");
         server.Time.Advance(most);
-        await client.SendAsync("y");
-        await client.SendAsync("2");
+        await client.SendAsync("y2"); // the payload's end and a line's beginning, in one read
         server.Time.Advance(most);
         await client.SendAsync("\na");
         server.Time.Advance(most);
