@@ -6,12 +6,8 @@ using Microsoft.AspNetCore.Connections;
 
 namespace LineServer.Hosting.Tests;
 
-// Alone: while another test listens to the metrics, counting allocates.
-[CollectionDefinition(nameof(AllocationTests), DisableParallelization = true)]
-public sealed class AloneCollection;
-
 /// <summary>The steady path allocates nothing: not for a line, nor for a read that had to be waited for.</summary>
-[Collection(nameof(AllocationTests))]
+[Collection(nameof(Alone))]
 public class AllocationTests
 {
     [Theory]

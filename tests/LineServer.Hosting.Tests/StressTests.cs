@@ -9,6 +9,7 @@ using Microsoft.AspNetCore.Connections.Features;
 namespace LineServer.Hosting.Tests;
 
 /// <summary>Close, abort, push, drain and resets at random moments, over Kestrel's sockets and thread pool.</summary>
+[Collection(nameof(Alone))]
 public class StressTests
 {
     private readonly ConcurrentDictionary<LineConnection, IConnectionLifetimeNotificationFeature?> _open = new();

@@ -9,7 +9,7 @@ namespace LineServer.Hosting.Testing;
 /// <summary>The server's end of a <see cref="LineTestConnection"/>.</summary>
 internal sealed class TestConnectionContext : ConnectionContext, IHalfCloseFeature, IConnectionLifetimeNotificationFeature
 {
-    private static int s_connections;
+    private static int _connections;
 
     private readonly Pipe _toServer;
     private readonly Pipe _toClient;
@@ -21,7 +21,7 @@ internal sealed class TestConnectionContext : ConnectionContext, IHalfCloseFeatu
         _toServer = toServer;
         _toClient = toClient;
         Transport = new DuplexPipe(toServer.Reader, toClient.Writer);
-        ConnectionId = $"test-{Interlocked.Increment(ref s_connections)}";
+        ConnectionId = $"test-{Interlocked.Increment(ref _connections)}";
         ConnectionClosedRequested = _closeRequested.Token;
         Features.Set<IHalfCloseFeature>(this);
         Features.Set<IConnectionLifetimeNotificationFeature>(this);
