@@ -60,7 +60,12 @@ internal static class ListenSocket
         }
 
         // Asked first: connect(2) refuses a regular file as it does a socket that nobody listens on.
-        if (!SocketFile.IsSocket(path))
+        if (SocketFile.TryTell(path) is not { } isSocket)
+        {
+            throw CannotListen(endpoint, "the path exists, and this user may not look at it");
+        }
+
+        if (!isSocket)
         {
             throw CannotListen(endpoint, "the path exists, and is no socket");
         }
@@ -69,6 +74,10 @@ internal static class ListenSocket
         try
         {
             probe.Connect(unix);
+        }
+        catch (SocketException e) when (e.SocketErrorCode == SocketError.AccessDenied)
+        {
+            throw CannotListen(endpoint, "the path exists, and this user may not connect to it");
         }
         catch (SocketException e) when (e.SocketErrorCode == SocketError.ConnectionRefused)
         {

@@ -10,14 +10,17 @@ internal static partial class SocketFile
     private const int NonBlocking = 0x800;
     private const int CloseOnExec = 0x80000;
     private const int ENXIO = 6;
+    private const int EACCES = 13;
 
-    /// <summary>True if the path exists and is a socket: that cannot be opened, and the reason is ENXIO: open(2).</summary>
-    public static bool IsSocket(string path)
+    /// <summary>Whether the path, which exists, is a socket: that cannot be opened, and the reason is ENXIO: open(2).</summary>
+    /// <returns>Null: this user may not know.</returns>
+    public static bool? TryTell(string path)
     {
         int descriptor = Open(path, ReadOnly | NonBlocking | CloseOnExec);
         if (descriptor < 0)
         {
-            return Marshal.GetLastPInvokeError() == ENXIO;
+            int error = Marshal.GetLastPInvokeError();
+            return error == EACCES ? null : error == ENXIO;
         }
 
         _ = Close(descriptor);

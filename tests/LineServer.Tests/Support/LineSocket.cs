@@ -41,6 +41,17 @@ internal sealed class LineSocket : IDisposable
         }
     }
 
+    /// <summary>Sends until nothing more is taken: neither the kernel's buffers nor the server's have had room for half a second.</summary>
+    public async Task SendUntilStuckAsync(ReadOnlyMemory<byte> bytes)
+    {
+        while (Socket.Poll(TimeSpan.FromSeconds(0.5), SelectMode.SelectWrite))
+        {
+            Socket.Blocking = false;
+            int sent = await Socket.SendAsync(bytes).Guarded();
+            bytes = bytes[sent..];
+        }
+    }
+
     public void HalfClose() => Socket.Shutdown(SocketShutdown.Send);
 
     /// <summary>Vanishes: RST.</summary>
