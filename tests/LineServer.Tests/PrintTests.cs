@@ -52,7 +52,7 @@ public class PrintTests
         await using DaemonProcess daemon = DaemonProcess.Start(new DaemonStart(Print) { HoldsStandardOutput = true });
         using LineSocket client = await daemon.ConnectAsync();
         byte[] lines = [.. Enumerable.Repeat(Encoding.ASCII.GetBytes(new string('x', 999) + "\n"), 40_000).SelectMany(line => line)];
-        await client.SendUntilStuckAsync(lines);
+        client.SendUntilStuck(lines);
         daemon.Send(Signal.Terminate);
         await daemon.Log.FirstAsync("draining");
         daemon.Send(Signal.Terminate);
@@ -68,7 +68,7 @@ public class PrintTests
             new DaemonStart([.. Print, "--set", "Limits:DrainTimeout=00:00:00.3", "--set", "Limits:LingerTimeout=00:00:00"]) { HoldsStandardOutput = true });
         using LineSocket client = await daemon.ConnectAsync();
         byte[] lines = [.. Enumerable.Repeat(Encoding.ASCII.GetBytes(new string('x', 999) + "\n"), 40_000).SelectMany(line => line)];
-        await client.SendUntilStuckAsync(lines);
+        client.SendUntilStuck(lines);
         daemon.Send(Signal.Terminate);
         Assert.Equal(1, await daemon.ExitAsync());
         Assert.Single(daemon.Log.Lines, line => line.Contains("standard output is not read: ", StringComparison.Ordinal));

@@ -47,7 +47,7 @@ public sealed class SystemdTests : IDisposable
     {
         await using DaemonProcess daemon = DaemonProcess.Start(new DaemonStart("--listen", "systemd:lines", "--listen", "systemd:other", "--handler", "echo")
         {
-            Through = ["systemd-socket-activate", "-l", "127.0.0.1:0", "-l", _directory["unix"], "--fdname=other:lines"],
+            Through = ["systemd-socket-activate", "-l", FreePort().ToString(), "-l", _directory["unix"], "--fdname=other:lines"],
         });
         await daemon.Log.FirstAsync("Listening on /");
         var unix = new UnixDomainSocketEndPoint(_directory["unix"]);
@@ -64,25 +64,27 @@ public sealed class SystemdTests : IDisposable
     [Fact]
     public async Task All_sockets_of_one_name_are_served_by_its_endpoint()
     {
+        IPEndPoint first = FreePort();
+        IPEndPoint second = FreePort();
         await using DaemonProcess daemon = DaemonProcess.Start(new DaemonStart("--listen", "systemd:lines")
         {
-            Through = ["systemd-socket-activate", "-l", "127.0.0.1:0", "-l", "127.0.0.1:0", "--fdname=lines:lines"],
+            Through = ["systemd-socket-activate", "-l", first.ToString(), "-l", second.ToString(), "--fdname=lines:lines"],
         });
         await daemon.Log.UntilAsync(lines => lines.Count(line => line.Contains("Listening on", StringComparison.Ordinal)) == 2);
-        IPEndPoint second = ListeningSocket.Of(daemon.Id, 4);
-        await AssertEchoesAsync(ListeningSocket.Of(daemon.Id, 3));
+        await AssertEchoesAsync(first);
         await AssertEchoesAsync(second);
     }
 
     [Fact]
     public async Task A_name_that_systemd_has_not_passed_is_said_with_those_that_there_are()
     {
+        IPEndPoint endPoint = FreePort();
         await using DaemonProcess daemon = DaemonProcess.Start(new DaemonStart("--listen", "systemd:lines")
         {
-            Through = ["systemd-socket-activate", "-l", "127.0.0.1:0", "--fdname=telnet"],
+            Through = ["systemd-socket-activate", "-l", endPoint.ToString(), "--fdname=telnet"],
         });
         await daemon.Log.FirstAsync("Listening on");
-        using LineSocket client = await LineSocket.ConnectAsync(ListeningSocket.Of(daemon.Id, 3));
+        using LineSocket client = await LineSocket.ConnectAsync(endPoint);
         Assert.Equal(1, await daemon.ExitAsync());
         Assert.Equal(
             "lineserver: endpoint 'echo' cannot listen on systemd:lines: systemd has passed no socket of that name; there are: telnet", daemon.Log.Lines[^1]);
@@ -124,6 +126,14 @@ public sealed class SystemdTests : IDisposable
     [Fact]
     public async Task The_configuration_that_is_packaged_is_valid() =>
         Assert.Equal(0, (await DaemonProcess.RunAsync("check", "--config", Path.Combine(Built.RepositoryRoot, "packaging", "systemd", "lineserver.json"))).Status);
+
+    // systemd-socket-activate takes no port 0. The kernel gives this one to nobody else for as long as others are free.
+    private static IPEndPoint FreePort()
+    {
+        using var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+        socket.Bind(new IPEndPoint(IPAddress.Loopback, 0));
+        return (IPEndPoint)socket.LocalEndPoint!;
+    }
 
     private static async Task AssertEchoesAsync(EndPoint endPoint)
     {

@@ -42,13 +42,13 @@ internal sealed class LineSocket : IDisposable
     }
 
     /// <summary>Sends until nothing more is taken: neither the kernel's buffers nor the server's have had room for half a second.</summary>
-    public async Task SendUntilStuckAsync(ReadOnlyMemory<byte> bytes)
+    public void SendUntilStuck(ReadOnlySpan<byte> bytes)
     {
+        Socket.Blocking = false;
         while (Socket.Poll(TimeSpan.FromSeconds(0.5), SelectMode.SelectWrite))
         {
-            Socket.Blocking = false;
-            int sent = await Socket.SendAsync(bytes).Guarded();
-            bytes = bytes[sent..];
+            Assert.False(bytes.IsEmpty, "all of it was taken");
+            bytes = bytes[Socket.Send(bytes, SocketFlags.None, out _)..];
         }
     }
 
