@@ -24,9 +24,6 @@ internal static class DaemonHost
     public static async Task<int> RunAsync(ServerSettings settings, IConfigurationRoot configuration)
     {
         using IHost host = Build(settings, configuration);
-        // .NET starts the thread of all its timers with the first one, and cannot once clients have taken every descriptor: the process would
-        // die of "Out of memory".
-        await Task.Delay(1);
         await host.StartAsync();
         await host.WaitForShutdownAsync();
         return host.Services.GetRequiredService<ExitStatus>().Value;

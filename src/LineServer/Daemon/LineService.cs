@@ -42,7 +42,8 @@ internal sealed class LineService : IHostedService, IDisposable
             }
         }
 
-        _server = new KestrelServer(Options.Create(kestrel), new SocketTransportFactory(Options.Create(SocketOptions()), loggerFactory), loggerFactory);
+        var sockets = new SocketTransportFactory(Options.Create(SocketOptions()), loggerFactory);
+        _server = new KestrelServer(Options.Create(kestrel), new DescriptorReserve(sockets, _logger), loggerFactory);
     }
 
     /// <exception cref="ListenException">An endpoint cannot listen.</exception>
