@@ -10,7 +10,7 @@ namespace LineServer;
 /// <summary>The commands and their options.</summary>
 internal sealed class CommandLine
 {
-    private readonly Option<FileInfo?> _config = new("--config", "-c")
+    private readonly Option<string?> _config = new("--config", "-c")
     {
         Description = "The JSON file to read the configuration from.",
         HelpName = "FILE",
@@ -46,22 +46,22 @@ internal sealed class CommandLine
     /// <returns>The exit status.</returns>
     public async Task<int> RunAsync(string[] args)
     {
-        ParseResult parsed = Build().Parse(args);
+        // No response files: an argument that begins with @ is nothing special.
+        ParseResult parsed = Build().Parse(args, new ParserConfiguration { ResponseFileTokenReplacer = null });
         if (parsed.Errors.Count > 0)
         {
-            // One line each; the library's own way is the whole help text, and exit status 1.
-            foreach (ParseError error in parsed.Errors)
-            {
-                await Console.Error.WriteLineAsync($"lineserver: {error.Message.ReplaceLineEndings(" ")}");
-            }
-
-            await Console.Error.WriteLineAsync("Try 'lineserver --help'.");
-            return ExitStatus.Usage;
+            // One line each; the library's own way is the whole help text, and exit status 1. An option that stands before its command is
+            // looked at twice.
+            return await ReportUsageAsync(parsed.Errors.Select(error => error.Message.ReplaceLineEndings(" ")).Distinct(StringComparer.Ordinal));
         }
 
         try
         {
             return await parsed.InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null });
+        }
+        catch (UsageException e)
+        {
+            return await ReportUsageAsync([e.Message]);
         }
         catch (InvalidConfigurationException e)
         {
@@ -77,6 +77,17 @@ internal sealed class CommandLine
             await Console.Error.WriteLineAsync($"lineserver: {e.Message}");
             return ExitStatus.Failure;
         }
+    }
+
+    private static async Task<int> ReportUsageAsync(IEnumerable<string> problems)
+    {
+        foreach (string problem in problems)
+        {
+            await Console.Error.WriteLineAsync($"lineserver: {problem}");
+        }
+
+        await Console.Error.WriteLineAsync("Try 'lineserver --help'.");
+        return ExitStatus.Usage;
     }
 
     private RootCommand Build()
@@ -103,6 +114,8 @@ internal sealed class CommandLine
             _config, _listen, _handler, _transport, _set, run, check, handlers,
         };
         root.SetAction((parsed, _) => ServeAsync(parsed));
+        check.Validators.Add(result => RefuseOptionsBefore(result, [_listen, _handler, _transport]));
+        handlers.Validators.Add(result => RefuseOptionsBefore(result, [_config, _listen, _handler, _transport, _set]));
         _listen.Validators.Add(ValidateListen);
         _handler.Validators.Add(result => ValidateName(result, _handler, [.. BuiltInHandler.All.Select(handler => handler.Name)]));
         _transport.Validators.Add(result => ValidateName(result, _transport, ServerSettings.Transports));
@@ -113,8 +126,14 @@ internal sealed class CommandLine
     private async Task<int> ServeAsync(ParseResult parsed)
     {
         ConfigurationSources sources = Sources(parsed);
-        ServerSettings settings = SettingsReader.Read(
-            sources, [.. parsed.GetValue(_listen)!.Select(ParseAddress)], parsed.GetValue(_handler));
+        EndpointAddress[] listen = [.. parsed.GetValue(_listen)!.Select(ParseAddress)];
+        string? handler = parsed.GetValue(_handler);
+        if (handler is not null && listen.Length == 0 && sources.WhereAreEndpoints() is { } where)
+        {
+            throw new UsageException($"--handler is for the endpoints of --listen; {where} has endpoints of its own, and each names its handler.");
+        }
+
+        ServerSettings settings = SettingsReader.Read(sources, listen, handler);
         return await DaemonHost.RunAsync(settings, sources.Root);
     }
 
@@ -144,19 +163,33 @@ internal sealed class CommandLine
             set.Add(new("Transport", parsed.GetValue(_transport)));
         }
 
-        return new ConfigurationSources(parsed.GetValue(_config)?.ToString(), set);
+        return new ConfigurationSources(parsed.GetValue(_config), set);
     }
 
     private static EndpointAddress ParseAddress(string text) =>
         EndpointAddress.TryParse(text, out EndpointAddress? address, out string problem) ? address : throw new UnreachableException(problem);
 
+    // An option that stands before a command which does not know it would be read, and do nothing.
+    private static void RefuseOptionsBefore(CommandResult command, Option[] options)
+    {
+        foreach (Option option in options.Where(option => command.Parent is CommandResult parent && parent.Children.OfType<OptionResult>().Any(given => given.Option == option && !given.Implicit)))
+        {
+            command.AddError($"{option.Name} is no option of '{command.Command.Name}'.");
+        }
+    }
+
     private static void ValidateListen(OptionResult result)
     {
+        var seen = new HashSet<EndpointAddress>();
         foreach (Token token in result.Tokens)
         {
-            if (!EndpointAddress.TryParse(token.Value, out _, out string problem))
+            if (!EndpointAddress.TryParse(token.Value, out EndpointAddress? address, out string problem))
             {
                 result.AddError($"--listen: {problem}.");
+            }
+            else if (address.IsExclusive && !seen.Add(address))
+            {
+                result.AddError($"--listen: {address} is given twice.");
             }
         }
     }

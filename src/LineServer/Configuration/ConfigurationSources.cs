@@ -25,8 +25,13 @@ internal sealed class ConfigurationSources
         if (file is not null)
         {
             byte[] json = Read(file);
-            builder.AddJsonStream(new MemoryStream(json));
             _lines = new JsonKeyLines(json);
+            if (_lines.FirstTwice is (string key, int line))
+            {
+                throw Invalid($"{file}:{line}: {key}", "the key stands there twice; upper and lower case are the same");
+            }
+
+            builder.AddJsonStream(new MemoryStream(json));
         }
 
         builder.AddEnvironmentVariables();
@@ -60,7 +65,7 @@ internal sealed class ConfigurationSources
                 return provider switch
                 {
                     JsonStreamConfigurationProvider => InFile(key),
-                    EnvironmentVariablesConfigurationProvider => $"environment variable {key.ToUpperInvariant().Replace(":", "__", StringComparison.Ordinal)}",
+                    EnvironmentVariablesConfigurationProvider => $"environment variable {Variable(key)}",
                     MemoryConfigurationProvider => "command line",
                     _ => null,
                 };
@@ -68,6 +73,21 @@ internal sealed class ConfigurationSources
         }
 
         return null;
+    }
+
+    /// <summary>Who names endpoints; null if nobody does.</summary>
+    public string? WhereAreEndpoints()
+    {
+        const string Endpoints = $"{Section}:Endpoints";
+        return Root.GetSection(Endpoints).GetChildren().Any() ? WhereIs(Endpoints) : null;
+    }
+
+    // As it is spelled in the environment: .NET takes any case, the shell does not.
+    private static string Variable(string key)
+    {
+        string name = key.Replace(":", "__", StringComparison.Ordinal);
+        return Environment.GetEnvironmentVariables().Keys.Cast<string>()
+            .FirstOrDefault(variable => variable.Replace(":", "__", StringComparison.Ordinal).StartsWith(name, StringComparison.OrdinalIgnoreCase)) ?? name;
     }
 
     private string InFile(string key) => $"{_file}:{_lines!.Find(key)}";
@@ -78,7 +98,7 @@ internal sealed class ConfigurationSources
         {
             byte[] json = File.ReadAllBytes(file);
             ReadOnlyMemory<byte> text = json.AsSpan().StartsWith(Bom) ? json.AsMemory(Bom.Length) : json;
-            using JsonDocument document = JsonDocument.Parse(text, new JsonDocumentOptions { CommentHandling = JsonCommentHandling.Skip, AllowTrailingCommas = true, AllowDuplicateProperties = false });
+            using JsonDocument document = JsonDocument.Parse(text, new JsonDocumentOptions { CommentHandling = JsonCommentHandling.Skip, AllowTrailingCommas = true });
             if (document.RootElement.ValueKind != JsonValueKind.Object)
             {
                 throw Invalid(file, "the file holds no JSON object");
@@ -90,7 +110,7 @@ internal sealed class ConfigurationSources
         {
             throw Invalid($"{file}:{e.LineNumber + 1}", $"no valid JSON: {e.Message.Split(" LineNumber:")[0]}");
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentException)
         {
             throw Invalid(file, $"the file cannot be read: {Problem(e)}");
         }
@@ -100,7 +120,7 @@ internal sealed class ConfigurationSources
 
     private static string Problem(Exception e) => e switch
     {
-        FileNotFoundException or DirectoryNotFoundException => "it does not exist",
+        FileNotFoundException or DirectoryNotFoundException or ArgumentException => "it does not exist",
         UnauthorizedAccessException => "permission denied, or it is a directory",
         _ => e.Message,
     };

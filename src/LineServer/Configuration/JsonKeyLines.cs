@@ -26,10 +26,17 @@ internal sealed class JsonKeyLines
                 }
 
                 path.Add(reader.GetString()!);
-                _lines.TryAdd(string.Join(':', path), line);
+                string key = string.Join(':', path);
+                if (!_lines.TryAdd(key, line))
+                {
+                    FirstTwice ??= (key, line);
+                }
             }
         }
     }
+
+    /// <summary>The first key that stands there a second time, and where; .NET's configuration would throw.</summary>
+    public (string Key, int Line)? FirstTwice { get; }
 
     /// <summary>The line of the key, or of the nearest one above it.</summary>
     public int Find(string key)

@@ -56,7 +56,7 @@ internal sealed class SettingsReader
             }
         }
 
-        CheckLimits(limits, root.GetSection("Limits"));
+        CheckLimits(limits, root.GetSection("Limits"), []);
         CheckLogLevels(_sources.Root.GetSection("Logging"));
         List<EndpointSettings> configured = [.. endpoints.Select(section => ReadEndpoint(section, limits, framing)).OfType<EndpointSettings>()];
         if (listen.Count > 0 || endpoints.Count == 0)
@@ -73,7 +73,11 @@ internal sealed class SettingsReader
 
     private EndpointSettings? ReadEndpoint(IConfigurationSection endpoint, LineLimits serverLimits, FramingSettings serverFraming)
     {
-        RequireSection(endpoint);
+        if (!RequireSection(endpoint))
+        {
+            return null;
+        }
+
         LineLimits limits = serverLimits.Clone();
         FramingSettings framing = serverFraming.Clone();
         EndpointAddress? address = null;
@@ -98,7 +102,7 @@ internal sealed class SettingsReader
                     break;
                 case "LIMITS":
                     Bind(section, limits, ServerLimits.ServerOnly);
-                    CheckLimits(limits, section);
+                    CheckLimits(limits, section, [.. serverLimits.Validate()]);
                     break;
                 case "FRAMING":
                     Bind(section, framing, []);
@@ -112,6 +116,11 @@ internal sealed class SettingsReader
         if (prefix is not null && !BuiltInHandler.Find(handler)!.Options.Contains("Prefix", StringComparer.Ordinal))
         {
             Error(endpoint.GetSection("Prefix"), $"the handler '{handler}' has no such option");
+        }
+
+        if (prefix?.Contains((char)framing.Delimiter.Value, StringComparison.Ordinal) == true)
+        {
+            Error(endpoint.GetSection("Prefix"), $"it holds the delimiter ({framing.Delimiter}), so that one reply would become two");
         }
 
         if (!endpoint.GetSection("Address").Exists())
@@ -163,13 +172,14 @@ internal sealed class SettingsReader
         return found;
     }
 
-    private void CheckLimits(LineLimits limits, IConfigurationSection section)
+    private void CheckLimits(LineLimits limits, IConfigurationSection section, string[] saidBefore)
     {
-        foreach (string problem in limits.Validate())
+        foreach (string problem in limits.Validate().Except(saidBefore, StringComparer.Ordinal))
         {
-            // Each begins with the name of its key.
-            int end = problem.IndexOf(' ', StringComparison.Ordinal);
-            Error(section.GetSection(problem[..end]), problem[(end + 1)..].TrimEnd('.'));
+            // Each begins with the name of its key. If that is not set here, what is set here is too much for it.
+            string name = problem[..problem.IndexOf(' ', StringComparison.Ordinal)];
+            string? other = section.GetSection(name).Exists() ? null : section.GetChildren().FirstOrDefault(child => problem.Contains($" {child.Key} ", StringComparison.OrdinalIgnoreCase))?.Key;
+            Error(section.GetSection(other ?? name), (other is null ? problem[(name.Length + 1)..] : problem).TrimEnd('.'));
         }
     }
 
@@ -201,12 +211,15 @@ internal sealed class SettingsReader
         }
     }
 
-    private void RequireSection(IConfigurationSection section)
+    private bool RequireSection(IConfigurationSection section)
     {
-        if (!string.IsNullOrEmpty(section.Value))
+        bool isSection = string.IsNullOrEmpty(section.Value);
+        if (!isSection)
         {
             Error(section, "an object was expected");
         }
+
+        return isSection;
     }
 
     private void Unknown(IConfigurationSection section, string[] known) =>

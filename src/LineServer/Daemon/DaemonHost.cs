@@ -12,6 +12,9 @@ namespace LineServer.Daemon;
 /// <summary>Puts the daemon together and runs it.</summary>
 internal static class DaemonHost
 {
+    // A timer of .NET takes no more than about 49 days.
+    private static readonly TimeSpan LongestShutdown = TimeSpan.FromDays(45);
+
     // Time for what follows a drain: the aborted connections' ends, and the last lines of print.
     private static readonly TimeSpan AfterDrain = TimeSpan.FromSeconds(5);
 
@@ -36,6 +39,7 @@ internal static class DaemonHost
         services.AddSingleton(settings);
         services.AddSingleton(TimeProvider.System);
         services.AddSingleton<ExitStatus>();
+        services.AddSingleton<AbortSignal>();
         services.AddSingleton<SystemdNotifier>();
         services.AddSingleton<LineService>();
         services.AddSingleton<IHostLifetime, SignalLifetime>();
@@ -47,7 +51,7 @@ internal static class DaemonHost
         }
 
         services.AddHostedService(provider => provider.GetRequiredService<LineService>());
-        services.Configure<HostOptions>(options => options.ShutdownTimeout = LongestDrain(settings) + AfterDrain);
+        services.Configure<HostOptions>(options => options.ShutdownTimeout = ShutdownTimeout(settings));
         return builder.Build();
     }
 
@@ -72,6 +76,9 @@ internal static class DaemonHost
         logging.AddConfiguration(configuration.GetSection("Logging"));
     }
 
-    private static TimeSpan LongestDrain(ServerSettings settings) =>
-        settings.Endpoints.Max(endpoint => (endpoint.Limits.DrainTimeout ?? TimeSpan.FromDays(30)) + endpoint.Limits.LingerTimeout);
+    private static TimeSpan ShutdownTimeout(ServerSettings settings)
+    {
+        TimeSpan drain = settings.Endpoints.Max(endpoint => (endpoint.Limits.DrainTimeout ?? LongestShutdown) + endpoint.Limits.LingerTimeout);
+        return drain + AfterDrain < LongestShutdown ? drain + AfterDrain : LongestShutdown;
+    }
 }

@@ -19,27 +19,31 @@ internal sealed class LineService : IHostedService, IDisposable
     private readonly IServiceProvider _services;
     private readonly SystemdNotifier _notifier;
     private readonly ILogger<LineService> _logger;
-    private readonly CancellationTokenSource _abort = new();
+    private readonly AbortSignal _abort;
     private readonly Dictionary<EndPoint, EndpointSettings> _byEndPoint = [];
     private readonly List<(EndpointSettings Settings, ListenOptions Listen)> _listening = [];
     private readonly KestrelServer _server;
 
     public LineService(
-        ServerSettings settings, IServiceProvider services, SystemdNotifier notifier, ILoggerFactory loggerFactory)
+        ServerSettings settings, IServiceProvider services, SystemdNotifier notifier, AbortSignal abort, ILoggerFactory loggerFactory)
     {
         _settings = settings;
         _services = services;
         _notifier = notifier;
+        _abort = abort;
         _logger = loggerFactory.CreateLogger<LineService>();
         var kestrel = new KestrelServerOptions { ApplicationServices = services };
         foreach (EndpointSettings endpoint in settings.Endpoints)
         {
-            EndPoint endPoint = ListenSocket.Resolve(endpoint);
-            _byEndPoint[endPoint] = endpoint;
-            kestrel.Listen(endPoint, listen => Configure(listen, endpoint));
+            foreach (EndPoint endPoint in ListenSocket.Resolve(endpoint))
+            {
+                _byEndPoint[endPoint] = endpoint;
+                kestrel.Listen(endPoint, listen => Configure(listen, endpoint));
+            }
         }
 
-        _server = new KestrelServer(Options.Create(kestrel), new SocketTransportFactory(Options.Create(SocketOptions()), loggerFactory), loggerFactory);
+        var sockets = new SocketTransportFactory(Options.Create(SocketOptions()), loggerFactory);
+        _server = new KestrelServer(Options.Create(kestrel), new DescriptorReserve(sockets, _logger), loggerFactory);
     }
 
     /// <exception cref="ListenException">An endpoint cannot listen.</exception>
@@ -64,14 +68,7 @@ internal sealed class LineService : IHostedService, IDisposable
         _logger.LogInformation("stopped");
     }
 
-    /// <summary>Connections that are still open are aborted.</summary>
-    public void Abort() => _abort.Cancel();
-
-    public void Dispose()
-    {
-        _server.Dispose();
-        _abort.Dispose();
-    }
+    public void Dispose() => _server.Dispose();
 
     private void Configure(ListenOptions listen, EndpointSettings endpoint)
     {

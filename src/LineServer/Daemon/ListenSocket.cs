@@ -10,21 +10,21 @@ namespace LineServer.Daemon;
 /// <summary>From an address as it is written to a socket that is bound to it.</summary>
 internal static class ListenSocket
 {
-    /// <summary>What Kestrel is told to listen on.</summary>
+    /// <summary>What Kestrel is told to listen on: one, or all the sockets that systemd has passed by that name.</summary>
     /// <exception cref="ListenException">There is no such host, or systemd has passed no such socket.</exception>
-    public static EndPoint Resolve(EndpointSettings endpoint)
+    public static IReadOnlyList<EndPoint> Resolve(EndpointSettings endpoint)
     {
         EndpointAddress address = endpoint.Address;
         switch (address.Kind)
         {
             case AddressKind.Unix:
-                return new UnixDomainSocketEndPoint(address.Name);
+                return [new UnixDomainSocketEndPoint(address.Name)];
             case AddressKind.Systemd:
-                return SystemdSockets.TryFind(address.Name, out ulong descriptor) is { } problem
+                return SystemdSockets.TryFind(address.Name, out IReadOnlyList<ulong> descriptors) is { } problem
                     ? throw CannotListen(endpoint, problem)
-                    : new FileHandleEndPoint(descriptor, FileHandleType.Auto);
+                    : [.. descriptors.Select(descriptor => new FileHandleEndPoint(descriptor, FileHandleType.Auto))];
             default:
-                return new IPEndPoint(ResolveHost(endpoint), address.Port);
+                return [new IPEndPoint(ResolveHost(endpoint), address.Port)];
         }
     }
 
@@ -54,9 +54,20 @@ internal static class ListenSocket
     private static void RemoveStaleFile(EndpointSettings endpoint, UnixDomainSocketEndPoint unix)
     {
         string path = endpoint.Address.Name;
-        if (!File.Exists(path))
+        if (!Path.Exists(path))
         {
             return;
+        }
+
+        // Asked first: connect(2) refuses a regular file as it does a socket that nobody listens on.
+        if (SocketFile.TryTell(path) is not { } isSocket)
+        {
+            throw CannotListen(endpoint, "the path exists, and this user may not look at it");
+        }
+
+        if (!isSocket)
+        {
+            throw CannotListen(endpoint, "the path exists, and is no socket");
         }
 
         using var probe = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
@@ -64,32 +75,18 @@ internal static class ListenSocket
         {
             probe.Connect(unix);
         }
-        catch (SocketException e) when (e.SocketErrorCode == SocketError.ConnectionRefused && IsSocket(path))
+        catch (SocketException e) when (e.SocketErrorCode == SocketError.AccessDenied)
+        {
+            throw CannotListen(endpoint, "the path exists, and this user may not connect to it");
+        }
+        catch (SocketException e) when (e.SocketErrorCode == SocketError.ConnectionRefused)
         {
             // Nobody listens: left behind by a process that was killed.
             File.Delete(path);
             return;
         }
-        catch (SocketException e) when (e.SocketErrorCode == SocketError.ConnectionRefused)
-        {
-            throw CannotListen(endpoint, "the path exists, and is no socket");
-        }
 
         throw CannotListen(endpoint, "another process listens on it");
-    }
-
-    // connect(2) refuses a regular file as it does a dead socket. A socket cannot be opened: ENXIO, open(2).
-    private static bool IsSocket(string path)
-    {
-        try
-        {
-            using FileStream file = new(path, FileMode.Open, FileAccess.Read);
-            return false;
-        }
-        catch (IOException)
-        {
-            return true;
-        }
     }
 
     private static IPAddress ResolveHost(EndpointSettings endpoint)
@@ -118,7 +115,7 @@ internal static class ListenSocket
 
     private static string Explain(SocketException e, EndpointAddress address) => e.SocketErrorCode switch
     {
-        SocketError.AddressAlreadyInUse => "the address is in use by another process",
+        SocketError.AddressAlreadyInUse => "the address is in use, by another process or another endpoint",
         SocketError.AccessDenied when address.Kind == AddressKind.Tcp => "permission denied: ports below net.ipv4.ip_unprivileged_port_start (1024) need CAP_NET_BIND_SERVICE",
         SocketError.AccessDenied => "permission denied: the directory cannot be written",
         SocketError.AddressNotAvailable when address.Kind == AddressKind.Unix => "the directory does not exist",

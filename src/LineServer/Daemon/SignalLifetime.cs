@@ -6,7 +6,7 @@ namespace LineServer.Daemon;
 
 /// <summary>SIGTERM and SIGINT drain, a second one aborts; SIGHUP does nothing yet.</summary>
 internal sealed class SignalLifetime(
-    IHostApplicationLifetime lifetime, LineService server, ExitStatus exitStatus, ILogger<SignalLifetime> logger) : IHostLifetime, IDisposable
+    IHostApplicationLifetime lifetime, AbortSignal abort, ExitStatus exitStatus, ILogger<SignalLifetime> logger) : IHostLifetime, IDisposable
 {
     private readonly List<PosixSignalRegistration> _registrations = [];
     private int _signals;
@@ -34,7 +34,7 @@ internal sealed class SignalLifetime(
         {
             logger.LogWarning("a second {Signal}: connections that are still open are aborted", context.Signal);
             exitStatus.Fail();
-            server.Abort();
+            abort.Set();
         }
     }
 

@@ -24,6 +24,15 @@ internal sealed class PrintHandler(PrintQueue queue) : LineBatchHandler
             piece.Write("\n"u8);
         }
 
-        return piece.WrittenCount > 0 ? queue.WriteAsync(piece.WrittenMemory) : default;
+        return piece.WrittenCount == 0 || queue.TryWrite(piece.WrittenMemory) ? default : WaitAsync(piece.WrittenMemory);
+    }
+
+    private async ValueTask WaitAsync(ReadOnlyMemory<byte> piece)
+    {
+        if (!await queue.WriteAsync(piece, Connection.Aborted))
+        {
+            // Standard output has failed, or is no longer waited for. That is in the log once, not for each connection.
+            Connection.Close();
+        }
     }
 }

@@ -2,9 +2,9 @@ using System.Buffers;
 using System.Globalization;
 using System.Text;
 using System.Threading.Channels;
+using LineServer.Daemon;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
-using Microsoft.Win32.SafeHandles;
 
 namespace LineServer.Handlers;
 
@@ -21,17 +21,20 @@ internal sealed class PrintQueue : IHostedService, IDisposable
     private readonly IHostApplicationLifetime _lifetime;
     private readonly ILogger<PrintQueue> _logger;
     private readonly ExitStatus _exitStatus;
+    private readonly CancellationToken _abort;
     private readonly bool _isTerminal = !Console.IsOutputRedirected;
     private readonly TaskCompletionSource _written = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
-    // Not Console's stream: that swallows EPIPE, and lines would be lost without a word.
-    private readonly FileStream _output = new(new SafeFileHandle(1, ownsHandle: false), FileAccess.Write, bufferSize: 0);
+    private readonly CancellationTokenRegistration _abortRegistration;
+    private long _waitingBytes;
 
-    public PrintQueue(IHostApplicationLifetime lifetime, ExitStatus exitStatus, ILogger<PrintQueue> logger)
+    public PrintQueue(IHostApplicationLifetime lifetime, ExitStatus exitStatus, AbortSignal abort, ILogger<PrintQueue> logger)
     {
         _lifetime = lifetime;
         _exitStatus = exitStatus;
+        _abort = abort.Token;
         _logger = logger;
+        _abortRegistration = _abort.Register(() => _pieces.Writer.TryComplete());
     }
 
     public Task StartAsync(CancellationToken cancellationToken)
@@ -44,13 +47,52 @@ internal sealed class PrintQueue : IHostedService, IDisposable
     public async Task StopAsync(CancellationToken cancellationToken)
     {
         _pieces.Writer.TryComplete();
-        await _written.Task.WaitAsync(cancellationToken);
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, _abort);
+        try
+        {
+            await _written.Task.WaitAsync(stop.Token);
+        }
+        catch (OperationCanceledException)
+        {
+            _exitStatus.Fail();
+            _logger.LogCritical("standard output is not read: {Count} bytes were not written", Interlocked.Read(ref _waitingBytes));
+        }
     }
 
-    public void Dispose() => _output.Dispose();
+    public void Dispose() => _abortRegistration.Dispose();
 
-    /// <summary>Queues a piece of output. Waits while the queue is full.</summary>
-    public ValueTask WriteAsync(ReadOnlyMemory<byte> piece) => _pieces.Writer.WriteAsync(piece);
+    /// <summary>Queues a piece of output. False: the queue is full, or closed.</summary>
+    public bool TryWrite(ReadOnlyMemory<byte> piece)
+    {
+        bool queued = _pieces.Writer.TryWrite(piece);
+        if (queued)
+        {
+            Interlocked.Add(ref _waitingBytes, piece.Length);
+        }
+
+        return queued;
+    }
+
+    /// <summary>Queues a piece of output; waits while the queue is full. False: it is closed.</summary>
+    public async ValueTask<bool> WriteAsync(ReadOnlyMemory<byte> piece, CancellationToken cancellationToken)
+    {
+        try
+        {
+            while (await _pieces.Writer.WaitToWriteAsync(cancellationToken))
+            {
+                if (TryWrite(piece))
+                {
+                    return true;
+                }
+            }
+        }
+        catch (IOException)
+        {
+            // What the channel was completed with.
+        }
+
+        return false;
+    }
 
     /// <summary>A line as it is printed: its bytes, but on a terminal no byte that would control the terminal.</summary>
     public void Format(ReadOnlySpan<byte> line, IBufferWriter<byte> output)
@@ -91,13 +133,14 @@ internal sealed class PrintQueue : IHostedService, IDisposable
             {
                 while (pieces.TryRead(out ReadOnlyMemory<byte> piece))
                 {
-                    _output.Write(piece.Span);
+                    StandardOutput.Write(piece.Span);
+                    Interlocked.Add(ref _waitingBytes, -piece.Length);
                 }
             }
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        catch (IOException e)
         {
-            _logger.LogCritical("Standard output cannot be written ({Problem}); the server stops", e.Message);
+            _logger.LogCritical("standard output cannot be written: {Problem}; the server stops", e.Message);
             _exitStatus.Fail();
             _pieces.Writer.TryComplete(e);
             _lifetime.StopApplication();

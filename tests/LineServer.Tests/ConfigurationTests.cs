@@ -1,0 +1,70 @@
+using System.Text.Json.Nodes;
+using LineServer.Tests.Support;
+
+namespace LineServer.Tests;
+
+/// <summary>Where settings come from, and which one holds.</summary>
+public sealed class ConfigurationTests : IDisposable
+{
+    private const string Json = """
+        { // comments may stand here
+          "LineServer": {
+            "Limits": { "MaxLineSize": 100, "MaxReadBufferSize": 200000, "LineTimeout": null, "Backlog": 10 }, /* and here */
+            "Framing": { "Delimiter": 0 },
+            "Endpoints": {
+              "one": { "Address": "tcp://127.0.0.1:7008", "Handler": "ECHO", "Prefix": "ü \"quoted\" \t" },
+              "two": { "Address": "unix:two.sock", "Handler": "print", "Limits": { "MaxLineSize": 7, "MaxConcurrentConnections": 3 }, "Framing": { "Delimiter": "LF" } },
+              "three": { "Address": "systemd:lines", "Handler": "delay", "Limits": { "LineTimeout": "1.02:03:04.5" } },
+            } } }
+        """;
+
+    private readonly TemporaryDirectory _directory = new();
+
+    public void Dispose() => _directory.Dispose();
+
+    [Fact]
+    public async Task The_command_line_goes_before_the_environment_and_that_before_the_file()
+    {
+        JsonNode server = await CheckAsync(new DaemonStart("check", "--config", _directory.Write("a.json", Json), "--set", "Limits:MaxReadBufferSize=300000", "--set", "Endpoints:one:Prefix=a=b")
+        {
+            Environment = { ["LINESERVER__Limits__MaxReadBufferSize"] = "400000", ["LINESERVER__Limits__Backlog"] = "20", ["lineserver__endpoints__two__limits__maxlinesize"] = "8" },
+        });
+        Assert.Equal(300000, (int)server["Limits"]!["MaxReadBufferSize"]!);
+        Assert.Equal(20, (int)server["Limits"]!["Backlog"]!);
+        Assert.Equal(100, (int)server["Limits"]!["MaxLineSize"]!);
+        Assert.Equal("a=b", (string)server["Endpoints"]!["one"]!["Prefix"]!);
+        Assert.Equal(8, (int)server["Endpoints"]!["two"]!["Limits"]!["MaxLineSize"]!);
+    }
+
+    [Fact]
+    public async Task An_endpoint_goes_before_the_whole_server_and_null_is_unlimited()
+    {
+        JsonNode server = await CheckAsync(new DaemonStart("check", "--config", _directory.Write("a.json", Json)));
+        JsonNode endpoints = server["Endpoints"]!;
+        Assert.Null(server["Limits"]!["LineTimeout"]);
+        Assert.Null(endpoints["one"]!["Limits"]!["LineTimeout"]);
+        Assert.Equal("1.02:03:04.5000000", (string)endpoints["three"]!["Limits"]!["LineTimeout"]!);
+        Assert.Equal([100, 7, 100], new[] { "one", "two", "three" }.Select(name => (int)endpoints[name]!["Limits"]!["MaxLineSize"]!));
+        Assert.Equal(["NUL", "LF", "NUL"], new[] { "one", "two", "three" }.Select(name => (string)endpoints[name]!["Framing"]!["Delimiter"]!), StringComparer.Ordinal);
+        Assert.Equal(["Close", "Truncate", "Close"], new[] { "one", "two", "three" }.Select(name => (string)endpoints[name]!["Framing"]!["OversizeLineBehavior"]!), StringComparer.Ordinal);
+    }
+
+    [Fact]
+    public async Task What_check_prints_is_a_configuration_that_says_the_same()
+    {
+        var start = new DaemonStart("check", "--config", _directory.Write("a.json", Json), "--set", "Limits:IdleTimeout=00:05") { WorkingDirectory = _directory.Path };
+        FinishedProcess first = await DaemonProcess.RunAsync(start);
+        Assert.Equal(0, first.Status);
+        FinishedProcess second = await DaemonProcess.RunAsync("check", "--config", _directory.Write("b.json", System.Text.Encoding.UTF8.GetString(System.Text.Encoding.Latin1.GetBytes(first.Output))));
+        Assert.Equal(0, second.Status);
+        Assert.Equal(first.Output, second.Output);
+        Assert.Contains("\"Framing\"", first.Output, StringComparison.Ordinal);
+    }
+
+    private static async Task<JsonNode> CheckAsync(DaemonStart start)
+    {
+        FinishedProcess check = await DaemonProcess.RunAsync(start);
+        Assert.Equal("", check.Error);
+        return JsonNode.Parse(check.Output)!["LineServer"]!;
+    }
+}

@@ -1,0 +1,136 @@
+using System.Diagnostics;
+using System.Net;
+using System.Net.Sockets;
+
+namespace LineServer.Tests.Support;
+
+/// <summary>The daemon as an operator has it: a process with arguments, environment, output, signals and an exit status.</summary>
+internal sealed class DaemonProcess : IAsyncDisposable
+{
+    private readonly Process _process;
+    private readonly Lazy<OutputLines> _output;
+
+    private DaemonProcess(Process process, bool holdsOutput)
+    {
+        _process = process;
+        Log = new OutputLines(process.StandardError.BaseStream);
+        _output = new Lazy<OutputLines>(() => new OutputLines(process.StandardOutput.BaseStream));
+        if (!holdsOutput)
+        {
+            _ = _output.Value;
+        }
+    }
+
+    public int Id => _process.Id;
+
+    public bool HasExited => _process.HasExited;
+
+    /// <summary>Standard error.</summary>
+    public OutputLines Log { get; }
+
+    /// <summary>Standard output; read from the first call on, if the start said so.</summary>
+    public OutputLines Output => _output.Value;
+
+    /// <summary>Bytes of memory in use.</summary>
+    public long ResidentBytes
+    {
+        get
+        {
+            _process.Refresh();
+            return _process.WorkingSet64;
+        }
+    }
+
+    public static DaemonProcess Start(params string[] arguments) => Start(new DaemonStart(arguments));
+
+    public static DaemonProcess Start(DaemonStart start)
+    {
+        string[] command = [.. start.Through, Built.Daemon, .. start.Arguments];
+        var info = new ProcessStartInfo(command[0], command[1..])
+        {
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+            UseShellExecute = false,
+            WorkingDirectory = start.WorkingDirectory ?? string.Empty,
+        };
+        foreach ((string name, string value) in start.Environment)
+        {
+            info.Environment[name] = value;
+        }
+
+        return new DaemonProcess(Process.Start(info)!, start.HoldsStandardOutput);
+    }
+
+    /// <summary>One endpoint on a port of the kernel's choice, with <c>--set</c> for each setting.</summary>
+    public static DaemonProcess Serve(string handler, params string[] settings) =>
+        Start(["--listen", "tcp://127.0.0.1:0", "--handler", handler, .. settings.SelectMany(setting => new[] { "--set", setting })]);
+
+    /// <summary>Runs it to its end.</summary>
+    public static Task<FinishedProcess> RunAsync(params string[] arguments) => RunAsync(new DaemonStart(arguments));
+
+    public static async Task<FinishedProcess> RunAsync(DaemonStart start)
+    {
+        await using DaemonProcess daemon = Start(start);
+        int status = await daemon.ExitAsync();
+        return new FinishedProcess(status, await daemon.Output.ToEndAsync(), await daemon.Log.ToEndAsync());
+    }
+
+    /// <summary>Where it accepts, as the log says.</summary>
+    public async Task<string> AddressAsync(string? endpoint = null)
+    {
+        const string Accepts = " accepts on ";
+        string line = await Log.FirstAsync(line => line.Contains($"endpoint {endpoint}", StringComparison.Ordinal) && line.Contains(Accepts, StringComparison.Ordinal));
+        return line[(line.IndexOf(Accepts, StringComparison.Ordinal) + Accepts.Length)..].Split(' ')[0];
+    }
+
+    /// <summary>Where to connect to.</summary>
+    public async Task<EndPoint> EndPointAsync(string? endpoint = null)
+    {
+        string address = await AddressAsync(endpoint);
+        if (address.StartsWith("unix:", StringComparison.Ordinal))
+        {
+            return new UnixDomainSocketEndPoint(address["unix:".Length..]);
+        }
+
+        IPEndPoint ip = IPEndPoint.Parse(address["tcp://".Length..]);
+        return ip.Address.Equals(IPAddress.IPv6Any) || ip.Address.Equals(IPAddress.Any) ? new IPEndPoint(IPAddress.Loopback, ip.Port) : ip;
+    }
+
+    public async Task<LineSocket> ConnectAsync(string? endpoint = null) => await LineSocket.ConnectAsync(await EndPointAsync(endpoint));
+
+    public void Send(int signal) => Signal.Send(Id, signal);
+
+    /// <summary>SIGTERM, and the exit status.</summary>
+    public Task<int> StopAsync()
+    {
+        Send(Signal.Terminate);
+        return ExitAsync();
+    }
+
+    /// <summary>Waits for the exit status.</summary>
+    public async Task<int> ExitAsync()
+    {
+        try
+        {
+            await _process.WaitForExitAsync(TestContext.Current.CancellationToken).Guarded();
+        }
+        catch (TimeoutException)
+        {
+            Assert.Fail($"The daemon goes on:\n{string.Join('\n', Log.Lines)}");
+        }
+
+        await Log.Ended.Guarded();
+        return _process.ExitCode;
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        if (!_process.HasExited)
+        {
+            _process.Kill(entireProcessTree: true);
+            await _process.WaitForExitAsync();
+        }
+
+        _process.Dispose();
+    }
+}

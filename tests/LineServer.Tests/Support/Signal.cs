@@ -1,0 +1,24 @@
+using System.ComponentModel;
+using System.Runtime.InteropServices;
+
+namespace LineServer.Tests.Support;
+
+/// <summary>kill(2): .NET itself sends none but SIGKILL.</summary>
+internal static partial class Signal
+{
+    public const int Hangup = 1;
+    public const int Interrupt = 2;
+    public const int Terminate = 15;
+
+    public static void Send(int processId, int signal)
+    {
+        if (Kill(processId, signal) != 0)
+        {
+            throw new Win32Exception(Marshal.GetLastPInvokeError());
+        }
+    }
+
+    [LibraryImport("libc", EntryPoint = "kill", SetLastError = true)]
+    [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
+    private static partial int Kill(int processId, int signal);
+}
