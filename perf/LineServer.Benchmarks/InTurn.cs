@@ -10,7 +10,7 @@ namespace LineServer.Benchmarks;
 /// </summary>
 internal static class InTurn
 {
-    private const int Calls = 16;
+    private const int Calls = 128;
     private static readonly TimeSpan WarmUp = TimeSpan.FromSeconds(3);
     private static readonly TimeSpan Measuring = TimeSpan.FromSeconds(5);
 
