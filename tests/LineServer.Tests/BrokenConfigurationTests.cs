@@ -37,6 +37,7 @@ public sealed class BrokenConfigurationTests : IDisposable
         { "{ \"LineServer\": { \"Endpoints\": { \"e\": { \"Address\": \"tcp://127.0.0.1:1\", \"Limits\": {\n\"Backlog\": 1 } } } } }", ":2: LineServer:Endpoints:e:Limits:Backlog: it is the transport's, and can be set for the whole server only (LineServer:Limits)" },
         { "{ \"LineServer\": { \"Endpoints\": { \"e\": { \"Address\": \"tcp://127.0.0.1:1\", \"Limits\": {\n\"MaxLineSize\": 2000000 } } } } }", ":2: LineServer:Endpoints:e:Limits:MaxLineSize: MaxReadBufferSize (1048576) must hold a line of MaxLineSize (2000000) and its terminator: at least 2000002" },
         { "{ \"LineServer\": { \"Endpoints\": { \"a\": { \"Address\": \"tcp://127.0.0.1:1\" },\n\"b\": { \"Address\": \"TCP://127.0.0.1:1\" } } } }", ":2: LineServer:Endpoints:b:Address: tcp://127.0.0.1:1 is the address of endpoint 'a' already" },
+        { "{ \"LineServer\": { \"Endpoints\": [\n{ \"Address\": \"tcp://127.0.0.1:1\", \"address\": \"\" }, { \"Address\": \"tcp://127.0.0.1:2\" } ] } }", ": A duplicate key 'LineServer:Endpoints:0:address' was found." },
         { "{ \"Logging\": { \"LogLevel\": {\n\"Default\": \"Loud\" } } }", ":2: Logging:LogLevel:Default: 'Loud' is not one of Trace, Debug, Information, Warning, Error, Critical, None" },
     };
 

@@ -36,7 +36,14 @@ internal sealed class ConfigurationSources
 
         builder.AddEnvironmentVariables();
         builder.AddInMemoryCollection(commandLine.Select(pair => KeyValuePair.Create($"{Section}:{pair.Key}", pair.Value)));
-        Root = builder.Build();
+        try
+        {
+            Root = builder.Build();
+        }
+        catch (FormatException e)
+        {
+            throw Invalid(file!, e.Message);
+        }
     }
 
     public IConfigurationRoot Root { get; }
@@ -87,6 +94,7 @@ internal sealed class ConfigurationSources
     {
         string name = key.Replace(":", "__", StringComparison.Ordinal);
         return Environment.GetEnvironmentVariables().Keys.Cast<string>()
+            .OrderBy(variable => variable.Length)
             .FirstOrDefault(variable => variable.Replace(":", "__", StringComparison.Ordinal).StartsWith(name, StringComparison.OrdinalIgnoreCase)) ?? name;
     }
 

@@ -14,10 +14,17 @@ internal sealed class JsonKeyLines
         var path = new List<string>();
         int line = 1;
         long counted = 0;
+        int arrays = 0;
         while (reader.Read())
         {
             line += json[(int)counted..(int)reader.TokenStartIndex].Count((byte)'\n');
             counted = reader.TokenStartIndex;
+            arrays += reader.TokenType switch
+            {
+                JsonTokenType.StartArray => 1,
+                JsonTokenType.EndArray => -1,
+                _ => 0,
+            };
             if (reader.TokenType == JsonTokenType.PropertyName)
             {
                 while (path.Count >= reader.CurrentDepth)
@@ -27,7 +34,7 @@ internal sealed class JsonKeyLines
 
                 path.Add(reader.GetString()!);
                 string key = string.Join(':', path);
-                if (!_lines.TryAdd(key, line))
+                if (!_lines.TryAdd(key, line) && arrays == 0)
                 {
                     FirstTwice ??= (key, line);
                 }

@@ -1,4 +1,5 @@
 using System.Reflection;
+using System.Text;
 using LineServer.Handlers;
 using LineServer.Hosting;
 using Microsoft.Extensions.Configuration;
@@ -118,7 +119,7 @@ internal sealed class SettingsReader
             Error(endpoint.GetSection("Prefix"), $"the handler '{handler}' has no such option");
         }
 
-        if (prefix?.Contains((char)framing.Delimiter.Value, StringComparison.Ordinal) == true)
+        if (prefix is not null && Encoding.UTF8.GetBytes(prefix).Contains(framing.Delimiter.Value))
         {
             Error(endpoint.GetSection("Prefix"), $"it holds the delimiter ({framing.Delimiter}), so that one reply would become two");
         }
