@@ -106,7 +106,7 @@ public class FramingBenchmarks
 
     private struct Adder : ILineVisitor
     {
-        public long Sum { get; private set; }
+        public int Sum;
 
         public bool OnLine(scoped Line line)
         {

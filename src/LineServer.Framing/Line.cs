@@ -67,7 +67,7 @@ public readonly ref struct Line
         new(IsOrdinary ? _reader.MemoryAt(in _start, _rawLength) : _reader.GatherFoundLine()[.._rawLength], _length, _kind);
 
     /// <summary><see cref="Span"/>.</summary>
-    public static implicit operator ReadOnlySpan<byte>(Line line) => line.Span;
+    public static implicit operator ReadOnlySpan<byte>(in Line line) => line.Span;
 
     private bool IsOrdinary
     {

@@ -10,7 +10,7 @@ using Microsoft.Extensions.Options;
 namespace LineServer.Hosting;
 
 /// <summary>
-/// Puts lines on a connection: <c>kestrel.ListenLocalhost(7007, listen => listen.UseLines((line, reply) => reply.WriteLine(line)))</c>.
+/// Puts lines on a connection: <c>kestrel.ListenLocalhost(7007, listen => listen.UseLines((in line, reply) => reply.WriteLine(line)))</c>.
 /// Kestrel's <c>ListenOptions</c> is an <see cref="IConnectionBuilder"/>, and so is what other hosts of connections have.
 /// </summary>
 public static class ConnectionBuilderExtensions

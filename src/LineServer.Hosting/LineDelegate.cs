@@ -8,4 +8,4 @@ namespace LineServer.Hosting;
 /// </summary>
 /// <param name="line">The line, where it lies in the buffer that was read; valid until the delegate returns.</param>
 /// <param name="reply">Where to stage replies; none, one or several.</param>
-public delegate void LineDelegate(Line line, LineOutput reply);
+public delegate void LineDelegate(in Line line, LineOutput reply);

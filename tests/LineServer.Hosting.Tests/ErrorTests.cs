@@ -81,7 +81,7 @@ public class ErrorTests
     [Fact]
     public async Task A_reply_that_holds_a_delimiter_is_refused_and_nothing_of_it_is_sent()
     {
-        Server server = Server.With((line, reply) =>
+        Server server = Server.With((in line, reply) =>
         {
             Assert.Throws<ArgumentException>(() => reply.WriteLine("one\ntwo"));
             Assert.Throws<ArgumentException>(() => reply.WriteLine("one\ntwo"u8));

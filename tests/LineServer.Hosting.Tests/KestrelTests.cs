@@ -23,7 +23,7 @@ public class KestrelTests
     [InlineData(true)]
     public async Task A_half_close_brings_every_reply_and_then_FIN(bool unix)
     {
-        await using KestrelHost host = await KestrelHost.StartAsync(listen => listen.UseLines((line, reply) => reply.WriteLine(line)), unix);
+        await using KestrelHost host = await KestrelHost.StartAsync(listen => listen.UseLines((in line, reply) => reply.WriteLine(line)), unix);
         using Socket client = await host.ConnectAsync();
         string lines = string.Concat(Enumerable.Range(0, 10_000).Select(i => $"line {i}\n"));
         Task<string> replies = client.ReceiveToEndAsync();
@@ -35,7 +35,7 @@ public class KestrelTests
     [Fact]
     public async Task A_busy_server_that_stops_gives_each_client_a_gapless_prefix_and_then_FIN()
     {
-        await using KestrelHost host = await KestrelHost.StartAsync(listen => listen.UseLines((line, reply) => reply.WriteLine(line)));
+        await using KestrelHost host = await KestrelHost.StartAsync(listen => listen.UseLines((in line, reply) => reply.WriteLine(line)));
         var busy = new CountdownEvent(300);
         Task<(int Sent, string Received)>[] clients = [.. Enumerable.Range(0, 300).Select(_ => Task.Run(async () =>
         {

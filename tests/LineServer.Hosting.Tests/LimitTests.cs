@@ -14,7 +14,7 @@ public class LimitTests
     public async Task A_log_of_oversize_lines_is_escaped_and_bounded()
     {
         using var metrics = new Metrics("oversize metrics");
-        Server server = Server.With((line, reply) => reply.WriteLine(line), options =>
+        Server server = Server.With((in line, reply) => reply.WriteLine(line), options =>
         {
             options.Name = "oversize metrics";
             options.Limits.MaxLineSize = 4;
@@ -39,7 +39,7 @@ public class LimitTests
     public async Task Half_a_line_at_the_end_of_the_stream_is_counted_and_so_are_connections()
     {
         using var metrics = new Metrics("end metrics");
-        Server server = Server.With((line, reply) => reply.WriteLine(line), options => options.Name = "end metrics");
+        Server server = Server.With((in line, reply) => reply.WriteLine(line), options => options.Name = "end metrics");
         LineTestConnection client = server.Connect();
         Assert.Equal(1, metrics["lineserver.connections.active"]);
         await client.SendAsync("a\nhalf");
@@ -86,8 +86,8 @@ public class LimitTests
             options.Limits.MaxLineSize = 2;
             options.OversizeLineBehavior = OversizeLineBehavior.Discard;
         }).BuildServiceProvider();
-        await using var own = LineTestConnection.Connect(lines => lines.UseLines((line, reply) => reply.WriteLine(line), options => options.Limits.MaxLineSize = 3), services);
-        await using var general = LineTestConnection.Connect(lines => lines.UseLines((line, reply) => reply.WriteLine(line)), services);
+        await using var own = LineTestConnection.Connect(lines => lines.UseLines((in line, reply) => reply.WriteLine(line), options => options.Limits.MaxLineSize = 3), services);
+        await using var general = LineTestConnection.Connect(lines => lines.UseLines((in line, reply) => reply.WriteLine(line)), services);
         await own.SendAsync("abc;d;");
         await general.SendAsync("abc;d;");
         Assert.Equal("abc;d;", own.ReadAvailable());
@@ -97,7 +97,7 @@ public class LimitTests
     [Fact]
     public void Limits_that_cannot_be_fail_at_the_start_and_all_at_once()
     {
-        OptionsValidationException error = Assert.Throws<OptionsValidationException>(() => LineTestConnection.Build(lines => lines.UseLines((_, _) => { }, options =>
+        OptionsValidationException error = Assert.Throws<OptionsValidationException>(() => LineTestConnection.Build(lines => lines.UseLines((in _, _) => { }, options =>
         {
             options.Limits.MaxLineSize = 0;
             options.Limits.MaxReadBufferSize = 1;

@@ -39,7 +39,7 @@ public class WrapperTests
         foreach (bool unmanaged in new[] { false, true })
         {
             Server server = Server.With(
-                (line, reply) =>
+                (in line, reply) =>
                 {
                     line.Span.CopyTo(reply.GetSpan(line.Length));
                     reply.Advance(line.Length);

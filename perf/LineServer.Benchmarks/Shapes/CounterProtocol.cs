@@ -10,7 +10,7 @@ internal static class CounterProtocol
     public static LineDelegate Delegate()
     {
         var counters = new Counters();
-        return (line, reply) => Reply(counters, line, reply);
+        return (in line, reply) => Reply(counters, line, reply);
     }
 
     private static void Reply(Counters counters, ReadOnlySpan<byte> line, LineOutput reply)

@@ -6,7 +6,7 @@ namespace LineServer.Benchmarks.Shapes;
 /// <summary>"echo": a line is its own reply.</summary>
 internal static class EchoProtocol
 {
-    public static void OnLine(Line line, LineOutput reply) => reply.WriteLine(line);
+    public static void OnLine(in Line line, LineOutput reply) => reply.WriteLine(line);
 
     internal sealed class Async : LineHandler
     {

@@ -9,7 +9,7 @@ internal static class TelemetryProtocol
     public static LineDelegate Delegate()
     {
         long total = 0;
-        return (line, _) => total += line.Length;
+        return (in line, _) => total += line.Length;
     }
 
     internal sealed class Async : LineHandler

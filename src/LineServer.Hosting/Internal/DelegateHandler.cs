@@ -10,7 +10,7 @@ internal sealed class DelegateHandler(LineDelegate onLine) : LineBatchHandler
         LineOutput reply = batch.Output;
         foreach (Line line in batch)
         {
-            onLine(line, reply);
+            onLine(in line, reply);
         }
 
         return default;

@@ -13,7 +13,7 @@ namespace LineServer.Hosting.Testing;
 /// </summary>
 /// <example>
 /// <code>
-/// await using var client = LineTestConnection.Connect(lines => lines.UseLines((line, reply) => reply.WriteLine(line)));
+/// await using var client = LineTestConnection.Connect(lines => lines.UseLines((in line, reply) => reply.WriteLine(line)));
 /// await client.SendAsync("a\nb\n");
 /// Assert.Equal("a", await client.ReadLineAsync());
 /// </code>

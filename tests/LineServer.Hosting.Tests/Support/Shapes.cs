@@ -71,7 +71,7 @@ internal static class Shapes
     // What UseLines makes of a delegate, with callbacks.
     private sealed class DelegateBatch(Answer onLine, Action<CloseReason, LineOutput>? onClosing, Action<CloseReason>? onDisconnected) : LineBatchHandler
     {
-        private readonly Internal.DelegateHandler _inner = new((line, reply) => onLine(new AnyLine(line), reply));
+        private readonly Internal.DelegateHandler _inner = new((in line, reply) => onLine(new AnyLine(line), reply));
 
         public override ValueTask OnBatch(LineBatch batch) => _inner.OnBatch(batch);
 
