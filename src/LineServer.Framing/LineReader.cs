@@ -323,9 +323,14 @@ public sealed class LineReader
         for (; offset <= lastWholeBlock; offset += DelimiterScanner.BlockSize)
         {
             ulong mask = DelimiterScanner.WholeBlock(ref Unsafe.Add(ref segment, offset), wanted);
+            if (mask == 0)
+            {
+                continue;
+            }
+
             // Counted a block at a time, for what is left of it when the visitor stops is easily taken off again.
             taken += BitOperations.PopCount(mask);
-            while (mask != 0)
+            do
             {
                 nint next = offset + BitOperations.TrailingZeroCount(mask) + 1;
                 int length = (int)(next - start) - 1;
@@ -353,6 +358,7 @@ public sealed class LineReader
                     goto Stop;
                 }
             }
+            while (mask != 0);
         }
 
         more = true;
