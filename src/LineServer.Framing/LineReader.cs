@@ -323,14 +323,7 @@ public sealed class LineReader
         for (; offset <= lastWholeBlock; offset += DelimiterScanner.BlockSize)
         {
             ulong mask = DelimiterScanner.WholeBlock(ref Unsafe.Add(ref segment, offset), wanted);
-            if (mask == 0)
-            {
-                continue;
-            }
-
-            // Counted a block at a time, for what is left of it when the visitor stops is easily taken off again.
-            taken += BitOperations.PopCount(mask);
-            do
+            while (mask != 0)
             {
                 nint next = offset + BitOperations.TrailingZeroCount(mask) + 1;
                 int length = (int)(next - start) - 1;
@@ -343,10 +336,10 @@ public sealed class LineReader
                 {
                     more = true;
                     sweptTo = next - 1;
-                    taken -= BitOperations.PopCount(mask);
                     goto Stop;
                 }
 
+                taken++;
                 Line line = new(in Unsafe.Add(ref segment, start), length, (int)(next - start), this, LineKind.None);
                 start = next;
                 mask &= mask - 1;
@@ -354,11 +347,9 @@ public sealed class LineReader
                 {
                     more = false;
                     sweptTo = start;
-                    taken -= BitOperations.PopCount(mask);
                     goto Stop;
                 }
             }
-            while (mask != 0);
         }
 
         more = true;
