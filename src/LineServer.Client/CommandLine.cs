@@ -108,7 +108,7 @@ internal sealed class CommandLine
         ParseResult result = _command.Parse(args, new ParserConfiguration { ResponseFileTokenReplacer = null });
         if (result.Action is HelpWithExamples || result.Action is not null and not HelpAction && result.Errors.Count == 0)
         {
-            exitStatus = result.Invoke();
+            exitStatus = result.Invoke(new InvocationConfiguration { EnableDefaultExceptionHandler = false });
             return false;
         }
 

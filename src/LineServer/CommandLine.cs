@@ -77,6 +77,12 @@ internal sealed class CommandLine
             await Console.Error.WriteLineAsync($"lineserver: {e.Message}");
             return ExitStatus.Failure;
         }
+        catch (IOException e)
+        {
+            // Standard output is full, for instance.
+            await Console.Error.WriteLineAsync($"lineserver: {e.Message.TrimEnd()}");
+            return ExitStatus.Failure;
+        }
     }
 
     private static async Task<int> ReportUsageAsync(IEnumerable<string> problems)

@@ -59,6 +59,18 @@ public class PayloadTests
         }
     }
 
+    [Fact]
+    public async Task What_came_of_a_payload_is_no_line_though_the_handler_lives_on()
+    {
+        var handler = new Forgiving();
+        await using LineTestConnection client = LineTestConnection.Connect(lines => lines.UseLines(_ => handler));
+        await client.SendAsync("first\ndrop tables\nshutdown\nxx");
+        client.HalfClose();
+        Assert.Equal("short\n", await client.ReadToEndAsync().InTime());
+        await client.Closed.InTime();
+        Assert.Equal(["first"], handler.Lines);
+    }
+
     [Theory]
     [MemberData(nameof(Shapes))]
     public async Task A_reset_within_a_payload_ends_the_connection(string shape)
@@ -275,6 +287,25 @@ public class PayloadTests
         {
             test._reason = reason;
             return default;
+        }
+    }
+
+    /// <summary>Asks for more than comes, and answers all the same.</summary>
+    private sealed class Forgiving : LineHandler
+    {
+        public List<string> Lines { get; } = [];
+
+        public override async ValueTask OnLineAsync(LineMemory line, LineOutput reply, CancellationToken cancellationToken)
+        {
+            Lines.Add(Encoding.UTF8.GetString(line.Span));
+            try
+            {
+                await Connection.ReadPayloadAsync(100);
+            }
+            catch (EndOfStreamException)
+            {
+                reply.WriteLine("short");
+            }
         }
     }
 }

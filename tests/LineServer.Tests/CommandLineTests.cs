@@ -17,6 +17,7 @@ public class CommandLineTests
         { ["--listen", "tcp://:7"], "--listen: 'tcp://:7' has no host; write tcp://HOST:PORT, * for every address." },
         { ["--listen", "tcp://::1:7"], "--listen: 'tcp://::1:7': an IPv6 address stands in brackets: tcp://[::1]:7." },
         { ["--listen", "tcp://localhost:7", "--listen", "tcp://localhost:7"], "--listen: tcp://localhost:7 is given twice." },
+        { ["--listen", "tcp://[::1]:7", "--listen", "tcp://[0:0::1]:7"], "--listen: tcp://[::1]:7 is given twice." },
         { ["--listen", "tcp://localhost:x", "run"], "--listen: 'tcp://localhost:x' has no port; write tcp://HOST:PORT." },
         { ["--handler", "eco"], "--handler: 'eco' is unknown; there are: echo, discard, print, delay." },
         { ["--transport", "pigeon"], "--transport: 'pigeon' is unknown; there are: sockets." },

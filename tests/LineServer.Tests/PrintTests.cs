@@ -97,6 +97,17 @@ public class PrintTests
         Array.ForEach(clients, client => client.Dispose());
     }
 
+    [Theory]
+    [InlineData("handlers")]
+    [InlineData("check")]
+    [InlineData("--help")]
+    public async Task An_output_that_is_full_is_said_in_one_line(string command)
+    {
+        await using DaemonProcess daemon = DaemonProcess.Start(new DaemonStart(command) { Through = ["bash", "-c", """exec "$0" "$@" >/dev/full"""] });
+        Assert.Equal(1, await daemon.ExitAsync());
+        Assert.Equal(["lineserver: No space left on device"], daemon.Log.Lines);
+    }
+
     [Fact]
     public async Task A_file_that_the_log_goes_to_as_well_holds_both()
     {

@@ -170,8 +170,9 @@ internal sealed partial class ConnectionLoop
             {
                 if (_inputCompleted)
                 {
+                    // Closed, whatever the handler makes of it: what has come of the payload must not be taken for lines.
                     _endpoint.Metrics.IncompleteLine();
-                    TrySetCloseReason(CloseReason.PeerClosed);
+                    RequestClose(CloseReason.PeerClosed);
                     request.TrySetException(new EndOfStreamException($"The client ended the stream within a payload of {request.Count} bytes."));
                     return;
                 }

@@ -1,5 +1,6 @@
 using System.Diagnostics.CodeAnalysis;
 using System.Globalization;
+using System.Net;
 
 namespace LineServer.Configuration;
 
@@ -87,7 +88,9 @@ internal sealed record EndpointAddress(AddressKind Kind, string Name, int Port =
             return false;
         }
 
-        address = new EndpointAddress(AddressKind.Tcp, host, port);
+        // One spelling for one address, so that two endpoints on it are noticed.
+        string name = IPAddress.TryParse(host, out IPAddress? ip) ? ip.ToString() : host;
+        address = new EndpointAddress(AddressKind.Tcp, name, port);
         return true;
     }
 }
