@@ -247,6 +247,10 @@ public sealed class FailureTests : IDisposable
         _end.SetResult();
     }
 
+    [Fact]
+    public async Task Help_on_an_output_that_is_full_is_one_clear_line() =>
+        (await ClientProcess.RunInShellAsync("\"$L\" --help > /dev/full")).AssertFailed(1, "No space left on device");
+
     [Theory]
     [InlineData("> /dev/full", "No space left on device")]
     [InlineData(">&-", "Bad file descriptor")]
