@@ -8,7 +8,8 @@ public class ArrowTests
     {
         ["LineServer.Framing"] = [],
         ["LineServer.Hosting"] = ["LineServer.Framing", "Microsoft.AspNetCore.App"],
-        ["LineServer"] = ["LineServer.Hosting", "Microsoft.AspNetCore.App", "System.CommandLine"],
+        ["LineServer.Transports.Epoll"] = ["Microsoft.AspNetCore.App"],
+        ["LineServer"] = ["LineServer.Hosting", "LineServer.Transports.Epoll", "Microsoft.AspNetCore.App", "System.CommandLine"],
         ["LineServer.Client"] = ["LineServer.Framing", "System.CommandLine", "Spectre.Console"],
     };
 

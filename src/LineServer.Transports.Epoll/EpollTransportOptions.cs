@@ -1,0 +1,130 @@
+using System.Net;
+using System.Net.Sockets;
+
+namespace LineServer.Transports.Epoll;
+
+/// <summary>Options of the epoll transport. Names that Kestrel's <c>SocketTransportOptions</c> has too mean the same.</summary>
+public sealed class EpollTransportOptions
+{
+    /// <summary>
+    /// Event loops, each a thread with an epoll instance of its own. At least 1; by default one for each processor that this process may use.
+    /// </summary>
+    public int LoopCount { get; set; } = Environment.ProcessorCount;
+
+    /// <summary>Connections that the kernel queues until they are accepted: listen(2). At least 1; 512 by default.</summary>
+    public int Backlog { get; set; } = 512;
+
+    /// <summary>Whether small writes are sent at once (TCP_NODELAY). True by default.</summary>
+    public bool NoDelay { get; set; } = true;
+
+    /// <summary>
+    /// The most bytes that one read brings, and so the most that is held of what the application has not examined yet. At least 1; null is
+    /// as much as the largest read; 1 MiB by default.
+    /// </summary>
+    public long? MaxReadBufferSize { get; set; } = 1024 * 1024;
+
+    /// <summary>
+    /// Bytes that may still wait to be sent when a flush completes; a flush that leaves this many or more waits until half of them are left. 0: every flush
+    /// waits until the kernel has all of its bytes. Null: no flush waits. 64 KiB by default.
+    /// </summary>
+    public long? MaxWriteBufferSize { get; set; } = 64 * 1024;
+
+    /// <summary>
+    /// Bytes that one connection may read before the other connections of its loop have had their turn. At least 1; 256 KiB by default. It is
+    /// looked at between reads, so a turn may bring one read more. For continuations on the loop only: the thread pool is fair by itself.
+    /// </summary>
+    public int ReadBudget { get; set; } = 256 * 1024;
+
+    /// <summary>
+    /// Runs what waits for a read or a flush on the event loop, not on the thread pool. Faster, and dangerous: code that blocks there holds up every
+    /// connection of the loop. False by default. A connection can ask for it alone, by the feature <c>PipeScheduler</c>
+    /// (<c>Features.Set(PipeScheduler.Inline)</c>) before its first read.
+    /// </summary>
+    public bool UnsafePreferInlineScheduling { get; set; }
+
+    /// <summary>How long a connection is silent before the kernel asks whether its peer is still there (SO_KEEPALIVE, TCP_KEEPIDLE: tcp(7)).
+    /// At least a second; null, the default, is never.</summary>
+    public TimeSpan? KeepAliveTime { get; set; }
+
+    /// <summary>Time between two such questions (TCP_KEEPINTVL). At least a second; null is the system's own.</summary>
+    public TimeSpan? KeepAliveInterval { get; set; }
+
+    /// <summary>Questions without an answer, until the connection counts as lost (TCP_KEEPCNT). At least 1; null is the system's own.</summary>
+    public int? KeepAliveRetryCount { get; set; }
+
+    /// <summary>How long sent bytes may stay unacknowledged until the connection counts as lost (TCP_USER_TIMEOUT: tcp(7)). At least a
+    /// millisecond; null, the default, is the system's own.</summary>
+    public TimeSpan? UserTimeout { get; set; }
+
+    /// <summary>The permissions that the file of a Unix domain socket gets. Null, the default: what the process's umask leaves.</summary>
+    public UnixFileMode? UnixSocketMode { get; set; }
+
+    /// <summary>
+    /// Descriptors that accepting leaves free for the rest of the process: .NET needs some to load an assembly or to start a thread, and ends the
+    /// process when it gets none. 32 by default; 0 is none.
+    /// </summary>
+    public int ReservedDescriptors { get; set; } = 32;
+
+    /// <summary>
+    /// How long code may hold a loop before that is reported, once, with the connection (a warning in the log, and the counter
+    /// <c>epoll.loop.held</c>). At least a millisecond; null is not at all; 100 ms by default.
+    /// </summary>
+    public TimeSpan? HeldLoopThreshold { get; set; } = TimeSpan.FromMilliseconds(100);
+
+    /// <summary>
+    /// Makes and binds a listening socket; the transport calls listen(2) itself. By default
+    /// <see cref="CreateDefaultBoundListenSocket"/>, and <see cref="UnixSocketMode"/> applies to that alone.
+    /// </summary>
+    public Func<EndPoint, Socket>? CreateBoundListenSocket { get; set; }
+
+    /// <summary>
+    /// What is listened on where <see cref="CreateBoundListenSocket"/> is null. The file of a Unix domain socket that nobody listens on any more is
+    /// replaced.
+    /// </summary>
+    /// <exception cref="SocketException">It cannot be bound; also where another process listens on the file.</exception>
+    /// <exception cref="NotSupportedException">The endpoint is of another kind.</exception>
+    public static Socket CreateDefaultBoundListenSocket(EndPoint endpoint) => Internal.ListenSocket.Bind(endpoint, mode: null);
+
+    internal IEnumerable<string> Validate()
+    {
+        if (LoopCount < 1)
+        {
+            yield return $"{nameof(LoopCount)} must be at least 1, not {LoopCount}.";
+        }
+
+        if (Backlog < 1)
+        {
+            yield return $"{nameof(Backlog)} must be at least 1, not {Backlog}.";
+        }
+
+        if (MaxReadBufferSize < 1)
+        {
+            yield return $"{nameof(MaxReadBufferSize)} must be at least 1 byte or null, not {MaxReadBufferSize}.";
+        }
+
+        if (MaxWriteBufferSize < 0)
+        {
+            yield return $"{nameof(MaxWriteBufferSize)} must not be negative: {MaxWriteBufferSize}.";
+        }
+
+        if (ReadBudget < 1)
+        {
+            yield return $"{nameof(ReadBudget)} must be at least 1 byte, not {ReadBudget}.";
+        }
+
+        if (KeepAliveTime < TimeSpan.FromSeconds(1) || KeepAliveInterval < TimeSpan.FromSeconds(1) || KeepAliveRetryCount < 1)
+        {
+            yield return $"{nameof(KeepAliveTime)} and {nameof(KeepAliveInterval)} must be at least a second, {nameof(KeepAliveRetryCount)} at least 1.";
+        }
+
+        if (UserTimeout < TimeSpan.FromMilliseconds(1) || HeldLoopThreshold < TimeSpan.FromMilliseconds(1))
+        {
+            yield return $"{nameof(UserTimeout)} and {nameof(HeldLoopThreshold)} must be at least a millisecond.";
+        }
+
+        if (ReservedDescriptors < 0)
+        {
+            yield return $"{nameof(ReservedDescriptors)} must not be negative: {ReservedDescriptors}.";
+        }
+    }
+}

@@ -1,0 +1,112 @@
+using System.Runtime.InteropServices;
+
+namespace LineServer.Transports.Epoll.Internal;
+
+/// <summary>
+/// The C library, glibc or musl. Blittable and without SetLastError: on the way of a byte that would cost two calls more for each. Who
+/// sees −1 reads errno at once (Marshal.GetLastSystemError); the runtime keeps it over the return from native code.
+/// </summary>
+internal static unsafe partial class Libc
+{
+    // <bits/socket.h>, <bits/fcntl.h>, <bits/eventfd.h>, <sys/epoll.h>; the same on x64 and arm64.
+    public const int NoSignal = 0x4000;
+    public const int NonBlocking = 0x800;
+    public const int CloseOnExec = 0x80000;
+    public const int AddressFamilyUnspecified = 0;
+    public const int AddressFamilyUnix = 1;
+    public const int AddressFamilyInet = 2;
+    public const int AddressFamilyInet6 = 10;
+    public const int SocketStream = 1;
+    public const int ShutdownWrite = 1;
+    public const int ShutdownBoth = 2;
+    public const int LevelSocket = 1;
+    public const int OptionError = 4;
+    public const int LevelTcp = 6;
+    public const int TcpNoDelay = 1;
+    public const int TcpUserTimeout = 18;
+    public const int EpollAdd = 1;
+    public const int ResourceOpenFiles = 7;
+
+    [DllImport("libc", EntryPoint = "recv")]
+    [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
+    public static extern nint Receive(int socket, byte* buffer, nint length, int flags);
+
+    [DllImport("libc", EntryPoint = "send")]
+    [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
+    public static extern nint Send(int socket, byte* buffer, nint length, int flags);
+
+    [DllImport("libc", EntryPoint = "sendmsg")]
+    [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
+    public static extern nint SendMessage(int socket, MessageHeader* message, int flags);
+
+    [DllImport("libc", EntryPoint = "accept4")]
+    [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
+    public static extern int Accept(int socket, byte* address, int* addressLength, int flags);
+
+    [DllImport("libc", EntryPoint = "epoll_create1")]
+    [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
+    public static extern int EpollCreate(int flags);
+
+    [DllImport("libc", EntryPoint = "epoll_ctl")]
+    [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
+    public static extern int EpollControl(int epoll, int operation, int descriptor, byte* @event);
+
+    [DllImport("libc", EntryPoint = "epoll_wait")]
+    [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
+    public static extern int EpollWait(int epoll, byte* events, int maxEvents, int timeoutMilliseconds);
+
+    [DllImport("libc", EntryPoint = "eventfd")]
+    [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
+    public static extern int EventDescriptor(uint initial, int flags);
+
+    [DllImport("libc", EntryPoint = "read")]
+    [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
+    public static extern nint Read(int descriptor, byte* buffer, nint length);
+
+    [DllImport("libc", EntryPoint = "write")]
+    [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
+    public static extern nint Write(int descriptor, byte* buffer, nint length);
+
+    [DllImport("libc", EntryPoint = "close")]
+    [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
+    public static extern int Close(int descriptor);
+
+    [DllImport("libc", EntryPoint = "shutdown")]
+    [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
+    public static extern int Shutdown(int socket, int how);
+
+    [DllImport("libc", EntryPoint = "socket")]
+    [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
+    public static extern int Socket(int family, int type, int protocol);
+
+    [DllImport("libc", EntryPoint = "connect")]
+    [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
+    public static extern int Connect(int socket, byte* address, int addressLength);
+
+    [DllImport("libc", EntryPoint = "getsockname")]
+    [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
+    public static extern int GetSocketName(int socket, byte* address, int* addressLength);
+
+    [DllImport("libc", EntryPoint = "getsockopt")]
+    [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
+    public static extern int GetSocketOption(int socket, int level, int name, int* value, int* length);
+
+    [DllImport("libc", EntryPoint = "setsockopt")]
+    [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
+    public static extern int SetSocketOption(int socket, int level, int name, int* value, int length);
+
+    /// <summary>open(2), to read, without waiting for a FIFO's writer; −errno if it fails.</summary>
+    public static int Open(string path)
+    {
+        int descriptor = OpenForReading(path, NonBlocking | CloseOnExec);
+        return descriptor >= 0 ? descriptor : -Marshal.GetLastPInvokeError();
+    }
+
+    [DllImport("libc", EntryPoint = "getrlimit")]
+    [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
+    public static extern int GetLimit(int resource, ulong* currentAndMost);
+
+    [LibraryImport("libc", EntryPoint = "open", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
+    private static partial int OpenForReading(string path, int flags);
+}

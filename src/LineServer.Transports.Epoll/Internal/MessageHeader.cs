@@ -1,0 +1,16 @@
+using System.Runtime.InteropServices;
+
+namespace LineServer.Transports.Epoll.Internal;
+
+/// <summary>struct msghdr of &lt;sys/socket.h&gt;. Eight bytes for the counts fit glibc, and musl too where the machine is little-endian.</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal unsafe struct MessageHeader
+{
+    public byte* Name;
+    public nint NameLength;
+    public IoVector* Pieces;
+    public nint PieceCount;
+    public byte* Control;
+    public nint ControlLength;
+    public nint Flags;
+}
