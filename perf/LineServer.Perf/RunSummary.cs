@@ -28,8 +28,7 @@ internal static class RunSummary
 
         if (measured.ServerCpuSeconds is { } cpu)
         {
-            string aLine = measured.ServerCpuNanosecondsPerLine is { } nanoseconds ? $", {nanoseconds:N1} ns a line" : "";
-            output.WriteLine($"server         CPU {cpu:0.000} s ({measured.ServerCpuShare:0.0 %}){aLine}");
+            output.WriteLine($"server         CPU {cpu:0.000} s ({measured.ServerCpuShare:0.0 %}){ALine(measured.ServerCpuNanosecondsPerLine)}");
             output.WriteLine($"               resident {measured.ServerResidentBytes / 1e6:N1} MB, descriptors {measured.ServerDescriptors:N0}, minor faults {measured.ServerMinorFaults:N0}");
             output.WriteLine($"               context switches {measured.ServerVoluntarySwitches:N0} voluntary, {measured.ServerInvoluntarySwitches:N0} not");
         }
@@ -39,8 +38,10 @@ internal static class RunSummary
             output.WriteLine($"memory         {bytes:N0} bytes a connection");
         }
 
-        output.WriteLine($"generator      CPU {measured.GeneratorCpuSeconds:0.000} s ({measured.GeneratorCpuShare:0.0 %}){(measured.GeneratorSaturated ? ": saturated, the server could have been faster" : "")}");
+        output.WriteLine($"generator      CPU {measured.GeneratorCpuSeconds:0.000} s ({measured.GeneratorCpuShare:0.0 %}){ALine(measured.GeneratorCpuNanosecondsPerLine)}{(measured.GeneratorSaturated ? ": saturated, the server could have been faster" : "")}");
     }
+
+    private static string ALine(double? nanoseconds) => nanoseconds is { } known ? $", {known:N1} ns a line" : "";
 
     private static void WriteLatencies(TextWriter output, string name, Latencies? latencies)
     {

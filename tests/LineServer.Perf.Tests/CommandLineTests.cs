@@ -75,6 +75,29 @@ public class CommandLineTests
         Assert.Contains("'dies' ended with status 3 before it listened; its last words: no port", notes);
     }
 
+    [Fact]
+    public void A_wrong_reply_is_one_line_and_exit_status_1()
+    {
+        using var server = new EchoServer((number, line) => number == 100 ? [] : [line]);
+        (int exitStatus, string output, string notes) = InProcess("run", "--port", $"{server.EndPoint.Port}", "--window", "4", "--connections", "1", "--warmup", "0");
+        Assert.Equal(1, exitStatus);
+        Assert.Empty(output);
+        Assert.StartsWith("lineperf: connection 0, line 100, byte ", Assert.Single(Lines((0, notes, ""))));
+    }
+
+    [Fact]
+    public async Task A_server_that_dies_at_work_fails_the_run_with_its_status()
+    {
+        // timeout(1) ends it long before the minute is over.
+        string peer = Path.Combine(Checkout.Root, "perf/peers");
+        (int exitStatus, _, string notes) = await Lineperf.RunAsync(
+            "compare", "--server", $"dies=sh -c '{peer}/build.sh c-epoll && exec timeout 1 {peer}/bin/c-epoll --port {{port}}'", "--workloads", "request-reply",
+            "--seconds", "60", "--server-cpus", "0", "--generator-cpus", "0");
+        Assert.Equal(1, exitStatus);
+        Assert.Contains("'dies': connection ", notes);
+        Assert.Contains("the server has ended with status 124", notes);
+    }
+
     private static (int ExitStatus, string Output, string Notes) InProcess(params string[] args)
     {
         using StringWriter output = new(), notes = new();

@@ -12,7 +12,7 @@ internal static class ComparisonTable
     private static readonly (string Header, Func<Row, string> Cell) CpuALine = ("CPU ns a line", row => row.Figure(m => m.ServerCpuNanosecondsPerLine, "#,0.#"));
     private static readonly (string Header, Func<Row, string> Cell) CpuRatio = ("÷ reference", row => row.Ratio(m => m.ServerCpuNanosecondsPerLine));
     private static readonly (string Header, Func<Row, string> Cell) Lines = ("lines/s", row => row.Figure(m => m.LinesPerSecond, "#,0"));
-    private static readonly (string Header, Func<Row, string> Cell) LinesRatio = ("÷ reference ", row => row.Ratio(m => m.LinesPerSecond));
+    private static readonly (string Header, Func<Row, string> Cell) LinesRatio = ("÷ reference", row => row.Ratio(m => m.LinesPerSecond));
     private static readonly (string Header, Func<Row, string> Cell) SentP50 = ("p50 µs", row => row.Median(m => m.FromSent?.P50, "#,0.#"));
     private static readonly (string Header, Func<Row, string> Cell) SentP99 = ("p99 µs", row => row.Median(m => m.FromSent?.P99, "#,0.#"));
     private static readonly (string Header, Func<Row, string> Cell) CpuShare = ("CPU of the server", row => row.Figure(m => m.ServerCpuShare, "0.0 %"));

@@ -33,9 +33,12 @@ internal sealed class ServerProcess : IDisposable
         Prepare(server);
         int port = FreePort();
         string output = Path.GetTempFileName();
-        string command = server.Command
-            .Replace("{port}", port.ToString(), StringComparison.Ordinal)
-            .Replace("{root}", Checkout.Root, StringComparison.Ordinal);
+        string command = server.Command.Replace("{port}", port.ToString(), StringComparison.Ordinal);
+        if (command.Contains("{root}", StringComparison.Ordinal))
+        {
+            // Only then: with servers of the user's own, lineperf works outside its checkout too.
+            command = command.Replace("{root}", Checkout.Root, StringComparison.Ordinal);
+        }
 
         // Each becomes the next (exec), so the process is the server. It writes to a file: a pipe would want a reader, beside the generator.
         // If this process is killed, so is the server.

@@ -46,6 +46,8 @@ internal sealed record Measurement
 
     public double GeneratorCpuShare => Seconds > 0 ? GeneratorCpuSeconds / Seconds : 0;
 
+    public double? GeneratorCpuNanosecondsPerLine => Lines > 0 ? GeneratorCpuSeconds * 1e9 / Lines : null;
+
     /// <summary>The generator worked at least 95 % of the time: the server may have been able to do more than was asked of it.</summary>
     public bool GeneratorSaturated => GeneratorCpuShare >= 0.95;
 
