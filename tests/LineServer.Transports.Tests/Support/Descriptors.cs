@@ -5,6 +5,9 @@ internal static class Descriptors
 {
     public static int Sockets() => Open().Count(name => name.StartsWith("socket:", StringComparison.Ordinal));
 
+    /// <summary>Everything that has a descriptor: epoll instances and event descriptors too.</summary>
+    public static int All() => Open().Count(name => name.Length > 0);
+
     private static IEnumerable<string> Open()
     {
         foreach (FileInfo descriptor in new DirectoryInfo("/proc/self/fd").EnumerateFiles())
