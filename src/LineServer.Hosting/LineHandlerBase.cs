@@ -15,6 +15,14 @@ public abstract class LineHandlerBase
     /// <summary>The connection; set before anything is called, not yet in the constructor.</summary>
     public LineConnection Connection { get; private set; } = null!;
 
+    /// <summary>
+    /// True if nothing that the handler does blocks its thread: no waiting for a lock that others hold long, for a file, for another task. It may
+    /// await. Its lines are then handled on the event loop of a transport that has one (the epoll transport), which saves a hop to the thread pool for each
+    /// read; a handler that blocks there after all holds up every connection of the loop, and the transport complains of it. False unless
+    /// overridden; <see cref="LineDelegate"/> must not block anyway.
+    /// </summary>
+    public virtual bool NeverBlocks => false;
+
     /// <summary>The connection was accepted; no line is given before this has ended. A greeting is staged in <paramref name="output"/>.</summary>
     /// <param name="output">Valid until the task ends; flushed then, and while it waits.</param>
     /// <param name="cancellationToken"><see cref="LineConnection.Aborted"/>.</param>

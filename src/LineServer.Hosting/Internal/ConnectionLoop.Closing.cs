@@ -129,7 +129,7 @@ internal sealed partial class ConnectionLoop
         // What stands between us and the transport as a stream (TLS, connection logging) passes no end of the output on: it ends when the
         // connection's whole pipeline has returned.
         bool isDirect = _input.GetType() != ReaderOfStream;
-        bool sendsFinFirst = isDirect && _context.Features.Get<IHalfCloseFeature>() is not null;
+        bool sendsFinFirst = isDirect && _context.Features.SendsFinFirst();
         if (!_inputCompleted && !sendsFinFirst)
         {
             await DiscardUntilQuietAsync();

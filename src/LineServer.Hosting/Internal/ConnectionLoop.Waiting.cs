@@ -22,7 +22,7 @@ internal sealed partial class ConnectionLoop
     /// <summary>True if the connection counts towards the limits; under the table's lock.</summary>
     public bool IsAdmitted { get; set; }
 
-    /// <summary>The client's IP address, an IPv4 one as such; null if it has none.</summary>
+    /// <summary>The client's IP address, an IPv4 one as such; null if it has none, or nobody counts by it.</summary>
     public IPAddress? PeerAddress { get; }
 
     /// <summary>True if a wait has lasted too long at <paramref name="now"/>, on the table's clock.</summary>
@@ -66,6 +66,9 @@ internal sealed partial class ConnectionLoop
                 break;
         }
     }
+
+    private static IPAddress? AddressOf(EndPoint? endPoint) =>
+        (endPoint as IPEndPoint)?.Address is { IsIPv4MappedToIPv6: true } mapped ? mapped.MapToIPv4() : (endPoint as IPEndPoint)?.Address;
 
     private void WatchRead()
     {

@@ -1,6 +1,5 @@
 using System.Buffers;
 using System.IO.Pipelines;
-using System.Net;
 using LineServer.Framing;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Connections.Features;
@@ -32,7 +31,7 @@ internal sealed partial class ConnectionLoop
     private bool _wasSkipping; // when the read began
     private long _oversizeBefore; // it too
 
-    public ConnectionLoop(ConnectionContext context, LineEndpoint endpoint)
+    public ConnectionLoop(ConnectionContext context, LineEndpoint endpoint, ConnectionHandler transportHandler)
     {
         _context = context;
         _endpoint = endpoint;
@@ -43,9 +42,12 @@ internal sealed partial class ConnectionLoop
         LineHandlerBase handler = endpoint.HandlerFactory();
         _handler = handler as LineBatchHandler ?? new PerLineHandler((LineHandler)handler);
         _handler.Attach(_connection);
-        PeerAddress = (context.RemoteEndPoint as IPEndPoint)?.Address is { IsIPv4MappedToIPv6: true } mapped
-            ? mapped.MapToIPv4()
-            : (context.RemoteEndPoint as IPEndPoint)?.Address;
+        if (_handler.NeverBlocks)
+        {
+            context.Features.PreferInline(transportHandler);
+        }
+
+        PeerAddress = endpoint.Limits.MaxConcurrentConnectionsPerPeer is null ? null : AddressOf(context.RemoteEndPoint);
     }
 
     /// <summary>Serves the connection until it has ended. Never throws: what went wrong is the close reason, and in the log.</summary>

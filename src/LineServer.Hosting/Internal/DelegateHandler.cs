@@ -5,6 +5,8 @@ namespace LineServer.Hosting.Internal;
 /// <summary>A <see cref="LineDelegate"/> as a batch handler: the loop knows one shape only.</summary>
 internal sealed class DelegateHandler(LineDelegate onLine) : LineBatchHandler
 {
+    public override bool NeverBlocks => true;
+
     public override ValueTask OnBatch(LineBatch batch)
     {
         LineOutput reply = batch.Output;

@@ -13,14 +13,18 @@ internal sealed class LineConnectionHandler(LineEndpoint endpoint) : ConnectionH
     public override Task OnConnectedAsync(ConnectionContext connection)
     {
         LimitUnacknowledged(connection);
-        return new ConnectionLoop(connection, endpoint).RunAsync();
+        return new ConnectionLoop(connection, endpoint, this).RunAsync();
     }
+
+    /// <summary>For a transport's complaints about the handler.</summary>
+    public override string ToString() => endpoint.Options.Name!;
 
     // What the transport has taken and a vanished client never acknowledges: on Kestrel's sockets only the kernel sees how long. tcp(7).
     private void LimitUnacknowledged(ConnectionContext connection)
     {
         if (OperatingSystem.IsLinux()
             && endpoint.Limits.SendTimeout is { } timeout
+            && !connection.Features.SendsFinFirst() // such a transport has an option for it, and a Socket for each connection would be dear
             && connection.Features.Get<IConnectionSocketFeature>()?.Socket is { ProtocolType: ProtocolType.Tcp } socket)
         {
             try

@@ -5,6 +5,8 @@ namespace LineServer.Hosting.Internal;
 /// <summary>A <see cref="LineHandler"/> as a batch handler: the loop knows one shape only.</summary>
 internal sealed class PerLineHandler(LineHandler handler) : LineBatchHandler
 {
+    public override bool NeverBlocks => handler.NeverBlocks;
+
     internal override void Attach(LineConnection connection)
     {
         base.Attach(connection);

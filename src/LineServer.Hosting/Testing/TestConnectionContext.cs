@@ -1,4 +1,5 @@
 using System.IO.Pipelines;
+using System.Net.Sockets;
 using LineServer.Hosting.Internal;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Connections.Features;
@@ -7,7 +8,7 @@ using Microsoft.AspNetCore.Http.Features;
 namespace LineServer.Hosting.Testing;
 
 /// <summary>The server's end of a <see cref="LineTestConnection"/>.</summary>
-internal sealed class TestConnectionContext : ConnectionContext, IHalfCloseFeature, IConnectionLifetimeNotificationFeature
+internal sealed class TestConnectionContext : ConnectionContext, IConnectionLifetimeNotificationFeature
 {
     private static int _connections;
 
@@ -23,7 +24,7 @@ internal sealed class TestConnectionContext : ConnectionContext, IHalfCloseFeatu
         Transport = new DuplexPipe(toServer.Reader, toClient.Writer);
         ConnectionId = $"test-{Interlocked.Increment(ref _connections)}";
         ConnectionClosedRequested = _closeRequested.Token;
-        Features.Set<IHalfCloseFeature>(this);
+        Features[typeof(SocketShutdown)] = SocketShutdown.Send;
         Features.Set<IConnectionLifetimeNotificationFeature>(this);
     }
 

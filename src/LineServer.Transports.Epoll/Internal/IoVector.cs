@@ -6,8 +6,8 @@ namespace LineServer.Transports.Epoll.Internal;
 [StructLayout(LayoutKind.Sequential)]
 internal unsafe struct IoVector
 {
-    /// <summary>Pieces that one call takes here; the kernel would take 1024 (IOV_MAX).</summary>
-    public const int MaxCount = 64;
+    /// <summary>Pieces that one call takes here, for as many are pinned by statements. The kernel would take 1024 (IOV_MAX).</summary>
+    public const int MaxCount = 8;
 
     public byte* Base;
     public nint Length;

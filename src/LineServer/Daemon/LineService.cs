@@ -1,8 +1,10 @@
 using System.Net;
+using System.Net.Sockets;
 using LineServer.Configuration;
 using LineServer.Handlers;
 using LineServer.Hosting;
 using LineServer.Systemd;
+using LineServer.Transports.Epoll;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
@@ -13,7 +15,7 @@ using Microsoft.Extensions.Options;
 namespace LineServer.Daemon;
 
 /// <summary>Kestrel with a line handler on every endpoint.</summary>
-internal sealed class LineService : IHostedService, IDisposable
+internal sealed class LineService : IHostedService, IAsyncDisposable
 {
     private readonly ServerSettings _settings;
     private readonly IServiceProvider _services;
@@ -22,6 +24,7 @@ internal sealed class LineService : IHostedService, IDisposable
     private readonly AbortSignal _abort;
     private readonly Dictionary<EndPoint, EndpointSettings> _byEndPoint = [];
     private readonly List<(EndpointSettings Settings, ListenOptions Listen)> _listening = [];
+    private readonly IConnectionListenerFactory _transport;
     private readonly KestrelServer _server;
 
     public LineService(
@@ -42,8 +45,8 @@ internal sealed class LineService : IHostedService, IDisposable
             }
         }
 
-        var sockets = new SocketTransportFactory(Options.Create(SocketOptions()), loggerFactory);
-        _server = new KestrelServer(Options.Create(kestrel), new DescriptorReserve(sockets, _logger), loggerFactory);
+        _transport = CreateTransport(loggerFactory);
+        _server = new KestrelServer(Options.Create(kestrel), _transport, loggerFactory);
     }
 
     /// <exception cref="ListenException">An endpoint cannot listen.</exception>
@@ -68,7 +71,14 @@ internal sealed class LineService : IHostedService, IDisposable
         _logger.LogInformation("stopped");
     }
 
-    public void Dispose() => _server.Dispose();
+    public async ValueTask DisposeAsync()
+    {
+        _server.Dispose();
+        if (_transport is IAsyncDisposable transport)
+        {
+            await transport.DisposeAsync();
+        }
+    }
 
     private void Configure(ListenOptions listen, EndpointSettings endpoint)
     {
@@ -78,21 +88,45 @@ internal sealed class LineService : IHostedService, IDisposable
         {
             options.Name = endpoint.Name;
             options.Limits = endpoint.Limits.Clone();
-            options.Limits.MaxWriteBufferSize = Math.Max(_settings.Limits.MaxWriteBufferSize / 2, 1);
+            options.Limits.MaxWriteBufferSize = StagedSize;
             options.Delimiter = endpoint.Framing.Delimiter.Value;
             options.OversizeLineBehavior = endpoint.OversizeLineBehavior;
             options.IncompleteLineBehavior = endpoint.Framing.IncompleteLineBehavior;
         });
     }
 
-    private SocketTransportOptions SocketOptions() => new()
+    private bool IsEpoll => _settings.Transport == ServerSettings.Epoll;
+
+    // Kestrel's pipe holds as much again as is staged before it, so each gets half of what may be held for a client. On epoll a flush waits until
+    // the kernel has all of it.
+    private int StagedSize => IsEpoll ? _settings.Limits.MaxWriteBufferSize : Math.Max(_settings.Limits.MaxWriteBufferSize / 2, 1);
+
+    private IConnectionListenerFactory CreateTransport(ILoggerFactory loggerFactory)
     {
-        Backlog = _settings.Limits.Backlog,
-        MaxReadBufferSize = _settings.Limits.MaxReadBufferSize,
-        // Kestrel's pipe holds as much again as is staged before it, so each gets half of what may be held for a client.
-        MaxWriteBufferSize = Math.Max(_settings.Limits.MaxWriteBufferSize / 2, 1),
-        CreateBoundListenSocket = endPoint => ListenSocket.Bind(_byEndPoint[endPoint], endPoint),
-    };
+        if (IsEpoll)
+        {
+            return new EpollTransportFactory(
+                Options.Create(new EpollTransportOptions
+                {
+                    Backlog = _settings.Limits.Backlog,
+                    MaxReadBufferSize = _settings.Limits.MaxReadBufferSize,
+                    MaxWriteBufferSize = 0,
+                    CreateBoundListenSocket = Bind,
+                }),
+                loggerFactory);
+        }
+
+        var sockets = new SocketTransportOptions
+        {
+            Backlog = _settings.Limits.Backlog,
+            MaxReadBufferSize = _settings.Limits.MaxReadBufferSize,
+            MaxWriteBufferSize = StagedSize,
+            CreateBoundListenSocket = Bind,
+        };
+        return new DescriptorReserve(new SocketTransportFactory(Options.Create(sockets), loggerFactory), _logger);
+    }
+
+    private Socket Bind(EndPoint endPoint) => ListenSocket.Bind(_byEndPoint[endPoint], endPoint);
 
     private static string RealAddress(EndpointSettings endpoint, ListenOptions listen) =>
         listen.EndPoint is IPEndPoint ip ? $"tcp://{ip}" : endpoint.Address.ToString();

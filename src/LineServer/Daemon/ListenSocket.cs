@@ -10,6 +10,9 @@ namespace LineServer.Daemon;
 /// <summary>From an address as it is written to a socket that is bound to it.</summary>
 internal static class ListenSocket
 {
+    // <linux/tcp.h>; .NET has no name for it.
+    private const int TcpUserTimeout = 18;
+
     /// <summary>What Kestrel is told to listen on: one, or all the sockets that systemd has passed by that name.</summary>
     /// <exception cref="ListenException">There is no such host, or systemd has passed no such socket.</exception>
     public static IReadOnlyList<EndPoint> Resolve(EndpointSettings endpoint)
@@ -39,7 +42,9 @@ internal static class ListenSocket
                 RemoveStaleFile(endpoint, unix);
             }
 
-            return SocketTransportOptions.CreateDefaultBoundListenSocket(endPoint);
+            Socket socket = SocketTransportOptions.CreateDefaultBoundListenSocket(endPoint);
+            LimitUnacknowledged(socket, endpoint);
+            return socket;
         }
         catch (SocketException e)
         {
@@ -48,6 +53,15 @@ internal static class ListenSocket
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
             throw CannotListen(endpoint, e.Message);
+        }
+    }
+
+    // What the kernel has taken and a vanished client never acknowledges: tcp(7). Accepted connections inherit it.
+    private static void LimitUnacknowledged(Socket socket, EndpointSettings endpoint)
+    {
+        if (socket.ProtocolType == ProtocolType.Tcp && endpoint.Limits.SendTimeout is { } timeout)
+        {
+            socket.SetRawSocketOption((int)SocketOptionLevel.Tcp, TcpUserTimeout, BitConverter.GetBytes((int)Math.Min(timeout.TotalMilliseconds, int.MaxValue)));
         }
     }
 

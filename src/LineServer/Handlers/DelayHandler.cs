@@ -9,6 +9,8 @@ internal sealed class DelayHandler(TimeProvider time) : LineHandler
 {
     private static readonly int LongestMs = (int)TimeSpan.FromDays(1).TotalMilliseconds;
 
+    public override bool NeverBlocks => true;
+
     public override async ValueTask OnLineAsync(LineMemory line, LineOutput reply, CancellationToken cancellationToken)
     {
         if (!TryParse(line.Span, out int milliseconds, out int textStart))

@@ -6,6 +6,8 @@ namespace LineServer.Handlers;
 /// <summary>Takes lines; that they are counted is the server's doing.</summary>
 internal sealed class DiscardHandler : LineBatchHandler
 {
+    public override bool NeverBlocks => true;
+
     public override ValueTask OnBatch(LineBatch batch)
     {
         var discard = default(Discard);

@@ -9,6 +9,8 @@ internal sealed class EchoHandler(string prefix) : LineBatchHandler
 {
     private readonly byte[] _prefix = Encoding.UTF8.GetBytes(prefix);
 
+    public override bool NeverBlocks => true;
+
     public override ValueTask OnBatch(LineBatch batch)
     {
         var echo = new Echo(batch.Output, _prefix);

@@ -13,6 +13,8 @@ internal sealed class PrintHandler(PrintQueue queue) : LineBatchHandler
 
     private byte[]? _label;
 
+    public override bool NeverBlocks => true;
+
     public override ValueTask OnBatch(LineBatch batch)
     {
         _label ??= Encoding.UTF8.GetBytes($"{Connection}> ");

@@ -71,7 +71,7 @@ internal sealed class Server
                     connection.Transport = new WrappedTransport(WrapInput(connection.Transport.Input), WrapOutput(connection.Transport.Output));
                     if (CannotHalfClose)
                     {
-                        connection.Features.Set<Internal.IHalfCloseFeature>(null);
+                        connection.Features[typeof(System.Net.Sockets.SocketShutdown)] = null;
                     }
 
                     return next(connection);

@@ -1,0 +1,133 @@
+using System.Buffers;
+using System.IO.Pipelines;
+using System.Net;
+using System.Net.Sockets;
+using System.Runtime.InteropServices;
+using Microsoft.AspNetCore.Connections;
+using Microsoft.AspNetCore.Connections.Features;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Options;
+
+namespace LineServer.Transports.Epoll.Internal;
+
+/// <summary>What listeners, connections and loops share. The public factory is a shell around it.</summary>
+internal sealed class EpollTransport<TCalls> : IConnectionListenerFactory, IConnectionListenerFactorySelector, IConnectionFactory, IAsyncDisposable
+    where TCalls : struct, ISystemCalls
+{
+    public EpollTransport(EpollTransportOptions options, ILoggerFactory loggerFactory, TimeProvider time, MemoryPool<byte>? memoryPool = null)
+    {
+        if (!OperatingSystem.IsLinux())
+        {
+            throw new PlatformNotSupportedException("The epoll transport needs Linux; elsewhere, Kestrel's sockets do the same.");
+        }
+
+        string[] problems = [.. options.Validate()];
+        if (problems.Length > 0)
+        {
+            throw new OptionsValidationException(nameof(EpollTransportOptions), typeof(EpollTransportOptions), problems);
+        }
+
+        Options = options;
+        Time = time;
+        Logger = loggerFactory.CreateLogger("LineServer.Transports.Epoll");
+        MemoryPool = memoryPool ?? MemoryPool<byte>.Shared;
+        MaxReadSize = (int)Math.Min(options.MaxReadBufferSize ?? AdaptiveSize.Largest, AdaptiveSize.Largest);
+        LoopWatcher? watcher = options.HeldLoopThreshold is { } threshold ? new LoopWatcher(threshold, time, Metrics, Logger) : null;
+        Loops = new LoopGroup(options.LoopCount, CreateLoop, watcher);
+    }
+
+    public EpollTransportOptions Options { get; }
+
+    public TimeProvider Time { get; }
+
+    public ILogger Logger { get; }
+
+    public TransportMetrics Metrics { get; } = new();
+
+    public MemoryPool<byte> MemoryPool { get; }
+
+    public LoopGroup Loops { get; }
+
+    /// <summary>Bytes that one read may bring at most.</summary>
+    public int MaxReadSize { get; }
+
+    /// <summary>The features that a connection is itself.</summary>
+    public Type[] FeatureTypes { get; } =
+    [
+        typeof(IConnectionIdFeature), typeof(IConnectionTransportFeature), typeof(IConnectionItemsFeature), typeof(IConnectionLifetimeFeature),
+        typeof(IConnectionEndPointFeature), typeof(IConnectionSocketFeature), typeof(IMemoryPoolFeature),
+    ];
+
+    public bool CanBind(EndPoint endpoint) => endpoint is IPEndPoint or UnixDomainSocketEndPoint or FileHandleEndPoint;
+
+    public ValueTask<IConnectionListener> BindAsync(EndPoint endpoint, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(endpoint);
+        Socket socket;
+        try
+        {
+            socket = Options.CreateBoundListenSocket?.Invoke(endpoint) ?? ListenSocket.Bind(endpoint, Options.UnixSocketMode);
+        }
+        catch (SocketException e) when (e.SocketErrorCode == SocketError.AddressAlreadyInUse)
+        {
+            throw new AddressInUseException(e.Message, e);
+        }
+
+        try
+        {
+            return new ValueTask<IConnectionListener>(new SocketListener<TCalls>(this, Loops.Next(), socket));
+        }
+        catch (SocketException e) when (e.SocketErrorCode == SocketError.AddressAlreadyInUse)
+        {
+            // Two listeners on one address are found by listen(2) only where both had SO_REUSEADDR.
+            socket.Dispose();
+            throw new AddressInUseException(e.Message, e);
+        }
+        catch
+        {
+            socket.Dispose();
+            throw;
+        }
+    }
+
+    public async ValueTask<ConnectionContext> ConnectAsync(EndPoint endpoint, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(endpoint);
+        cancellationToken.ThrowIfCancellationRequested();
+        if (endpoint is not (IPEndPoint or UnixDomainSocketEndPoint))
+        {
+            throw new NotSupportedException($"The epoll transport connects to IP and Unix domain sockets, not to {endpoint.GetType().Name}.");
+        }
+
+        SocketAddress address = endpoint.Serialize();
+        int family = endpoint.AddressFamily switch
+        {
+            AddressFamily.InterNetwork => Libc.AddressFamilyInet,
+            AddressFamily.InterNetworkV6 => Libc.AddressFamilyInet6,
+            _ => Libc.AddressFamilyUnix,
+        };
+        int descriptor = Libc.Socket(family, Libc.SocketStream | Libc.NonBlocking | Libc.CloseOnExec, 0);
+        if (descriptor < 0)
+        {
+            throw new SocketException((int)SocketErrors.FromErrno((Errno)Marshal.GetLastSystemError()));
+        }
+
+        if (family != Libc.AddressFamilyUnix)
+        {
+            SocketOptions.Apply(descriptor, Options);
+        }
+
+        var connection = new SocketConnection<TCalls>(this, Loops.Fewest(), descriptor, endpoint.AddressFamily, PeerAddress.Parse(address.Buffer.Span));
+        await connection.ConnectAsync(address, cancellationToken).ConfigureAwait(false);
+        return connection;
+    }
+
+    public ValueTask DisposeAsync()
+    {
+        Loops.Dispose();
+        Metrics.Dispose();
+        return default;
+    }
+
+    private unsafe EventLoop CreateLoop(int index) => new($"epoll-{index}", &TCalls.Wait, Options.ReadBudget, Logger);
+}

@@ -1,0 +1,57 @@
+using System.Buffers.Binary;
+using System.Net;
+using System.Runtime.InteropServices;
+
+namespace LineServer.Transports.Epoll.Internal;
+
+/// <summary>The address that accept4 gave, as bytes: the object is made when it is asked for.</summary>
+[StructLayout(LayoutKind.Auto)]
+internal readonly struct PeerAddress
+{
+    /// <summary>Bytes of the largest address that is understood: sockaddr_in6.</summary>
+    public const int MaxSize = 28;
+
+    private readonly UInt128 _address;
+    private readonly uint _scope;
+    private readonly ushort _port;
+    private readonly ushort _family;
+
+    private PeerAddress(ReadOnlySpan<byte> bytes)
+    {
+        _family = BitConverter.ToUInt16(bytes);
+        _port = BinaryPrimitives.ReadUInt16BigEndian(bytes[2..]);
+        if (_family == Libc.AddressFamilyInet)
+        {
+            _address = BinaryPrimitives.ReadUInt32BigEndian(bytes[4..]);
+        }
+        else
+        {
+            _address = BinaryPrimitives.ReadUInt128BigEndian(bytes[8..]);
+            _scope = BitConverter.ToUInt32(bytes[24..]);
+        }
+    }
+
+    /// <summary>Understands struct sockaddr_in and sockaddr_in6 (ip(7), ipv6(7)); of another family, it has no address.</summary>
+    public static PeerAddress Parse(ReadOnlySpan<byte> bytes) => bytes.Length < sizeof(ushort) ? default : BitConverter.ToUInt16(bytes) switch
+    {
+        Libc.AddressFamilyInet when bytes.Length >= 8 => new PeerAddress(bytes),
+        Libc.AddressFamilyInet6 when bytes.Length >= MaxSize => new PeerAddress(bytes),
+        _ => default,
+    };
+
+    /// <summary>Null if it is no IP address.</summary>
+    public IPEndPoint? ToEndPoint()
+    {
+        switch (_family)
+        {
+            case Libc.AddressFamilyInet:
+                return new IPEndPoint(new IPAddress(BinaryPrimitives.ReverseEndianness((uint)_address)), _port);
+            case Libc.AddressFamilyInet6:
+                Span<byte> bytes = stackalloc byte[16];
+                BinaryPrimitives.WriteUInt128BigEndian(bytes, _address);
+                return new IPEndPoint(new IPAddress(bytes, _scope), _port);
+            default:
+                return null;
+        }
+    }
+}

@@ -1,0 +1,217 @@
+using System.Buffers;
+using System.Diagnostics;
+
+namespace LineServer.Transports.Epoll.Internal;
+
+/// <summary>
+/// What was received and is not consumed. As a rule one array, rented when bytes are there and given back with the last of them; a chain of
+/// arrays where the application lets more pile up.
+/// </summary>
+/// <remarks>
+/// Arrays come from <see cref="ArrayPool{T}.Shared"/>: each thread keeps the one it gave back last, so a loop reads into the array that is
+/// still in its cache.
+/// </remarks>
+internal struct ReceivedBytes
+{
+    private const int EndOfArrayMask = int.MaxValue; // the end of a sequence that is one array has the sign bit set
+
+    private byte[]? _array; // the last piece, or the only one
+    private int _start; // of the first piece
+    private int _end; // of the last piece
+    private ReceivedSegment? _first; // null if there is one piece
+    private ReceivedSegment? _last;
+
+    public readonly bool IsEmpty => _array is null;
+
+    /// <summary>All of it.</summary>
+    public readonly ReadOnlySequence<byte> Sequence =>
+        _array is null ? ReadOnlySequence<byte>.Empty
+        : _first is null ? new ReadOnlySequence<byte>(_array, _start, _end - _start)
+        : new ReadOnlySequence<byte>(_first, _start, _last!, _end);
+
+    /// <summary>Where the next bytes go: the free end of the last array if it is worth a call, or a new one.</summary>
+    /// <param name="size">Bytes that the next read may bring.</param>
+    /// <param name="offset">Where to receive to; behind bytes that <see cref="Commit"/> moves there.</param>
+    /// <returns>Give it to <see cref="Commit"/> or <see cref="Cancel"/>.</returns>
+    public readonly byte[] Prepare(int size, out int offset)
+    {
+        if (_array is null)
+        {
+            offset = 0;
+            return ArrayPool<byte>.Shared.Rent(size);
+        }
+
+        if (_array.Length - _end >= Math.Max(size / 2, 1))
+        {
+            offset = _end;
+            return _array;
+        }
+
+        // A short rest is moved to the front of the new array, so that the line that it begins lies in one piece.
+        offset = IsShortBeside(size) ? _end - _start : 0;
+        return ArrayPool<byte>.Shared.Rent(Math.Max(size, offset + 1));
+    }
+
+    /// <summary>Bytes have come into what <see cref="Prepare"/> has returned.</summary>
+    public void Commit(byte[] array, int offset, int count)
+    {
+        Debug.Assert(count > 0, "the end of the stream is no bytes");
+        if (_array is null)
+        {
+            _array = array;
+            _start = 0;
+            _end = count;
+        }
+        else if (array == _array)
+        {
+            _end += count;
+            _last?.SetEnd(_end);
+        }
+        else if (offset > 0)
+        {
+            _array.AsSpan(_start, offset).CopyTo(array);
+            ArrayPool<byte>.Shared.Return(_array);
+            _array = array;
+            _start = 0;
+            _end = offset + count;
+        }
+        else
+        {
+            _first ??= _last = new ReceivedSegment(_array, _end);
+            var segment = new ReceivedSegment(array, count);
+            _last!.Append(segment);
+            _last = segment;
+            _array = array;
+            _end = count;
+        }
+    }
+
+    /// <summary>No bytes have come.</summary>
+    public readonly void Cancel(byte[] array)
+    {
+        if (array != _array)
+        {
+            ArrayPool<byte>.Shared.Return(array);
+        }
+    }
+
+    /// <summary>Gives back what was consumed.</summary>
+    /// <returns>True if everything was examined.</returns>
+    /// <exception cref="InvalidOperationException">The positions are not of this buffer, or consumed is behind examined.</exception>
+    public bool Advance(SequencePosition consumed, SequencePosition examined)
+    {
+        if (_array is null)
+        {
+            return true;
+        }
+
+        int examinedIndex = IndexOf(examined);
+        bool isAllExamined = examinedIndex == _end && (_last is null || examined.GetObject() == _last);
+        if (_first is null)
+        {
+            int index = IndexOf(consumed);
+            Check(consumed.GetObject() == _array && examined.GetObject() == _array && index >= _start && examinedIndex >= index && examinedIndex <= _end);
+            _start = index;
+        }
+        else
+        {
+            AdvanceChain(consumed, examined);
+        }
+
+        if (_first is null && _start == _end)
+        {
+            Release();
+        }
+
+        return isAllExamined;
+    }
+
+    /// <summary>An idle connection must not hold a large array for a few bytes.</summary>
+    public void ShrinkForWait()
+    {
+        if (_array is null || _first is not null || _array.Length <= AdaptiveSize.Smallest || !IsShortBeside(_array.Length))
+        {
+            return;
+        }
+
+        int count = _end - _start;
+        byte[] small = ArrayPool<byte>.Shared.Rent(count);
+        _array.AsSpan(_start, count).CopyTo(small);
+        ArrayPool<byte>.Shared.Return(_array);
+        _array = small;
+        _start = 0;
+        _end = count;
+    }
+
+    /// <summary>Gives back everything.</summary>
+    public void Release()
+    {
+        if (_array is { } array)
+        {
+            for (ReceivedSegment? piece = _first; piece is not null && piece != _last; piece = piece.NextPiece)
+            {
+                ArrayPool<byte>.Shared.Return(piece.Array);
+            }
+
+            ArrayPool<byte>.Shared.Return(array);
+        }
+
+        this = default;
+    }
+
+    /// <summary>Forgets everything, without giving back: somebody may still look at it.</summary>
+    public void Abandon() => this = default;
+
+    private void AdvanceChain(SequencePosition consumed, SequencePosition examined)
+    {
+        Check(consumed.GetObject() is ReceivedSegment && examined.GetObject() is ReceivedSegment);
+        var target = (ReceivedSegment)consumed.GetObject()!;
+        var furthest = (ReceivedSegment)examined.GetObject()!;
+        int index = IndexOf(consumed);
+        Check(furthest.RunningIndex + IndexOf(examined) >= target.RunningIndex + index);
+        Check(target != _first || index >= _start);
+        Check(index <= target.Memory.Length && IndexOf(examined) <= furthest.Memory.Length);
+        Check(Holds(target) && Holds(furthest));
+        while (_first != target)
+        {
+            ArrayPool<byte>.Shared.Return(_first!.Array);
+            _first = _first.NextPiece;
+        }
+
+        _start = index;
+        while (_first != _last && _start == _first!.Memory.Length)
+        {
+            ArrayPool<byte>.Shared.Return(_first.Array);
+            _first = _first.NextPiece;
+            _start = 0;
+        }
+
+        if (_first == _last)
+        {
+            _first = _last = null;
+        }
+    }
+
+    private readonly bool Holds(ReceivedSegment segment)
+    {
+        ReceivedSegment? piece = _first;
+        while (piece is not null && piece != segment)
+        {
+            piece = piece.NextPiece;
+        }
+
+        return piece is not null;
+    }
+
+    private readonly bool IsShortBeside(int size) => _first is null && _end - _start <= size / 4;
+
+    private static int IndexOf(SequencePosition position) => position.GetInteger() & EndOfArrayMask;
+
+    private static void Check(bool isRight)
+    {
+        if (!isRight)
+        {
+            throw new InvalidOperationException("The position is not in the buffer of the last read, or what was consumed was not examined.");
+        }
+    }
+}

@@ -1,0 +1,75 @@
+using System.Net;
+using System.Net.Sockets;
+using System.Runtime.InteropServices;
+
+namespace LineServer.Transports.Epoll.Internal;
+
+/// <summary>The client's side: connect(2) does not wait, an edge says when it has ended.</summary>
+internal sealed partial class SocketConnection<TCalls>
+{
+    private TaskCompletionSource? _connecting;
+
+    /// <exception cref="SocketException">There is no connection; nothing is left of it.</exception>
+    public async Task ConnectAsync(SocketAddress address, CancellationToken cancellationToken)
+    {
+        var connecting = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        _connecting = connecting;
+        int error = BeginConnect(address);
+        if (error != 0)
+        {
+            _ = Libc.Close(Descriptor);
+            throw new SocketException((int)SocketErrors.FromErrno((Errno)(-error)));
+        }
+
+        // Watched only now: what is not connecting yet would hang up at once.
+        error = Start();
+        if (error != 0)
+        {
+            throw new SocketException((int)SocketErrors.FromErrno((Errno)(-error)));
+        }
+
+        try
+        {
+            await connecting.Task.WaitAsync(cancellationToken).ConfigureAwait(false);
+        }
+        catch
+        {
+            Abort();
+            await DisposeAsync().ConfigureAwait(false);
+            throw;
+        }
+    }
+
+    private unsafe int BeginConnect(SocketAddress address)
+    {
+        fixed (byte* bytes = address.Buffer.Span)
+        {
+            int error = Libc.Connect(Descriptor, bytes, address.Size) == 0 ? 0 : Marshal.GetLastSystemError();
+            return error == (int)Errno.EINPROGRESS ? 0 : -error;
+        }
+    }
+
+    private unsafe void OnConnected(TaskCompletionSource connecting)
+    {
+        _connecting = null;
+        int error = 0;
+        int length = sizeof(int);
+        if (!TryEnter())
+        {
+            connecting.TrySetException(new SocketException((int)SocketError.OperationAborted));
+            return;
+        }
+
+        _ = Libc.GetSocketOption(Descriptor, Libc.LevelSocket, Libc.OptionError, &error, &length);
+        Exit();
+        if (error == 0)
+        {
+            _reader.NoteEdge(isHangUp: false); // bytes may have come with the connection's edge
+            connecting.TrySetResult();
+        }
+        else
+        {
+            connecting.TrySetException(new SocketException((int)SocketErrors.FromErrno((Errno)error)));
+        }
+    }
+}

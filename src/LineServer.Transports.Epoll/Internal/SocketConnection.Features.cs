@@ -1,0 +1,251 @@
+using System.Buffers;
+using System.Collections;
+using System.Globalization;
+using System.IO.Pipelines;
+using System.Net;
+using System.Net.Sockets;
+using Microsoft.AspNetCore.Connections;
+using Microsoft.AspNetCore.Connections.Features;
+using Microsoft.AspNetCore.Http.Features;
+
+namespace LineServer.Transports.Epoll.Internal;
+
+/// <summary>
+/// What hosts ask of a connection. The connection is its own feature collection; what is seldom asked for is made when it is.
+/// </summary>
+internal sealed partial class SocketConnection<TCalls> :
+    IFeatureCollection,
+    IConnectionIdFeature,
+    IConnectionTransportFeature,
+    IConnectionItemsFeature,
+    IConnectionLifetimeFeature,
+    IConnectionEndPointFeature,
+    IConnectionSocketFeature,
+    IMemoryPoolFeature
+{
+    // Completing the output ends this side only: reading goes on. A host that knows the type can ask by it.
+    private static readonly object EndsOutputOnly = SocketShutdown.Send;
+
+    private static long _lastId = DateTime.UtcNow.Ticks;
+
+    private string? _id;
+    private CancellationTokenSource? _closedSource;
+    private volatile bool _hasEnded;
+    private KeyValuePair<Type, object?>[]? _otherFeatures; // those that the host has set
+    private int _revision;
+    private Extras? _extras;
+
+    public override string ConnectionId
+    {
+        get => _id ??= Interlocked.Increment(ref _lastId).ToString("X", CultureInfo.InvariantCulture);
+        set => _id = value;
+    }
+
+    public override IFeatureCollection Features => this;
+
+    public override IDictionary<object, object?> Items
+    {
+        get => Rare.Items ??= new ConnectionItems();
+        set => Rare.Items = value;
+    }
+
+    public override IDuplexPipe Transport
+    {
+        get => _extras?.Transport ?? this;
+        set => Rare.Transport = value;
+    }
+
+    /// <summary>Cancelled, on the thread pool, when the peer has ended its side, or the connection has ended: as on Kestrel's sockets.</summary>
+    public override CancellationToken ConnectionClosed
+    {
+        get
+        {
+            if (_extras?.ConnectionClosed is { } replaced)
+            {
+                return replaced;
+            }
+
+            CancellationTokenSource source = LazyInitializer.EnsureInitialized(ref _closedSource);
+            if (_hasEnded)
+            {
+                CancelOnThreadPool(source);
+            }
+
+            return source.Token;
+        }
+        set => Rare.ConnectionClosed = value;
+    }
+
+    public override EndPoint? LocalEndPoint
+    {
+        get => Rare.LocalEndPoint ??= _family == AddressFamily.Unix ? UnixEndPoint(static socket => socket.LocalEndPoint) : ReadLocalEndPoint();
+        set => Rare.LocalEndPoint = value;
+    }
+
+    public override EndPoint? RemoteEndPoint
+    {
+        get => Rare.RemoteEndPoint ??= _family == AddressFamily.Unix ? UnixEndPoint(static socket => socket.RemoteEndPoint) : _peer.ToEndPoint();
+        set => Rare.RemoteEndPoint = value;
+    }
+
+    MemoryPool<byte> IMemoryPoolFeature.MemoryPool => _transport.MemoryPool;
+
+    // Over a handle that does not own the descriptor, and disposed before the descriptor is closed: its number may then be another's.
+    Socket IConnectionSocketFeature.Socket => FindSocket() ?? throw new ObjectDisposedException(nameof(Socket), "The connection was closed.");
+
+    bool IFeatureCollection.IsReadOnly => false;
+
+    int IFeatureCollection.Revision => _revision;
+
+    object? IFeatureCollection.this[Type key]
+    {
+        get => FindFeature(key);
+        set => SetFeature(key, value);
+    }
+
+    private Extras Rare => LazyInitializer.EnsureInitialized(ref _extras);
+
+    TFeature? IFeatureCollection.Get<TFeature>()
+        where TFeature : default => (TFeature?)FindFeature(typeof(TFeature));
+
+    void IFeatureCollection.Set<TFeature>(TFeature? instance)
+        where TFeature : default => SetFeature(typeof(TFeature), instance);
+
+    IEnumerator<KeyValuePair<Type, object>> IEnumerable<KeyValuePair<Type, object>>.GetEnumerator()
+    {
+        foreach (Type type in _transport.FeatureTypes)
+        {
+            if (FindFeature(type) is { } feature)
+            {
+                yield return new(type, feature);
+            }
+        }
+
+        foreach ((Type type, object? feature) in _otherFeatures ?? [])
+        {
+            if (feature is not null && !_transport.FeatureTypes.Contains(type))
+            {
+                yield return new(type, feature);
+            }
+        }
+    }
+
+    IEnumerator IEnumerable.GetEnumerator() => ((IEnumerable<KeyValuePair<Type, object>>)this).GetEnumerator();
+
+    private object? FindFeature(Type key)
+    {
+        foreach ((Type type, object? feature) in _otherFeatures ?? [])
+        {
+            if (type == key)
+            {
+                return feature;
+            }
+        }
+
+        if (key == typeof(PipeScheduler))
+        {
+            return IsInline ? PipeScheduler.Inline : PipeScheduler.ThreadPool;
+        }
+
+        return key == typeof(SocketShutdown) ? EndsOutputOnly : _transport.FeatureTypes.Contains(key) ? this : null;
+    }
+
+    private void SetFeature(Type key, object? feature)
+    {
+        if (key == typeof(PipeScheduler))
+        {
+            IsInline = ReferenceEquals(feature, PipeScheduler.Inline);
+            return;
+        }
+
+        KeyValuePair<Type, object?>[] others = _otherFeatures ?? [];
+        int index = Array.FindIndex(others, pair => pair.Key == key);
+        if (index < 0)
+        {
+            // One by one: hosts set a handful, and thousands of connections keep the array.
+            index = others.Length;
+            Array.Resize(ref others, index + 1);
+        }
+
+        others[index] = new(key, feature);
+        _otherFeatures = others;
+        _revision++;
+    }
+
+    private void OnConnectionClosed()
+    {
+        if (_hasEnded)
+        {
+            return;
+        }
+
+        _hasEnded = true;
+        // Either this sees the source that ConnectionClosed has just made, or that sees that the connection has ended.
+        Interlocked.MemoryBarrier();
+        if (_closedSource is { } source)
+        {
+            CancelOnThreadPool(source);
+        }
+    }
+
+    private static void CancelOnThreadPool(CancellationTokenSource source) =>
+        ThreadPool.UnsafeQueueUserWorkItem(static source => source.Cancel(), source, preferLocal: false);
+
+    private Socket? FindSocket()
+    {
+        if (!TryEnter())
+        {
+            return null;
+        }
+
+        try
+        {
+            Extras rare = Rare;
+            lock (rare)
+            {
+                return rare.Socket ??= new Socket(new SafeSocketHandle(Descriptor, ownsHandle: false));
+            }
+        }
+        finally
+        {
+            Exit();
+        }
+    }
+
+    private EndPoint? UnixEndPoint(Func<Socket, EndPoint?> choose)
+    {
+        try
+        {
+            return FindSocket() is { } socket ? choose(socket) : null;
+        }
+        catch (Exception e) when (e is SocketException or ObjectDisposedException)
+        {
+            return null; // closed meanwhile
+        }
+    }
+
+    private unsafe IPEndPoint? ReadLocalEndPoint()
+    {
+        if (!TryEnter())
+        {
+            return null;
+        }
+
+        byte* address = stackalloc byte[PeerAddress.MaxSize];
+        int length = PeerAddress.MaxSize;
+        int result = Libc.GetSocketName(Descriptor, address, &length);
+        Exit();
+        return result == 0 ? PeerAddress.Parse(new ReadOnlySpan<byte>(address, length)).ToEndPoint() : null;
+    }
+
+    /// <summary>What few connections need.</summary>
+    private sealed class Extras
+    {
+        public IDictionary<object, object?>? Items;
+        public IDuplexPipe? Transport;
+        public CancellationToken? ConnectionClosed;
+        public EndPoint? LocalEndPoint;
+        public EndPoint? RemoteEndPoint;
+        public Socket? Socket;
+    }
+}

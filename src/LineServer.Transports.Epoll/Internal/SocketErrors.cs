@@ -1,0 +1,50 @@
+using System.Net.Sockets;
+
+namespace LineServer.Transports.Epoll.Internal;
+
+/// <summary>Each errno is classified here, once.</summary>
+internal static class SocketErrors
+{
+    /// <summary>What accept4(2) failed with, and what becomes of accepting.</summary>
+    public static AcceptOutcome OnAccept(Errno error) => error switch
+    {
+        Errno.EAGAIN => AcceptOutcome.Wait,
+
+        // The connection in question has ended already, or the network has; accept(2) says to try again.
+        Errno.EINTR or Errno.ECONNABORTED or Errno.EPROTO or Errno.ENOPROTOOPT or Errno.EOPNOTSUPP or Errno.ENETDOWN or Errno.ENETUNREACH
+            or Errno.EHOSTDOWN or Errno.EHOSTUNREACH or Errno.ENONET or Errno.ETIMEDOUT => AcceptOutcome.Next,
+
+        // No descriptor or memory left, or a firewall's rule: waiting is all we can do.
+        Errno.EMFILE or Errno.ENFILE or Errno.ENOBUFS or Errno.ENOMEM or Errno.EPERM => AcceptOutcome.BackOff,
+
+        // The descriptor listens no more.
+        Errno.EBADF or Errno.EINVAL or Errno.ENOTSOCK => AcceptOutcome.End,
+
+        // Unknown, and so no reason to end for good.
+        _ => AcceptOutcome.BackOff,
+    };
+
+    /// <summary>.NET's name of an error; its exception takes that, not the number.</summary>
+    public static SocketError FromErrno(Errno error) => error switch
+    {
+        Errno.ECONNRESET => SocketError.ConnectionReset,
+        Errno.EPIPE => SocketError.Shutdown,
+        Errno.ETIMEDOUT => SocketError.TimedOut,
+        Errno.ECONNREFUSED => SocketError.ConnectionRefused,
+        Errno.ECONNABORTED => SocketError.ConnectionAborted,
+        Errno.EHOSTUNREACH => SocketError.HostUnreachable,
+        Errno.EHOSTDOWN => SocketError.HostDown,
+        Errno.ENETUNREACH => SocketError.NetworkUnreachable,
+        Errno.ENETDOWN => SocketError.NetworkDown,
+        Errno.ENOBUFS or Errno.ENOMEM => SocketError.NoBufferSpaceAvailable,
+        Errno.EMFILE or Errno.ENFILE => SocketError.TooManyOpenSockets,
+        Errno.ENOTCONN => SocketError.NotConnected,
+        Errno.EINVAL => SocketError.InvalidArgument,
+        Errno.EACCES => SocketError.AccessDenied,
+        Errno.EPERM => SocketError.AccessDenied,
+        Errno.ENOENT => SocketError.AddressNotAvailable,
+        Errno.EADDRNOTAVAIL => SocketError.AddressNotAvailable,
+        Errno.EAGAIN => SocketError.TryAgain,
+        _ => SocketError.SocketError,
+    };
+}

@@ -1,0 +1,222 @@
+using System.Net;
+using System.Net.Sockets;
+using Microsoft.AspNetCore.Connections;
+using Microsoft.Extensions.Logging;
+
+namespace LineServer.Transports.Epoll.Internal;
+
+/// <summary>Accepts, and deals each connection to the loop with the fewest.</summary>
+internal sealed partial class SocketListener<TCalls> : IConnectionListener, ILoopItem
+    where TCalls : struct, ISystemCalls
+{
+    private static readonly TimeSpan FirstBackOff = TimeSpan.FromMilliseconds(5);
+    private static readonly TimeSpan LongestBackOff = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan LogInterval = TimeSpan.FromSeconds(10);
+
+    private readonly EpollTransport<TCalls> _transport;
+    private readonly Socket _socket;
+    private readonly int _descriptor;
+    private readonly EventLoop _loop;
+    private readonly int _slot;
+    private readonly AddressFamily _family;
+    private readonly SemaphoreSlim _readable = new(0);
+    private readonly CancellationTokenSource _unbound = new();
+    private readonly Lock _gate = new(); // nobody accepts on a descriptor that was closed
+    private TimeSpan _backOff = FirstBackOff;
+    private long? _lastLog;
+    private int _leftAfterUnbind;
+    private bool _isClosed;
+
+    /// <exception cref="SocketException">It cannot listen.</exception>
+    public SocketListener(EpollTransport<TCalls> transport, EventLoop loop, Socket socket)
+    {
+        _transport = transport;
+        _socket = socket;
+        _descriptor = (int)socket.Handle;
+        _loop = loop;
+        socket.Blocking = false;
+        SetOptions(socket, transport.Options);
+        socket.Listen(transport.Options.Backlog);
+        EndPoint = socket.LocalEndPoint!;
+        _family = socket.AddressFamily;
+        _leftAfterUnbind = transport.Options.Backlog + 1;
+        int error = loop.Register(this, _descriptor, EpollEvent.In, out _slot);
+        if (error != 0)
+        {
+            throw new SocketException((int)SocketErrors.FromErrno((Errno)(-error)));
+        }
+    }
+
+    public EndPoint EndPoint { get; }
+
+    ILoopItem? ILoopItem.NextPosted { get; set; }
+
+    public async ValueTask<ConnectionContext?> AcceptAsync(CancellationToken cancellationToken = default)
+    {
+        while (true)
+        {
+            (SocketConnection<TCalls>? connection, AcceptOutcome outcome) = Accept();
+            if (connection is not null)
+            {
+                return connection;
+            }
+
+            switch (outcome)
+            {
+                case AcceptOutcome.Wait when _unbound.IsCancellationRequested:
+                case AcceptOutcome.End:
+                    Close();
+                    return null;
+                case AcceptOutcome.Wait:
+                    await WaitUntilReadableAsync(cancellationToken).ConfigureAwait(false);
+                    break;
+                case AcceptOutcome.BackOff:
+                    await BackOffAsync(cancellationToken).ConfigureAwait(false);
+                    break;
+            }
+        }
+    }
+
+    /// <summary>Accepting ends. What waits in the backlog now is accepted first, as many as the backlog holds.</summary>
+    public async ValueTask UnbindAsync(CancellationToken cancellationToken = default) => await _unbound.CancelAsync().ConfigureAwait(false);
+
+    public async ValueTask DisposeAsync()
+    {
+        await _unbound.CancelAsync().ConfigureAwait(false);
+        Close();
+    }
+
+    void ILoopItem.OnEvents(uint events)
+    {
+        if (_readable.CurrentCount == 0)
+        {
+            _readable.Release();
+        }
+    }
+
+    void ILoopItem.OnPosted()
+    {
+        // Nobody posts a listener.
+    }
+
+    void ILoopItem.OnLoopEnded(Exception reason)
+    {
+        _unbound.Cancel();
+        Close();
+    }
+
+    void ILoopItem.OnFailed(Exception exception)
+    {
+        // The log has it; the next edge is another chance.
+    }
+
+    /// <inheritdoc/>
+    public override string ToString() => EndPoint.ToString()!;
+
+    private unsafe (SocketConnection<TCalls>? Connection, AcceptOutcome Outcome) Accept()
+    {
+        byte* address = stackalloc byte[PeerAddress.MaxSize];
+        int length = PeerAddress.MaxSize;
+        int accepted;
+        lock (_gate)
+        {
+            if (_isClosed || (_unbound.IsCancellationRequested && _leftAfterUnbind-- == 0))
+            {
+                return (null, AcceptOutcome.End);
+            }
+
+            accepted = TCalls.Accept(_descriptor, address, ref length);
+        }
+
+        if (accepted < 0)
+        {
+            var error = (Errno)(-accepted);
+            AcceptOutcome outcome = SocketErrors.OnAccept(error);
+            if (outcome == AcceptOutcome.BackOff)
+            {
+                LogBackOff(error.ToString());
+            }
+
+            return (null, outcome);
+        }
+
+        _backOff = FirstBackOff;
+        PeerAddress peer = PeerAddress.Parse(new ReadOnlySpan<byte>(address, Math.Min(length, PeerAddress.MaxSize)));
+        var connection = new SocketConnection<TCalls>(_transport, _transport.Loops.Fewest(), accepted, _family, peer);
+        int failed = connection.Start();
+        if (failed != 0)
+        {
+            LogBackOff(((Errno)(-failed)).ToString());
+            return (null, AcceptOutcome.BackOff);
+        }
+
+        return (connection, AcceptOutcome.Next);
+    }
+
+    private async Task WaitUntilReadableAsync(CancellationToken cancellationToken)
+    {
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(_unbound.Token, cancellationToken);
+        try
+        {
+            await _readable.WaitAsync(either.Token).ConfigureAwait(false);
+        }
+        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
+        {
+            // Unbound: one more look at the backlog.
+        }
+    }
+
+    private async Task BackOffAsync(CancellationToken cancellationToken)
+    {
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(_unbound.Token, cancellationToken);
+        try
+        {
+            await Task.Delay(_backOff, _transport.Time, either.Token).ConfigureAwait(false);
+        }
+        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
+        {
+            // Unbound. What the backlog holds would need descriptors that are not there.
+            Close();
+        }
+
+        _backOff = _backOff * 2 < LongestBackOff ? _backOff * 2 : LongestBackOff;
+    }
+
+    private void Close()
+    {
+        lock (_gate)
+        {
+            if (!_isClosed)
+            {
+                _isClosed = true;
+                _loop.Unregister(_slot);
+                _socket.Dispose();
+            }
+        }
+    }
+
+    // Clients can cause it: not a line for each of them.
+    private void LogBackOff(string reason)
+    {
+        _transport.Metrics.AcceptBackedOff();
+        long now = _transport.Time.GetTimestamp();
+        if (_lastLog is { } last && _transport.Time.GetElapsedTime(last, now) < LogInterval)
+        {
+            return;
+        }
+
+        _lastLog = now;
+        _transport.Logger.LogWarning("{EndPoint} accepts no more for now: {Reason}", EndPoint, reason);
+    }
+
+    // Accepted connections inherit them from the listening socket: no system call for each.
+    private static void SetOptions(Socket socket, EpollTransportOptions options)
+    {
+        if (socket.AddressFamily == AddressFamily.Unix)
+        {
+            return;
+        }
+
+        SocketOptions.Apply((int)socket.Handle, options);
+    }
+}

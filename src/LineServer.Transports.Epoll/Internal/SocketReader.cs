@@ -1,0 +1,448 @@
+using System.Buffers;
+using System.Diagnostics;
+using System.IO.Pipelines;
+using System.Net.Sockets;
+using System.Threading.Tasks.Sources;
+using Microsoft.AspNetCore.Connections;
+
+namespace LineServer.Transports.Epoll.Internal;
+
+/// <summary>
+/// Reads straight from the socket: a read tries recv first where an edge has come, and waits where none has.
+/// </summary>
+/// <remarks>
+/// <para>
+/// One word holds what others tell the reader. <c>Readable</c>: an edge has come since the last recv began; it is cleared <em>before</em> recv, so an edge
+/// that comes meanwhile is not lost. <c>Waiting</c>: a ReadAsync waits; whoever clears it, and nobody else, completes the wait.
+/// </para>
+/// <para>
+/// The bytes belong to the reader's consumer, and while it waits to the one that has cleared <c>Waiting</c>.
+/// </para>
+/// </remarks>
+internal sealed unsafe class SocketReader<TCalls>(SocketConnection<TCalls> connection) : PipeReader, IValueTaskSource<ReadResult>, IThreadPoolWorkItem
+    where TCalls : struct, ISystemCalls
+{
+    private const int Readable = 1;
+    private const int Waiting = 2;
+    private const int CancelRequested = 4; // CancelPendingRead
+    private const int TokenCancelled = 8;
+    private const int HangUp = 16; // the peer has ended its side, or both: a short read no longer proves that nothing more is there
+
+    private ManualResetValueTaskSourceCore<bool> _wait;
+    private CancellationTokenRegistration _registration;
+    private int _state;
+    private ReceivedBytes _received;
+    private AdaptiveSize _size;
+    private int _turn;
+    private int _readInTurn;
+    private bool _isReading; // between a result and AdvanceTo
+    private bool _isAllExamined = true;
+    private bool _isEnd;
+    private bool _isCompleted;
+    private Exception? _error;
+
+    /// <summary>True if the end of the stream was read, or nothing more will be.</summary>
+    public bool HasEnded => _isEnd || _error is not null;
+
+    public override ValueTask<ReadResult> ReadAsync(CancellationToken cancellationToken = default)
+    {
+        ThrowIfNotReady();
+        if (cancellationToken.IsCancellationRequested)
+        {
+            return ValueTask.FromCanceled<ReadResult>(cancellationToken);
+        }
+
+        return HasResult || (MayReceiveHere && TryReceive() == ReceiveOutcome.Received) ? new ValueTask<ReadResult>(TakeResult(CancellationToken.None)) : WaitAsync(cancellationToken);
+    }
+
+    public override bool TryRead(out ReadResult result)
+    {
+        ThrowIfNotReady();
+        if (HasResult || TryReceive() == ReceiveOutcome.Received)
+        {
+            result = TakeResult(CancellationToken.None);
+            return true;
+        }
+
+        result = default;
+        return false;
+    }
+
+    public override void AdvanceTo(SequencePosition consumed) => AdvanceTo(consumed, consumed);
+
+    public override void AdvanceTo(SequencePosition consumed, SequencePosition examined)
+    {
+        if (_isCompleted)
+        {
+            throw new InvalidOperationException("The reader was completed.");
+        }
+
+        if (!_isReading)
+        {
+            throw new InvalidOperationException("There is no read to advance from.");
+        }
+
+        _isAllExamined = _received.Advance(consumed, examined);
+        _isReading = false;
+    }
+
+    public override void CancelPendingRead()
+    {
+        if (!_isCompleted)
+        {
+            Signal(CancelRequested);
+        }
+    }
+
+    public override void Complete(Exception? exception = null)
+    {
+        if (_isCompleted)
+        {
+            return;
+        }
+
+        _isCompleted = true;
+        if ((Volatile.Read(ref _state) & Waiting) == 0)
+        {
+            _isReading = false;
+            _received.Release();
+        }
+        else
+        {
+            // A wait of somebody who must not wait any more: it ends with an error, never without.
+            Signal(CancelRequested);
+        }
+    }
+
+    /// <summary>On the loop: edges. The next call is <see cref="Resume"/>.</summary>
+    public void NoteEdge(bool isHangUp)
+    {
+        // A plain load first: what is set already needs no locked instruction.
+        int bits = isHangUp ? Readable | HangUp : Readable;
+        if ((Volatile.Read(ref _state) & bits) != bits)
+        {
+            Interlocked.Or(ref _state, bits);
+        }
+    }
+
+    /// <summary>On the loop: completes a wait if there is something to complete it with.</summary>
+    public void Resume()
+    {
+        if (HasReason(Volatile.Read(ref _state)) && TakeWait())
+        {
+            if (connection.IsInline)
+            {
+                EndWait();
+            }
+            else
+            {
+                ThreadPool.UnsafeQueueUserWorkItem(this, preferLocal: false);
+            }
+        }
+    }
+
+    /// <summary>The connection was aborted: whoever waits learns it.</summary>
+    public void OnAborted() => Signal(Readable | HangUp);
+
+    /// <summary>Tries again later what failed for want of memory.</summary>
+    public void OnRetry() => Signal(Readable);
+
+    /// <summary>On the loop, when the descriptor is closed: nobody receives any more.</summary>
+    public void OnClosed()
+    {
+        if (_isReading)
+        {
+            _received.Abandon();
+        }
+        else if ((Volatile.Read(ref _state) & Waiting) == 0)
+        {
+            _received.Release();
+        }
+    }
+
+    /// <summary>On the thread pool: the end of a wait.</summary>
+    void IThreadPoolWorkItem.Execute() => EndWait();
+
+    ReadResult IValueTaskSource<ReadResult>.GetResult(short token)
+    {
+        _wait.GetResult(token);
+        return TakeResult(EndRegistration());
+    }
+
+    ValueTaskSourceStatus IValueTaskSource<ReadResult>.GetStatus(short token) => _wait.GetStatus(token);
+
+    void IValueTaskSource<ReadResult>.OnCompleted(Action<object?> continuation, object? state, short token, ValueTaskSourceOnCompletedFlags flags) =>
+        _wait.OnCompleted(continuation, state, token, flags);
+
+    // Inline, a read that is begun off the loop completes there, and so does all that follows.
+    private bool MayReceiveHere => !connection.IsInline || connection.Loop.IsCurrent;
+
+    private bool HasResult =>
+        !_isAllExamined
+        || _isEnd
+        || _error is not null
+        || (Volatile.Read(ref _state) & (CancelRequested | TokenCancelled)) != 0
+        || connection.AbortReason is not null;
+
+    private static bool HasReason(int state) => (state & Waiting) != 0 && (state & ~(Waiting | HangUp)) != 0;
+
+    private ValueTask<ReadResult> WaitAsync(CancellationToken cancellationToken)
+    {
+        _received.ShrinkForWait();
+        _wait.Reset();
+        short version = _wait.Version;
+        if (cancellationToken.CanBeCanceled)
+        {
+            // Before the wait is published: whoever ends it finds the registration.
+            _registration = cancellationToken.UnsafeRegister(static reader => ((SocketReader<TCalls>)reader!).Signal(TokenCancelled), this);
+        }
+
+        if (TryPublishWait(MayReceiveHere))
+        {
+            return new ValueTask<ReadResult>(this, version);
+        }
+
+        return new ValueTask<ReadResult>(TakeResult(EndRegistration()));
+    }
+
+    private CancellationToken EndRegistration()
+    {
+        if (_registration == default)
+        {
+            return default;
+        }
+
+        // Waits for a callback that is running: none comes later, to a read that it is not meant for.
+        CancellationToken cancellationToken = _registration.Token;
+        _registration.Dispose();
+        _registration = default;
+        return cancellationToken;
+    }
+
+    /// <summary>Publishes the wait; false if there is a result after all.</summary>
+    private bool TryPublishWait(bool mayReceiveHere)
+    {
+        while (true)
+        {
+            if (HasResult)
+            {
+                return false;
+            }
+
+            int state = Volatile.Read(ref _state);
+            bool isPostponed = false;
+            if ((state & Readable) != 0 && mayReceiveHere)
+            {
+                ReceiveOutcome outcome = TryReceive();
+                if (outcome == ReceiveOutcome.Received)
+                {
+                    return false;
+                }
+
+                isPostponed = outcome == ReceiveOutcome.Postponed;
+                if (!isPostponed)
+                {
+                    continue;
+                }
+            }
+
+            if ((state & (CancelRequested | TokenCancelled)) == 0 && Interlocked.CompareExchange(ref _state, state | Waiting, state) == state)
+            {
+                // Others have their turn first; or the loop's thread has to do it.
+                if ((state & Readable) != 0)
+                {
+                    connection.Post();
+                }
+
+                return true;
+            }
+        }
+    }
+
+    private void EndWait()
+    {
+        if (_isCompleted || !TryPublishWait(mayReceiveHere: true))
+        {
+            _wait.SetResult(true);
+        }
+    }
+
+    private bool TakeWait() => (Interlocked.And(ref _state, ~Waiting) & Waiting) != 0;
+
+    /// <summary>From any thread: something that ends a wait.</summary>
+    private void Signal(int bits)
+    {
+        if ((Interlocked.Or(ref _state, bits) & Waiting) == 0)
+        {
+            return;
+        }
+
+        if (connection.IsInline)
+        {
+            // Never within the caller: its stack is not the place for what waits.
+            connection.Post();
+        }
+        else if (TakeWait())
+        {
+            ThreadPool.UnsafeQueueUserWorkItem(this, preferLocal: false);
+        }
+    }
+
+    private ReadResult TakeResult(CancellationToken cancellationToken)
+    {
+        int state = Volatile.Read(ref _state);
+        bool isCancelled = false;
+        if ((state & (CancelRequested | TokenCancelled)) != 0)
+        {
+            Interlocked.And(ref _state, ~(CancelRequested | TokenCancelled));
+            if ((state & TokenCancelled) != 0)
+            {
+                throw new OperationCanceledException(cancellationToken);
+            }
+
+            isCancelled = true;
+        }
+
+        if (_isCompleted)
+        {
+            throw new InvalidOperationException("The reader was completed.");
+        }
+
+        if (!isCancelled && _isAllExamined)
+        {
+            if (_error is not null)
+            {
+                throw _error;
+            }
+
+            if (!_isEnd && connection.AbortReason is { } reason)
+            {
+                throw reason;
+            }
+        }
+
+        _isReading = true;
+        return new ReadResult(_received.Sequence, isCancelled, _isEnd);
+    }
+
+    private ReceiveOutcome TryReceive()
+    {
+        while ((Volatile.Read(ref _state) & Readable) != 0)
+        {
+            if (connection.IsInline && connection.Loop.IsCurrent && !HasBudget())
+            {
+                return ReceiveOutcome.Postponed;
+            }
+
+            if (!connection.TryEnter())
+            {
+                _error ??= connection.AbortReason ?? new ConnectionAbortedException("The connection was closed.");
+                return ReceiveOutcome.Received;
+            }
+
+            try
+            {
+                if (Receive())
+                {
+                    return ReceiveOutcome.Received;
+                }
+            }
+            finally
+            {
+                connection.Exit();
+            }
+        }
+
+        return ReceiveOutcome.Nothing;
+    }
+
+    /// <summary>One recv. False: nothing came of it.</summary>
+    private bool Receive()
+    {
+        int size = (int)Math.Min(_size.Value, connection.MaxReadSize);
+        byte[] array = _received.Prepare(size, out int offset);
+        int length = Math.Min(array.Length - offset, connection.MaxReadSize);
+        Interlocked.And(ref _state, ~Readable);
+        nint received;
+        fixed (byte* buffer = array)
+        {
+            received = TCalls.Receive(connection.Descriptor, buffer + offset, length);
+        }
+
+        if (received > 0)
+        {
+            _received.Commit(array, offset, (int)received);
+            _size.Note(received, received == length);
+            _readInTurn += (int)received;
+            _isAllExamined = false;
+            if (received == length || (Volatile.Read(ref _state) & HangUp) != 0)
+            {
+                // More may be there, and no edge would say so.
+                Interlocked.Or(ref _state, Readable);
+            }
+
+            return true;
+        }
+
+        _received.Cancel(array);
+        return received == 0 ? OnEnd() : OnError((Errno)(-received));
+    }
+
+    private bool OnEnd()
+    {
+        if (connection.WasReset)
+        {
+            // A send has had the error; what recv tells is only that nothing more comes.
+            _error = new ConnectionResetException("The connection was reset by its peer.");
+        }
+
+        _isEnd = _error is null;
+        connection.OnInputEnded();
+        return true;
+    }
+
+    private bool OnError(Errno error)
+    {
+        switch (error)
+        {
+            case Errno.EAGAIN:
+                return false;
+            case Errno.EINTR:
+                Interlocked.Or(ref _state, Readable);
+                return false;
+            case Errno.ENOBUFS or Errno.ENOMEM:
+                connection.RetryLater();
+                return false;
+            default:
+                _error = connection.AbortReason ?? new ConnectionResetException(
+                    $"The connection was lost: {error}.", new SocketException((int)SocketErrors.FromErrno(error)));
+                connection.OnReset();
+                return true;
+        }
+    }
+
+    private bool HasBudget()
+    {
+        int turn = connection.Loop.Turn;
+        if (_turn != turn)
+        {
+            _turn = turn;
+            _readInTurn = 0;
+        }
+
+        return _readInTurn < connection.Loop.ReadBudget;
+    }
+
+    private void ThrowIfNotReady()
+    {
+        if (_isCompleted)
+        {
+            throw new InvalidOperationException("Reading is not allowed after the reader was completed.");
+        }
+
+        if (_isReading || (Volatile.Read(ref _state) & Waiting) != 0)
+        {
+            throw new InvalidOperationException("Reading is already in progress.");
+        }
+    }
+}

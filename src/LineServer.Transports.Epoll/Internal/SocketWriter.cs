@@ -1,0 +1,504 @@
+using System.Buffers;
+using System.IO.Pipelines;
+using System.Threading.Tasks.Sources;
+
+namespace LineServer.Transports.Epoll.Internal;
+
+/// <summary>Writes straight to the socket: a flush tries send first, from whatever thread, and what the kernel does not take waits for an edge.</summary>
+/// <remarks>
+/// As a rule one array: rented for the first byte, given back when the kernel has its bytes. More, or what is left of it, goes through
+/// <see cref="OutboundQueue"/>, which also is the lock of everything that is not the rule.
+/// </remarks>
+internal sealed unsafe class SocketWriter<TCalls>(SocketConnection<TCalls> connection) : PipeWriter, IValueTaskSource<FlushResult>, IThreadPoolWorkItem
+    where TCalls : struct, ISystemCalls
+{
+    private ManualResetValueTaskSourceCore<bool> _wait;
+    private CancellationTokenRegistration _registration;
+    private byte[]? _array; // what is written to now
+    private int _start;
+    private int _end;
+    private AdaptiveSize _size;
+    private long _queuedUnflushed;
+    private OutboundQueue? _queue;
+    private volatile bool _isQueueing; // bytes wait for an edge: what follows goes behind them
+    private volatile bool _isWaiting; // a FlushAsync waits; under the lock
+    private volatile bool _isCancelRequested;
+    private volatile bool _isTokenCancelled;
+    private volatile bool _isCompleted;
+    private volatile bool _isLost;
+    private int _isWaitEnding; // set by whoever has ended the wait, until it is completed
+
+    public override bool CanGetUnflushedBytes => true;
+
+    public override long UnflushedBytes => _queuedUnflushed + (_end - _start);
+
+    /// <summary>True if nothing waits to be sent any more: it was sent, or is lost.</summary>
+    public bool IsDrained => !_isQueueing || _isLost;
+
+    public override Memory<byte> GetMemory(int sizeHint = 0)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(sizeHint);
+        ThrowIfCompleted();
+        if (_array is null || _array.Length - _end < Math.Max(sizeHint, 1))
+        {
+            TakeArray(sizeHint);
+        }
+
+        return _array.AsMemory(_end);
+    }
+
+    public override Span<byte> GetSpan(int sizeHint = 0) => GetMemory(sizeHint).Span;
+
+    public override void Advance(int bytes)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(bytes);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(bytes, (_array?.Length ?? 0) - _end);
+        _end += bytes;
+    }
+
+    public override ValueTask<FlushResult> FlushAsync(CancellationToken cancellationToken = default)
+    {
+        ThrowIfCompleted();
+        if (cancellationToken.IsCancellationRequested)
+        {
+            return ValueTask.FromCanceled<FlushResult>(cancellationToken);
+        }
+
+        Flush();
+        return _isQueueing && !_isLost && MustWait() ? WaitAsync(cancellationToken) : new ValueTask<FlushResult>(TakeResult(default));
+    }
+
+    public override void CancelPendingFlush()
+    {
+        _isCancelRequested = true;
+        EndWait();
+    }
+
+    /// <summary>What was written is sent, then FIN.</summary>
+    /// <param name="exception">Not null: what was written is no whole; the connection is aborted.</param>
+    public override void Complete(Exception? exception = null)
+    {
+        if (_isCompleted)
+        {
+            return;
+        }
+
+        if (exception is not null)
+        {
+            connection.Abort(new Microsoft.AspNetCore.Connections.ConnectionAbortedException("The output was completed with an error.", exception));
+        }
+
+        Flush();
+        _isCompleted = true;
+        if (_isQueueing)
+        {
+            // The loop sends FIN when it has sent the rest, unless it has just done that.
+            lock (_queue!)
+            {
+                if (_isQueueing)
+                {
+                    return;
+                }
+            }
+        }
+
+        connection.OnOutputEnded();
+    }
+
+    /// <summary>On the loop: there is room in the kernel again.</summary>
+    public void OnWritable()
+    {
+        if (_isQueueing)
+        {
+            lock (_queue!)
+            {
+                SendQueue();
+            }
+
+            if (_isCompleted && !_isQueueing)
+            {
+                connection.OnOutputEnded();
+            }
+
+            if (HasRoom() && TryEndWait())
+            {
+                if (connection.IsInline)
+                {
+                    CompleteWait();
+                }
+                else
+                {
+                    ThreadPool.UnsafeQueueUserWorkItem(this, preferLocal: false);
+                }
+            }
+        }
+    }
+
+    /// <summary>On the loop: completes a wait that has ended elsewhere.</summary>
+    public void Resume() => CompleteWait();
+
+    /// <summary>Nothing can be sent any more.</summary>
+    public void OnLost()
+    {
+        _isLost = true;
+        if (Volatile.Read(ref _queue) is { } queue)
+        {
+            lock (queue)
+            {
+                queue.Clear();
+            }
+        }
+
+        EndWait();
+    }
+
+    /// <summary>On the loop, when the descriptor is closed.</summary>
+    public void OnClosed() => OnLost();
+
+    /// <summary>On the thread pool: the end of a wait.</summary>
+    void IThreadPoolWorkItem.Execute() => CompleteWait();
+
+    FlushResult IValueTaskSource<FlushResult>.GetResult(short token)
+    {
+        _wait.GetResult(token);
+        return TakeResult(EndRegistration());
+    }
+
+    ValueTaskSourceStatus IValueTaskSource<FlushResult>.GetStatus(short token) => _wait.GetStatus(token);
+
+    void IValueTaskSource<FlushResult>.OnCompleted(Action<object?> continuation, object? state, short token, ValueTaskSourceOnCompletedFlags flags) =>
+        _wait.OnCompleted(continuation, state, token, flags);
+
+    private void TakeArray(int sizeHint)
+    {
+        if (_end > _start)
+        {
+            OutboundQueue queue = Queue;
+            lock (queue)
+            {
+                queue.Add(_array!, _start, _end);
+            }
+
+            _queuedUnflushed += _end - _start;
+            _size.Note(_end - _start, isFilled: true);
+        }
+        else if (_array is not null)
+        {
+            ArrayPool<byte>.Shared.Return(_array);
+        }
+
+        _array = ArrayPool<byte>.Shared.Rent(Math.Max(sizeHint, _size.Value));
+        _start = _end = 0;
+    }
+
+    private OutboundQueue Queue => _queue ?? Interlocked.CompareExchange(ref _queue, new OutboundQueue(), null) ?? _queue;
+
+    private void Flush()
+    {
+        if (_isLost)
+        {
+            Drop();
+        }
+        else if (_isQueueing || _queuedUnflushed > 0)
+        {
+            FlushThroughQueue();
+        }
+        else if (_end > _start)
+        {
+            SendArray();
+        }
+    }
+
+    /// <summary>The rule: one array, and one send that takes all of it.</summary>
+    private void SendArray()
+    {
+        int length = _end - _start;
+        if (!connection.TryEnter())
+        {
+            Drop();
+            return;
+        }
+
+        nint sent;
+        fixed (byte* bytes = _array)
+        {
+            sent = TCalls.Send(connection.Descriptor, bytes + _start, length);
+        }
+
+        connection.Exit();
+        if (sent == length)
+        {
+            _size.Note(length, isFilled: false);
+            ReturnArray();
+            return;
+        }
+
+        if (sent > 0)
+        {
+            _start += (int)sent;
+        }
+
+        FlushThroughQueue();
+    }
+
+    private void FlushThroughQueue()
+    {
+        OutboundQueue queue = Queue;
+        lock (queue)
+        {
+            if (_end > _start)
+            {
+                queue.Add(_array!, _start, _end);
+                _array = null;
+                _start = _end = 0;
+            }
+
+            _queuedUnflushed = 0;
+            queue.Flush();
+            if (!_isQueueing)
+            {
+                // Before the send that fails: the edge that follows it finds the queue.
+                _isQueueing = true;
+                Interlocked.MemoryBarrier();
+                SendQueue();
+            }
+
+            if (_isLost)
+            {
+                queue.Clear();
+            }
+        }
+    }
+
+    /// <summary>Sends what the kernel takes. Under the lock.</summary>
+    private void SendQueue()
+    {
+        OutboundQueue queue = _queue!;
+        while (queue.FlushedCount > 0)
+        {
+            if (!connection.TryEnter())
+            {
+                _isLost = true;
+                queue.Clear();
+                break;
+            }
+
+            nint sent = SendPieces(queue);
+            connection.Exit();
+            if (sent >= 0)
+            {
+                queue.Sent(sent);
+                continue;
+            }
+
+            var error = (Errno)(-sent);
+            if (error == Errno.EAGAIN)
+            {
+                return;
+            }
+
+            if (error is Errno.ENOBUFS or Errno.ENOMEM)
+            {
+                connection.RetryLater();
+                return;
+            }
+
+            if (error != Errno.EINTR)
+            {
+                _isLost = true;
+                queue.Clear();
+                connection.OnReset();
+            }
+        }
+
+        _isQueueing = false;
+    }
+
+    // Pinned by statements: a handle for each array would cost more than the copy.
+    private nint SendPieces(OutboundQueue queue)
+    {
+        int count = Math.Min(queue.FlushedCount, IoVector.MaxCount);
+        IoVector* vectors = stackalloc IoVector[IoVector.MaxCount];
+        fixed (byte* p0 = queue.At(0).Array, p1 = ArrayAt(queue, 1), p2 = ArrayAt(queue, 2), p3 = ArrayAt(queue, 3))
+        fixed (byte* p4 = ArrayAt(queue, 4), p5 = ArrayAt(queue, 5), p6 = ArrayAt(queue, 6), p7 = ArrayAt(queue, 7))
+        {
+            vectors[0].Base = p0;
+            vectors[1].Base = p1;
+            vectors[2].Base = p2;
+            vectors[3].Base = p3;
+            vectors[4].Base = p4;
+            vectors[5].Base = p5;
+            vectors[6].Base = p6;
+            vectors[7].Base = p7;
+            for (int i = 0; i < count; i++)
+            {
+                ref OutboundQueue.Piece piece = ref queue.At(i);
+                vectors[i].Base += piece.Start;
+                vectors[i].Length = piece.End - piece.Start;
+            }
+
+            return TCalls.SendMessage(connection.Descriptor, vectors, count);
+        }
+    }
+
+    private static byte[]? ArrayAt(OutboundQueue queue, int index) => index < queue.FlushedCount ? queue.At(index).Array : null;
+
+    private bool MustWait() => connection.MaxUnsentSize is { } limit && Volatile.Read(ref _queue) is { } queue && IsOver(queue, limit);
+
+    private static bool IsOver(OutboundQueue queue, long limit)
+    {
+        lock (queue)
+        {
+            return queue.UnsentBytes > 0 && queue.UnsentBytes >= limit;
+        }
+    }
+
+    private ValueTask<FlushResult> WaitAsync(CancellationToken cancellationToken)
+    {
+        _wait.Reset();
+        short version = _wait.Version;
+        if (cancellationToken.CanBeCanceled)
+        {
+            _registration = cancellationToken.UnsafeRegister(static writer => ((SocketWriter<TCalls>)writer!).OnTokenCancelled(), this);
+        }
+
+        lock (_queue!)
+        {
+            if (_queue.UnsentBytes > 0 && !_isLost && !_isCancelRequested && !_isTokenCancelled)
+            {
+                _isWaiting = true;
+                return new ValueTask<FlushResult>(this, version);
+            }
+        }
+
+        return new ValueTask<FlushResult>(TakeResult(EndRegistration()));
+    }
+
+    private void OnTokenCancelled()
+    {
+        _isTokenCancelled = true;
+        EndWait();
+    }
+
+    private bool HasRoom()
+    {
+        if (!_isWaiting)
+        {
+            return false;
+        }
+
+        lock (_queue!)
+        {
+            return _isLost || _queue.UnsentBytes <= (connection.MaxUnsentSize ?? long.MaxValue) / 2;
+        }
+    }
+
+    /// <summary>From any thread: ends the wait, if there is one. Never within the caller: its stack is not the place for what waits.</summary>
+    private void EndWait()
+    {
+        if (TryEndWait())
+        {
+            if (connection.IsInline)
+            {
+                connection.Post();
+            }
+            else
+            {
+                ThreadPool.UnsafeQueueUserWorkItem(this, preferLocal: false);
+            }
+        }
+    }
+
+    private bool TryEndWait()
+    {
+        if (Volatile.Read(ref _queue) is not { } queue)
+        {
+            return false;
+        }
+
+        lock (queue)
+        {
+            if (!_isWaiting)
+            {
+                return false;
+            }
+
+            _isWaiting = false;
+            _isWaitEnding = 1;
+            return true;
+        }
+    }
+
+    private void CompleteWait()
+    {
+        if (Volatile.Read(ref _isWaitEnding) != 0 && Interlocked.Exchange(ref _isWaitEnding, 0) != 0)
+        {
+            _wait.SetResult(true);
+        }
+    }
+
+    private CancellationToken EndRegistration()
+    {
+        if (_registration == default)
+        {
+            return default;
+        }
+
+        CancellationToken cancellationToken = _registration.Token;
+        _registration.Dispose();
+        _registration = default;
+        return cancellationToken;
+    }
+
+    private FlushResult TakeResult(CancellationToken cancellationToken)
+    {
+        if (_isTokenCancelled)
+        {
+            _isTokenCancelled = false;
+            throw new OperationCanceledException(cancellationToken);
+        }
+
+        bool isCancelled = _isCancelRequested;
+        if (isCancelled)
+        {
+            _isCancelRequested = false;
+        }
+
+        return new FlushResult(isCancelled, _isLost);
+    }
+
+    private void Drop()
+    {
+        _isLost = true;
+        if (_queuedUnflushed > 0)
+        {
+            lock (_queue!)
+            {
+                _queue.Clear();
+            }
+
+            _queuedUnflushed = 0;
+        }
+
+        ReturnArray();
+    }
+
+    private void ReturnArray()
+    {
+        if (_array is { } array)
+        {
+            ArrayPool<byte>.Shared.Return(array);
+        }
+
+        _array = null;
+        _start = _end = 0;
+    }
+
+    private void ThrowIfCompleted()
+    {
+        if (_isCompleted)
+        {
+            throw new InvalidOperationException("Writing is not allowed after the writer was completed.");
+        }
+    }
+}
