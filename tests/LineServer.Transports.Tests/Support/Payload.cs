@@ -91,12 +91,30 @@ internal static class Payload
         return done;
     }
 
+    /// <summary>Consumes this many bytes, or fewer at the end.</summary>
     public static async Task<byte[]> ReadExactlyAsync(this PipeReader input, int count)
     {
-        ReadResult read = await input.ReadAtLeastAsync(count);
-        byte[] bytes = read.Buffer.Slice(0, Math.Min(count, read.Buffer.Length)).ToArray();
-        input.AdvanceTo(read.Buffer.GetPosition(bytes.Length));
+        ReadOnlySequence<byte> buffer = await input.ReadUntilAsync(count);
+        byte[] bytes = buffer.Slice(0, Math.Min(count, buffer.Length)).ToArray();
+        input.AdvanceTo(buffer.GetPosition(bytes.Length));
         return bytes;
+    }
+
+    /// <summary>
+    /// Reads until this many bytes are there, or the end. Not ReadAtLeastAsync: that of System.IO.Pipelines' pipe does not count what was examined before.
+    /// </summary>
+    public static async Task<ReadOnlySequence<byte>> ReadUntilAsync(this PipeReader input, int count)
+    {
+        while (true)
+        {
+            ReadResult read = await input.ReadAsync();
+            if (read.Buffer.Length >= count || read.IsCompleted)
+            {
+                return read.Buffer;
+            }
+
+            input.AdvanceTo(read.Buffer.Start, read.Buffer.End);
+        }
     }
 
     public static async Task<byte[]> ReadToEndAsync(this PipeReader input)

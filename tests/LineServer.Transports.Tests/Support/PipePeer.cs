@@ -19,8 +19,9 @@ internal sealed class PipePeer(PipeReader input, PipeWriter output) : Peer
         ReadResult read = await input.ReadAsync();
         ReadOnlySequence<byte> some = read.Buffer.Slice(0, Math.Min(read.Buffer.Length, buffer.Length));
         some.CopyTo(buffer.Span);
+        int count = (int)some.Length; // nothing of a buffer is touched after AdvanceTo
         input.AdvanceTo(some.End);
-        return (int)some.Length;
+        return read.IsCanceled ? throw new ConnectionResetException("Aborted by the server.") : count;
     }
 
     public override void HalfClose() => output.Complete();

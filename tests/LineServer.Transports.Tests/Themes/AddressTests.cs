@@ -104,7 +104,6 @@ public abstract class AddressTests(Transport transport)
         Assert.Same(pair.Server.Transport, features.GetRequiredFeature<IConnectionTransportFeature>().Transport);
         Assert.Same(pair.Server.Items, features.GetRequiredFeature<IConnectionItemsFeature>().Items);
         Assert.Equal(pair.Server.ConnectionClosed, features.GetRequiredFeature<IConnectionLifetimeFeature>().ConnectionClosed);
-        Assert.Equal(pair.Server.RemoteEndPoint, features.GetRequiredFeature<IConnectionEndPointFeature>().RemoteEndPoint);
         Assert.NotNull(features.GetRequiredFeature<IMemoryPoolFeature>().MemoryPool);
         using System.Buffers.IMemoryOwner<byte> memory = features.GetRequiredFeature<IMemoryPoolFeature>().MemoryPool.Rent();
         Assert.True(memory.Memory.Length >= 4096);

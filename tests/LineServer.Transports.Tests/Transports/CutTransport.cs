@@ -9,7 +9,8 @@ public sealed class CutTransport(int most) : SocketsTransport
 {
     private static int _seed = Random.Shared.Next();
 
-    // One byte at a time wakes a waiting reader as often as there are bytes: bulk would take minutes.
+    protected override string? Note => $"seed {_seed}";
+
     public override IConnectionListenerFactory CreateFactory(TransportSettings settings) => new Factory(base.CreateFactory(settings), most);
 
     private sealed class Factory(IConnectionListenerFactory inner, int most) : IConnectionListenerFactory

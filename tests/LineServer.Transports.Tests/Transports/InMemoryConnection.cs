@@ -40,7 +40,7 @@ internal sealed class InMemoryConnection : ConnectionContext, IConnectionLifetim
     {
         _inbound.Writer.Complete(abortReason);
         _outbound.Reader.CancelPendingRead();
-        _outbound.Reader.Complete(abortReason);
+        _outbound.Reader.Complete(); // flushes say that nobody reads any more
         Close();
     }
 
@@ -55,7 +55,20 @@ internal sealed class InMemoryConnection : ConnectionContext, IConnectionLifetim
     }
 
     // Cancelling runs the callbacks of the token; not on the thread of whoever ended the stream.
-    private void Close() => ThreadPool.UnsafeQueueUserWorkItem(closed => closed.Cancel(), _closed, preferLocal: false);
+    private void Close() => ThreadPool.UnsafeQueueUserWorkItem(
+        closed =>
+        {
+            try
+            {
+                closed.Cancel();
+            }
+            catch (AggregateException)
+            {
+                // A callback's own affair.
+            }
+        },
+        _closed,
+        preferLocal: false);
 
     private sealed class DuplexPipe(PipeReader input, PipeWriter output) : IDuplexPipe
     {

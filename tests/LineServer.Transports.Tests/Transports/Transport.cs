@@ -18,8 +18,16 @@ public abstract class Transport
     /// <summary>Bytes that a full direction may hold besides the transport's own limit, if the kernel's buffers were asked to be as small.</summary>
     public virtual long KernelSlack(int kernelBuffer) => 8L * kernelBuffer;
 
+    /// <summary>What a failing test prints: a seed.</summary>
+    protected virtual string? Note => null;
+
     public virtual async ValueTask<Listening> ListenAsync(TransportSettings? settings = null)
     {
+        if (Note is { } note)
+        {
+            TestContext.Current.TestOutputHelper?.WriteLine(note);
+        }
+
         IConnectionListenerFactory factory = CreateFactory(settings ?? new TransportSettings());
         IConnectionListener listener = await factory.BindAsync(NewEndPoint());
         return new Listening(listener, factory, async configure => await SocketPeer.ConnectAsync(listener.EndPoint, configure));
