@@ -27,7 +27,7 @@ public sealed class BrokenConfigurationTests : IDisposable
         { "{ \"LineServer\": { \"Framing\": {\n\"Delimiter\": 256 } } }", ":2: LineServer:Framing:Delimiter: '256' is not LF, NUL, CR or a number from 0 to 255" },
         { "{ \"LineServer\": { \"Framing\": {\n\"OversizeLineBehavior\": \"Explode\" } } }", ":2: LineServer:Framing:OversizeLineBehavior: 'Explode' is not one of Close, Discard, Truncate" },
         { "{ \"LineServer\": {\n\"Framing\": 7 } }", ":2: LineServer:Framing: an object was expected" },
-        { "{ \"LineServer\": {\n\"Transport\": \"pigeon\" } }", ":2: LineServer:Transport: 'pigeon' is no transport; there are: sockets" },
+        { "{ \"LineServer\": {\n\"Transport\": \"pigeon\" } }", ":2: LineServer:Transport: 'pigeon' is no transport; there are: sockets, epoll" },
         { "{ \"LineServer\": { \"Endpoints\": {\n\"e\": \"tcp://127.0.0.1:1\" } } }", ":2: LineServer:Endpoints:e: an object was expected" },
         { "{ \"LineServer\": { \"Endpoints\": {\n\"e\": { \"Handler\": \"echo\" } } } }", ":2: LineServer:Endpoints:e: the endpoint has no Address; write tcp://HOST:PORT, unix:PATH or systemd:NAME" },
         { "{ \"LineServer\": { \"Endpoints\": {\n\"e\": { \"Address\": \"udp://127.0.0.1:1\" } } } }", ":2: LineServer:Endpoints:e:Address: 'udp://127.0.0.1:1' is no address; write tcp://HOST:PORT, unix:PATH or systemd:NAME" },
@@ -85,7 +85,7 @@ public sealed class BrokenConfigurationTests : IDisposable
     [Theory]
     [InlineData("Limits:MaxLineSize=abc", "LineServer:Limits:MaxLineSize: 'abc' is not a whole number")]
     [InlineData("LineServer:Transport=sockets", "LineServer:LineServer: unknown key; there are: Endpoints, Framing, Limits, Transport")]
-    [InlineData("Transport=pigeon", "LineServer:Transport: 'pigeon' is no transport; there are: sockets")]
+    [InlineData("Transport=pigeon", "LineServer:Transport: 'pigeon' is no transport; there are: sockets, epoll")]
     public async Task On_the_command_line(string set, string problem) =>
         (await DaemonProcess.RunAsync("--set", set)).AssertOneLine(78, $"lineserver: command line: {problem}");
 

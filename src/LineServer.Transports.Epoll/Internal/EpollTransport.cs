@@ -32,6 +32,7 @@ internal sealed class EpollTransport<TCalls> : IConnectionListenerFactory, IConn
         Logger = loggerFactory.CreateLogger("LineServer.Transports.Epoll");
         MemoryPool = memoryPool ?? MemoryPool<byte>.Shared;
         MaxReadSize = (int)Math.Min(options.MaxReadBufferSize ?? AdaptiveSize.Largest, AdaptiveSize.Largest);
+        Descriptors = new DescriptorLimit(options.ReservedDescriptors);
         LoopWatcher? watcher = options.HeldLoopThreshold is { } threshold ? new LoopWatcher(threshold, time, Metrics, Logger) : null;
         Loops = new LoopGroup(options.LoopCount, CreateLoop, watcher);
     }
@@ -47,6 +48,8 @@ internal sealed class EpollTransport<TCalls> : IConnectionListenerFactory, IConn
     public MemoryPool<byte> MemoryPool { get; }
 
     public LoopGroup Loops { get; }
+
+    public DescriptorLimit Descriptors { get; }
 
     /// <summary>Bytes that one read may bring at most.</summary>
     public int MaxReadSize { get; }

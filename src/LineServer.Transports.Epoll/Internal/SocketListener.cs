@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Sockets;
+using System.Runtime.InteropServices;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.Extensions.Logging;
 
@@ -25,6 +26,7 @@ internal sealed partial class SocketListener<TCalls> : IConnectionListener, ILoo
     private TimeSpan _backOff = FirstBackOff;
     private long? _lastLog;
     private int _leftAfterUnbind;
+    private bool _isShort; // of descriptors, when the last connection was accepted
     private bool _isClosed;
 
     /// <exception cref="SocketException">It cannot listen.</exception>
@@ -55,6 +57,13 @@ internal sealed partial class SocketListener<TCalls> : IConnectionListener, ILoo
     {
         while (true)
         {
+            if (_isShort && _transport.Descriptors.IsReached())
+            {
+                LogBackOff("few file descriptors are left (RLIMIT_NOFILE)");
+                await BackOffAsync(cancellationToken).ConfigureAwait(false);
+                continue;
+            }
+
             (SocketConnection<TCalls>? connection, AcceptOutcome outcome) = Accept();
             if (connection is not null)
             {
@@ -134,19 +143,20 @@ internal sealed partial class SocketListener<TCalls> : IConnectionListener, ILoo
             AcceptOutcome outcome = SocketErrors.OnAccept(error);
             if (outcome == AcceptOutcome.BackOff)
             {
-                LogBackOff(error.ToString());
+                LogBackOff(Marshal.GetPInvokeErrorMessage((int)error));
             }
 
             return (null, outcome);
         }
 
         _backOff = FirstBackOff;
+        _isShort = _transport.Descriptors.IsReserved(accepted);
         PeerAddress peer = PeerAddress.Parse(new ReadOnlySpan<byte>(address, Math.Min(length, PeerAddress.MaxSize)));
         var connection = new SocketConnection<TCalls>(_transport, _transport.Loops.Fewest(), accepted, _family, peer);
         int failed = connection.Start();
         if (failed != 0)
         {
-            LogBackOff(((Errno)(-failed)).ToString());
+            LogBackOff(Marshal.GetPInvokeErrorMessage(-failed));
             return (null, AcceptOutcome.BackOff);
         }
 
@@ -177,6 +187,7 @@ internal sealed partial class SocketListener<TCalls> : IConnectionListener, ILoo
         {
             // Unbound. What the backlog holds would need descriptors that are not there.
             Close();
+            _isShort = false;
         }
 
         _backOff = _backOff * 2 < LongestBackOff ? _backOff * 2 : LongestBackOff;

@@ -28,7 +28,7 @@ internal sealed unsafe class SocketReader<TCalls>(SocketConnection<TCalls> conne
     private const int TokenCancelled = 8;
     private const int HangUp = 16; // the peer has ended its side, or both: a short read no longer proves that nothing more is there
 
-    private ManualResetValueTaskSourceCore<bool> _wait;
+    private PipeWait _wait;
     private CancellationTokenRegistration _registration;
     private int _state;
     private ReceivedBytes _received;
@@ -39,6 +39,7 @@ internal sealed unsafe class SocketReader<TCalls>(SocketConnection<TCalls> conne
     private bool _isAllExamined = true;
     private bool _isEnd;
     private bool _isCompleted;
+    private volatile bool _isLate; // somebody awaits a wait that has ended
     private Exception? _error;
 
     /// <summary>True if the end of the stream was read, or nothing more will be.</summary>
@@ -128,6 +129,11 @@ internal sealed unsafe class SocketReader<TCalls>(SocketConnection<TCalls> conne
     /// <summary>On the loop: completes a wait if there is something to complete it with.</summary>
     public void Resume()
     {
+        if (TryRunLate())
+        {
+            return;
+        }
+
         if (HasReason(Volatile.Read(ref _state)) && TakeWait())
         {
             if (connection.IsInline)
@@ -161,7 +167,13 @@ internal sealed unsafe class SocketReader<TCalls>(SocketConnection<TCalls> conne
     }
 
     /// <summary>On the thread pool: the end of a wait.</summary>
-    void IThreadPoolWorkItem.Execute() => EndWait();
+    void IThreadPoolWorkItem.Execute()
+    {
+        if (!TryRunLate())
+        {
+            EndWait();
+        }
+    }
 
     ReadResult IValueTaskSource<ReadResult>.GetResult(short token)
     {
@@ -171,8 +183,23 @@ internal sealed unsafe class SocketReader<TCalls>(SocketConnection<TCalls> conne
 
     ValueTaskSourceStatus IValueTaskSource<ReadResult>.GetStatus(short token) => _wait.GetStatus(token);
 
-    void IValueTaskSource<ReadResult>.OnCompleted(Action<object?> continuation, object? state, short token, ValueTaskSourceOnCompletedFlags flags) =>
-        _wait.OnCompleted(continuation, state, token, flags);
+    void IValueTaskSource<ReadResult>.OnCompleted(Action<object?> continuation, object? state, short token, ValueTaskSourceOnCompletedFlags flags)
+    {
+        if (_wait.OnCompleted(continuation, state, token, flags))
+        {
+            return;
+        }
+
+        _isLate = true;
+        if (connection.IsInline)
+        {
+            connection.Post();
+        }
+        else
+        {
+            ThreadPool.UnsafeQueueUserWorkItem(this, preferLocal: false);
+        }
+    }
 
     // Inline, a read that is begun off the loop completes there, and so does all that follows.
     private bool MayReceiveHere => !connection.IsInline || connection.Loop.IsCurrent;
@@ -263,8 +290,21 @@ internal sealed unsafe class SocketReader<TCalls>(SocketConnection<TCalls> conne
     {
         if (_isCompleted || !TryPublishWait(mayReceiveHere: true))
         {
-            _wait.SetResult(true);
+            _wait.End();
         }
+    }
+
+    /// <summary>Runs what has begun to await a wait that had just ended.</summary>
+    private bool TryRunLate()
+    {
+        if (!_isLate)
+        {
+            return false;
+        }
+
+        _isLate = false;
+        _wait.RunLate();
+        return true;
     }
 
     private bool TakeWait() => (Interlocked.And(ref _state, ~Waiting) & Waiting) != 0;

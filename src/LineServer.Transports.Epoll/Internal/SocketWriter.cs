@@ -12,7 +12,7 @@ namespace LineServer.Transports.Epoll.Internal;
 internal sealed unsafe class SocketWriter<TCalls>(SocketConnection<TCalls> connection) : PipeWriter, IValueTaskSource<FlushResult>, IThreadPoolWorkItem
     where TCalls : struct, ISystemCalls
 {
-    private ManualResetValueTaskSourceCore<bool> _wait;
+    private PipeWait _wait;
     private CancellationTokenRegistration _registration;
     private byte[]? _array; // what is written to now
     private int _start;
@@ -26,6 +26,7 @@ internal sealed unsafe class SocketWriter<TCalls>(SocketConnection<TCalls> conne
     private volatile bool _isTokenCancelled;
     private volatile bool _isCompleted;
     private volatile bool _isLost;
+    private volatile bool _isLate; // somebody awaits a wait that has ended
     private int _isWaitEnding; // set by whoever has ended the wait, until it is completed
 
     public override bool CanGetUnflushedBytes => true;
@@ -166,8 +167,14 @@ internal sealed unsafe class SocketWriter<TCalls>(SocketConnection<TCalls> conne
 
     ValueTaskSourceStatus IValueTaskSource<FlushResult>.GetStatus(short token) => _wait.GetStatus(token);
 
-    void IValueTaskSource<FlushResult>.OnCompleted(Action<object?> continuation, object? state, short token, ValueTaskSourceOnCompletedFlags flags) =>
-        _wait.OnCompleted(continuation, state, token, flags);
+    void IValueTaskSource<FlushResult>.OnCompleted(Action<object?> continuation, object? state, short token, ValueTaskSourceOnCompletedFlags flags)
+    {
+        if (!_wait.OnCompleted(continuation, state, token, flags))
+        {
+            _isLate = true;
+            RunSoon();
+        }
+    }
 
     private void TakeArray(int sizeHint)
     {
@@ -398,14 +405,19 @@ internal sealed unsafe class SocketWriter<TCalls>(SocketConnection<TCalls> conne
     {
         if (TryEndWait())
         {
-            if (connection.IsInline)
-            {
-                connection.Post();
-            }
-            else
-            {
-                ThreadPool.UnsafeQueueUserWorkItem(this, preferLocal: false);
-            }
+            RunSoon();
+        }
+    }
+
+    private void RunSoon()
+    {
+        if (connection.IsInline)
+        {
+            connection.Post();
+        }
+        else
+        {
+            ThreadPool.UnsafeQueueUserWorkItem(this, preferLocal: false);
         }
     }
 
@@ -431,9 +443,16 @@ internal sealed unsafe class SocketWriter<TCalls>(SocketConnection<TCalls> conne
 
     private void CompleteWait()
     {
+        if (_isLate)
+        {
+            _isLate = false;
+            _wait.RunLate();
+            return;
+        }
+
         if (Volatile.Read(ref _isWaitEnding) != 0 && Interlocked.Exchange(ref _isWaitEnding, 0) != 0)
         {
-            _wait.SetResult(true);
+            _wait.End();
         }
     }
 

@@ -1,0 +1,40 @@
+namespace LineServer.Transports.Epoll.Internal;
+
+/// <summary>
+/// Whether few descriptors are left (RLIMIT_NOFILE: getrlimit(2)). The kernel gives the lowest number that is free, so the number that it gives
+/// says how many are taken.
+/// </summary>
+internal sealed unsafe class DescriptorLimit
+{
+    private readonly long _firstReserved = long.MaxValue;
+
+    /// <param name="reserved">Descriptors to leave free.</param>
+    public DescriptorLimit(int reserved)
+    {
+        ulong* currentAndMost = stackalloc ulong[2];
+        if (reserved > 0 && Libc.GetLimit(Libc.ResourceOpenFiles, currentAndMost) == 0 && currentAndMost[0] < int.MaxValue)
+        {
+            _firstReserved = (long)currentAndMost[0] - reserved;
+        }
+    }
+
+    /// <summary>True if a descriptor that was just given is one of those to leave free.</summary>
+    public bool IsReserved(int descriptor) => descriptor >= _firstReserved;
+
+    /// <summary>True if the next descriptor would be one.</summary>
+    public bool IsReached()
+    {
+        if (_firstReserved == long.MaxValue)
+        {
+            return false;
+        }
+
+        int probe = Libc.EventDescriptor(0, Libc.CloseOnExec);
+        if (probe >= 0)
+        {
+            _ = Libc.Close(probe);
+        }
+
+        return probe < 0 || IsReserved(probe);
+    }
+}

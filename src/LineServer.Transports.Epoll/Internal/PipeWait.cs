@@ -1,0 +1,126 @@
+using System.Runtime.InteropServices;
+using System.Threading.Tasks.Sources;
+
+namespace LineServer.Transports.Epoll.Internal;
+
+/// <summary>
+/// A wait that is used again and again: what <see cref="ManualResetValueTaskSourceCore{TResult}"/> is, but for one thing. Who awaits a wait that has
+/// just ended is queued to the thread pool there; here the owner is asked, for a reader that was promised to go on on its loop must not be carried off by that
+/// race.
+/// </summary>
+[StructLayout(LayoutKind.Auto)]
+internal struct PipeWait
+{
+    // In the place of a continuation: the wait has ended before one came.
+    private static readonly Action<object?> Ended = static _ => throw new InvalidOperationException("The wait has ended twice.");
+
+    private Action<object?>? _continuation;
+    private object? _state;
+    private short _version;
+    private volatile bool _hasEnded;
+
+    /// <summary>Tells one wait from the next.</summary>
+    public readonly short Version => _version;
+
+    /// <summary>Begins the next wait.</summary>
+    public void Reset()
+    {
+        _version++;
+        _hasEnded = false;
+        _state = null;
+        _continuation = null;
+    }
+
+    /// <summary>Ends the wait: runs what awaits it, here.</summary>
+    public void End()
+    {
+        _hasEnded = true;
+        if ((Volatile.Read(ref _continuation) ?? Interlocked.CompareExchange(ref _continuation, Ended, null)) is { } continuation)
+        {
+            continuation(_state);
+        }
+    }
+
+    /// <exception cref="InvalidOperationException">The token is of another wait.</exception>
+    public readonly ValueTaskSourceStatus GetStatus(short token)
+    {
+        Check(token);
+        return _hasEnded ? ValueTaskSourceStatus.Succeeded : ValueTaskSourceStatus.Pending;
+    }
+
+    /// <exception cref="InvalidOperationException">The token is of another wait, or the wait goes on.</exception>
+    public readonly void GetResult(short token)
+    {
+        Check(token);
+        if (!_hasEnded)
+        {
+            throw new InvalidOperationException("The operation has not ended yet.");
+        }
+    }
+
+    /// <summary>Somebody awaits. False: the wait has ended meanwhile, and the caller sees to it that <see cref="RunLate"/> is called, elsewhere.</summary>
+    /// <exception cref="InvalidOperationException">The token is of another wait, or somebody else awaits it.</exception>
+    public bool OnCompleted(Action<object?> continuation, object? state, short token, ValueTaskSourceOnCompletedFlags flags)
+    {
+        Check(token);
+        if (flags != ValueTaskSourceOnCompletedFlags.None)
+        {
+            (continuation, state) = WithContext(continuation, state, flags);
+        }
+
+        _state = state;
+        Action<object?>? former = Interlocked.CompareExchange(ref _continuation, continuation, null);
+        if (former is null)
+        {
+            return true;
+        }
+
+        if (!ReferenceEquals(former, Ended))
+        {
+            throw new InvalidOperationException("Only one may await.");
+        }
+
+        _continuation = continuation;
+        return false;
+    }
+
+    /// <summary>Runs what came too late for <see cref="End"/>.</summary>
+    public readonly void RunLate() => _continuation!(_state);
+
+    // Async methods flow their execution context themselves, and few wait within a synchronization context: the rule is that nothing is wrapped.
+    private static (Action<object?> Continuation, object? State) WithContext(Action<object?> continuation, object? state, ValueTaskSourceOnCompletedFlags flags)
+    {
+        Action<object?> run = continuation;
+        if (flags.HasFlag(ValueTaskSourceOnCompletedFlags.FlowExecutionContext) && ExecutionContext.Capture() is { } context)
+        {
+            run = state => ExecutionContext.Run(context, state => continuation(state), state);
+        }
+
+        if (!flags.HasFlag(ValueTaskSourceOnCompletedFlags.UseSchedulingContext))
+        {
+            return (run, state);
+        }
+
+        Action<object?> flowing = run;
+        if (SynchronizationContext.Current is { } synchronization && synchronization.GetType() != typeof(SynchronizationContext))
+        {
+#pragma warning disable VSTHRD001 // What awaits has asked for this context.
+            run = state => synchronization.Post(state => flowing(state), state);
+#pragma warning restore VSTHRD001
+        }
+        else if (TaskScheduler.Current is var scheduler && scheduler != TaskScheduler.Default)
+        {
+            run = state => _ = Task.Factory.StartNew(flowing, state, CancellationToken.None, TaskCreationOptions.DenyChildAttach, scheduler);
+        }
+
+        return (run, state);
+    }
+
+    private readonly void Check(short token)
+    {
+        if (token != _version)
+        {
+            throw new InvalidOperationException("The result was taken already.");
+        }
+    }
+}
