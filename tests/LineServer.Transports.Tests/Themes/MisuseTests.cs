@@ -25,7 +25,7 @@ public abstract class MisuseTests(Transport transport)
         {
             ReadResult read = await reader.ReadAtLeastAsync(5);
             reader.AdvanceTo(read.Buffer.End);
-            ValueTask<ReadResult> pending = reader.ReadAsync();
+            Task<ReadResult> pending = reader.ReadAsync().AsTask();
             Assert.False(pending.IsCompleted);
             await reader.ReadAsync();
         },
