@@ -16,21 +16,21 @@ internal readonly unsafe struct FaultySystemCalls<TPlan> : ISystemCalls
     public static nint Receive(int socket, byte* buffer, nint length)
     {
         Errno error = TPlan.OnReceive(socket);
+        if (error == Errno.EAGAIN && !OwedEdge.OfInput(socket))
+        {
+            error = FaultySystemCalls.None;
+        }
+
         if (error == FaultySystemCalls.None)
         {
             nint most = TPlan.Shorten(length);
             nint received = LinuxSystemCalls.Receive(socket, buffer, most);
             if (received == most && most < length)
             {
-                OwedEdge.OfInput(socket);
+                _ = OwedEdge.OfInput(socket);
             }
 
             return received;
-        }
-
-        if (error == Errno.EAGAIN)
-        {
-            OwedEdge.OfInput(socket);
         }
 
         return -(nint)error;
@@ -38,16 +38,16 @@ internal readonly unsafe struct FaultySystemCalls<TPlan> : ISystemCalls
 
     public static nint Send(int socket, byte* buffer, nint length)
     {
-        Errno error = TPlan.OnSend(socket);
-        return error == FaultySystemCalls.None ? Sent(socket, LinuxSystemCalls.Send(socket, buffer, TPlan.Shorten(length)), length) : Failed(socket, error);
+        Errno error = OnSend(socket);
+        return error == FaultySystemCalls.None ? Sent(socket, LinuxSystemCalls.Send(socket, buffer, TPlan.Shorten(length)), length) : -(nint)error;
     }
 
     public static nint SendMessage(int socket, IoVector* pieces, int count)
     {
-        Errno error = TPlan.OnSend(socket);
+        Errno error = OnSend(socket);
         if (error != FaultySystemCalls.None)
         {
-            return Failed(socket, error);
+            return -(nint)error;
         }
 
         nint total = 0;
@@ -84,19 +84,15 @@ internal readonly unsafe struct FaultySystemCalls<TPlan> : ISystemCalls
     {
         if (sent >= 0 && sent < asked)
         {
-            OwedEdge.OfRoom(socket);
+            _ = OwedEdge.OfRoom(socket);
         }
 
         return sent;
     }
 
-    private static nint Failed(int socket, Errno error)
+    private static Errno OnSend(int socket)
     {
-        if (error == Errno.EAGAIN)
-        {
-            OwedEdge.OfRoom(socket);
-        }
-
-        return -(nint)error;
+        Errno error = TPlan.OnSend(socket);
+        return error == Errno.EAGAIN && !OwedEdge.OfRoom(socket) ? FaultySystemCalls.None : error;
     }
 }
