@@ -9,13 +9,14 @@ namespace LineServer.Hosting.Internal;
 internal sealed partial class ConnectionLoop
 {
     /// <summary>Handles what a read has brought. False: it was the last.</summary>
-    private async ValueTask<bool> HandleAsync(ReadResult read)
+    /// <remarks>As a rule the handler does not wait: that way goes through no asynchronous method, each of which would cost some 20 ns a read.</remarks>
+    private ValueTask<bool> HandleAsync(ReadResult read)
     {
         _inputCompleted = read.IsCompleted;
         if (read.Buffer.Length < _payloadNeeded && !read.IsCompleted)
         {
             _input.AdvanceTo(read.Buffer.Start, read.Buffer.End);
-            return true;
+            return new ValueTask<bool>(true);
         }
 
         if (read.Buffer.Length < _payloadNeeded)
@@ -23,27 +24,62 @@ internal sealed partial class ConnectionLoop
             _endpoint.Metrics.IncompleteLine();
             _input.AdvanceTo(read.Buffer.End);
             TrySetCloseReason(CloseReason.PeerClosed);
-            return false;
+            return new ValueTask<bool>(false);
         }
 
         BeginRead(read.Buffer);
+        bool isWaiting = false;
         try
         {
-            await GiveBatchesAsync();
+            ValueTask batches = GiveBatchesAsync();
+            isWaiting = !batches.IsCompletedSuccessfully;
+            if (isWaiting)
+            {
+                return EndHandlingAsync(batches, read.IsCompleted);
+            }
+
+            batches.GetAwaiter().GetResult();
         }
         finally
         {
-            EndRead();
-            _replies?.FinishTo(_output); // what a handler staged that threw before it waited
-            _replies?.Release();
+            if (!isWaiting)
+            {
+                EndHandling();
+            }
         }
 
+        return new ValueTask<bool>(GoesOnAfter(read.IsCompleted));
+    }
+
+    private async ValueTask<bool> EndHandlingAsync(ValueTask batches, bool wasLast)
+    {
+        try
+        {
+            await batches;
+        }
+        finally
+        {
+            EndHandling();
+        }
+
+        return GoesOnAfter(wasLast);
+    }
+
+    private void EndHandling()
+    {
+        EndRead();
+        _replies?.FinishTo(_output); // what a handler staged that threw before it waited
+        _replies?.Release();
+    }
+
+    private bool GoesOnAfter(bool wasLast)
+    {
         if (_lines.IsOversize)
         {
             RequestClose(CloseReason.LineTooLong);
         }
 
-        if (!read.IsCompleted)
+        if (!wasLast)
         {
             return true;
         }
@@ -58,14 +94,32 @@ internal sealed partial class ConnectionLoop
         return false;
     }
 
-    private async ValueTask GiveBatchesAsync()
+    private ValueTask GiveBatchesAsync()
     {
-        while (!_stop)
+        if (_stop)
         {
-            int takenBefore = _lines.LinesTaken;
-            _payloadNeeded = 0;
-            _payloadTaken = false;
-            ValueTask task = _handler.OnBatch(new LineBatch(_connection, _lines, _output));
+            return default;
+        }
+
+        int takenBefore = _lines.LinesTaken;
+        ValueTask task = GiveBatch();
+        return task.IsCompletedSuccessfully && HasGivenAll ? default : GiveOnAsync(task, takenBefore);
+    }
+
+    private ValueTask GiveBatch()
+    {
+        _payloadNeeded = 0;
+        _payloadTaken = false;
+        return _handler.OnBatch(new LineBatch(_connection, _lines, _output));
+    }
+
+    private bool HasGivenAll => _payloadNeeded > 0 || _lines.IsExhausted;
+
+    /// <summary>The handler waits, or has not taken everything: its replies are sent, and it is called again.</summary>
+    private async ValueTask GiveOnAsync(ValueTask task, int takenBefore)
+    {
+        while (true)
+        {
             bool waited = !task.IsCompletedSuccessfully;
             if (waited)
             {
@@ -74,7 +128,7 @@ internal sealed partial class ConnectionLoop
             else
             {
                 task.GetAwaiter().GetResult();
-                if (_payloadNeeded > 0 || _lines.IsExhausted)
+                if (HasGivenAll)
                 {
                     return;
                 }
@@ -91,6 +145,14 @@ internal sealed partial class ConnectionLoop
             {
                 throw new InvalidOperationException($"{_handler.GetType()} took no line, staged nothing, and waits for nothing: it would be called again for ever.");
             }
+
+            if (_stop)
+            {
+                return;
+            }
+
+            takenBefore = _lines.LinesTaken;
+            task = GiveBatch();
         }
     }
 

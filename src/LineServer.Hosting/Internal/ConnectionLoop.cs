@@ -180,35 +180,52 @@ internal sealed partial class ConnectionLoop
     }
 
     /// <summary>Gives what is staged to the transport. False: the client is gone.</summary>
-    private async ValueTask<bool> FlushAsync()
+    private ValueTask<bool> FlushAsync()
     {
+        ValueTask<FlushResult> flush;
         try
         {
-            ValueTask<FlushResult> flush = _output.FlushAsync();
-            if (!flush.IsCompleted)
-            {
-                Watch(Wait.Send, _endpoint.Connections.DeadlineAfter(_endpoint.Limits.SendTimeout));
-            }
-
-            FlushResult result = await flush;
-            if (!result.IsCompleted && !_gone)
-            {
-                return true;
-            }
-
-            LosePeer();
+            flush = _output.FlushAsync();
         }
 #pragma warning disable CA1031 // Whatever a transport throws: nothing can be sent any more.
         catch (Exception e)
 #pragma warning restore CA1031
         {
             LosePeer(e);
+            return new ValueTask<bool>(false);
+        }
+
+        return flush.IsCompletedSuccessfully ? new ValueTask<bool>(WasFlushed(flush.Result)) : EndFlushAsync(flush);
+    }
+
+    private async ValueTask<bool> EndFlushAsync(ValueTask<FlushResult> flush)
+    {
+        Watch(Wait.Send, _endpoint.Connections.DeadlineAfter(_endpoint.Limits.SendTimeout));
+        try
+        {
+            return WasFlushed(await flush);
+        }
+#pragma warning disable CA1031 // As above.
+        catch (Exception e)
+#pragma warning restore CA1031
+        {
+            LosePeer(e);
+            return false;
         }
         finally
         {
             EndWatch();
         }
+    }
 
+    private bool WasFlushed(FlushResult result)
+    {
+        if (!result.IsCompleted && !_gone)
+        {
+            return true;
+        }
+
+        LosePeer();
         return false;
     }
 

@@ -33,7 +33,7 @@ internal sealed class EpollTransport<TCalls> : IConnectionListenerFactory, IConn
         MemoryPool = memoryPool ?? MemoryPool<byte>.Shared;
         MaxReadSize = (int)Math.Min(options.MaxReadBufferSize ?? AdaptiveSize.Largest, AdaptiveSize.Largest);
         Descriptors = new DescriptorLimit(options.ReservedDescriptors);
-        LoopWatcher? watcher = options.HeldLoopThreshold is { } threshold ? new LoopWatcher(threshold, time, Metrics, Logger) : null;
+        LoopWatcher? watcher = options.HeldLoopThreshold is { } threshold ? new LoopWatcher(threshold, Metrics, Logger) : null;
         Loops = new LoopGroup(options.LoopCount, CreateLoop, watcher);
     }
 

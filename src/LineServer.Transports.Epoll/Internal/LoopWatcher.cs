@@ -5,28 +5,29 @@ namespace LineServer.Transports.Epoll.Internal;
 
 /// <summary>Finds loops that are held: whoever blocks on a loop holds up all of its connections.</summary>
 /// <remarks>
-/// Looks several times per threshold whether a loop has begun something else; the loops pay two stores for that, and no clock. While all of them wait
-/// it does not look at all, and an idle process stays asleep: the first to wake starts it again.
+/// Looks twice per threshold whether a loop has begun something else; the loops pay two stores for that, and no clock. It has a thread of its own:
+/// a timer's callback would wake a worker of the thread pool, which spins before it sleeps again (docs/decisions/0005). While all loops
+/// wait it does not look at all, and an idle process stays asleep: the first to wake starts it again.
 /// </remarks>
 internal sealed class LoopWatcher : IDisposable
 {
-    private const int LooksPerThreshold = 4;
+    private const int LooksPerThreshold = 2;
 
-    private readonly ITimer _timer;
+    private readonly ManualResetEventSlim _watching = new(initialState: false, spinCount: 0);
     private readonly TimeSpan _period;
     private readonly TimeSpan _threshold;
     private readonly TransportMetrics _metrics;
     private readonly ILogger _logger;
     private Look[] _looks = [];
     private volatile bool _isResting = true;
+    private volatile bool _isDisposed;
 
-    public LoopWatcher(TimeSpan threshold, TimeProvider time, TransportMetrics metrics, ILogger logger)
+    public LoopWatcher(TimeSpan threshold, TransportMetrics metrics, ILogger logger)
     {
         _threshold = threshold;
         _period = threshold / LooksPerThreshold;
         _metrics = metrics;
         _logger = logger;
-        _timer = time.CreateTimer(static watcher => ((LoopWatcher)watcher!).LookAtAll(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
     }
 
     public void Watch(EventLoop[] loops)
@@ -36,6 +37,8 @@ internal sealed class LoopWatcher : IDisposable
         {
             loop.Watcher = this;
         }
+
+        new Thread(Run) { IsBackground = true, Name = "epoll-watch" }.UnsafeStart();
     }
 
     /// <summary>From a loop that wakes.</summary>
@@ -44,14 +47,19 @@ internal sealed class LoopWatcher : IDisposable
         if (_isResting)
         {
             _isResting = false;
-            _timer.Change(_period, _period);
+            _watching.Set();
         }
     }
 
-    public void Dispose() => _timer.Dispose();
+    public void Dispose()
+    {
+        _isDisposed = true;
+        _watching.Set();
+    }
 
-    /// <summary>What the timer does; a test's too.</summary>
-    public void LookAtAll()
+    /// <summary>One look at every loop.</summary>
+    /// <returns>True if all of them wait for edges.</returns>
+    public bool LookAtAll()
     {
         bool areAllWaiting = true;
         foreach (Look look in _looks)
@@ -59,16 +67,37 @@ internal sealed class LoopWatcher : IDisposable
             areAllWaiting &= LookAt(look);
         }
 
-        if (areAllWaiting)
+        return areAllWaiting;
+    }
+
+    private void Run()
+    {
+        while (true)
         {
-            // A loop that wakes between the look and this rests unwatched until it wakes again; what holds it longer is found then at the latest
-            // by the next wake of another. So it is looked at once more.
-            _isResting = true;
-            _timer.Change(Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
-            if (Array.Exists(_looks, look => look.Loop.Current is not null))
+            _watching.Wait();
+            if (_isDisposed)
             {
-                OnAwake();
+                return;
             }
+
+            Thread.Sleep(_period);
+            if (LookAtAll())
+            {
+                Rest();
+            }
+        }
+    }
+
+    private void Rest()
+    {
+        _watching.Reset();
+        _isResting = true;
+        // Either this sees that a loop has woken meanwhile, or that loop sees that nobody watches.
+        Interlocked.MemoryBarrier();
+        if (_isDisposed || Array.Exists(_looks, look => look.Loop.Current is not null))
+        {
+            OnAwake();
+            _watching.Set();
         }
     }
 
@@ -87,9 +116,9 @@ internal sealed class LoopWatcher : IDisposable
         if (++look.Unchanged == LooksPerThreshold)
         {
             _metrics.LoopHeld();
-            ConnectionContext? connection = item as ConnectionContext;
+            var connection = item as ConnectionContext;
             _logger.LogWarning(
-                "an event loop is held for more than {Threshold} ms by {Connection} on {EndPoint} (handler {Handler}): whatever blocks belongs on the thread pool",
+                "an event loop is held for more than {Threshold} ms by {Connection} on {EndPoint} (handler {Handler}): what blocks belongs on the thread pool",
                 _threshold.TotalMilliseconds, item, connection?.LocalEndPoint, connection?.Features.Get<ConnectionHandler>());
         }
 
