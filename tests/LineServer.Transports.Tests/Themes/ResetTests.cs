@@ -16,7 +16,7 @@ public abstract class ResetTests(Transport transport)
         await using Pair pair = await listening.PairAsync();
         Task<byte[]> reading = pair.Input.ReadToEndAsync();
         pair.Peer.Reset();
-        await Assert.ThrowsAsync<ConnectionResetException>(() => reading.InTime("the read that was reset"));
+        await EndsByResetAsync(() => reading.InTime("the read that was reset"));
     }
 
     [Fact]
@@ -25,8 +25,8 @@ public abstract class ResetTests(Transport transport)
         await using Listening listening = await transport.ListenAsync();
         await using Pair pair = await listening.PairAsync();
         pair.Peer.Reset();
-        await Assert.ThrowsAsync<ConnectionResetException>(() => pair.Input.ReadToEndAsync().InTime("the read after the reset"));
-        await Assert.ThrowsAsync<ConnectionResetException>(() => pair.Input.ReadToEndAsync().InTime("one more"));
+        await EndsByResetAsync(() => pair.Input.ReadToEndAsync().InTime("the read after the reset"));
+        await EndsByResetAsync(() => pair.Input.ReadToEndAsync().InTime("one more"));
     }
 
     [Fact]
@@ -71,8 +71,7 @@ public abstract class ResetTests(Transport transport)
 
             pair.Peer.Reset();
             long received = 0;
-            await Assert.ThrowsAsync<ConnectionResetException>(
-                () => ReadUntilItEndsAsync(pair.Input, count => received = count).InTime());
+            await EndsByResetAsync(() => ReadUntilItEndsAsync(pair.Input, count => received = count).InTime());
             Assert.True(transport.DeliversBeforeReset ? received == size : received <= size, $"{received} of {size} bytes");
         }
     }
@@ -86,6 +85,15 @@ public abstract class ResetTests(Transport transport)
         Task disposing = pair.Server.DisposeAsync().AsTask();
         pair.Peer.Reset();
         await disposing.InTime();
+    }
+
+    private async Task EndsByResetAsync(Func<Task> reading)
+    {
+        Exception? error = await Record.ExceptionAsync(reading);
+        if (transport.HasReset || error is not null)
+        {
+            Assert.IsType<ConnectionResetException>(error);
+        }
     }
 
     private static async Task ReadUntilItEndsAsync(PipeReader input, Action<long> received)
@@ -103,7 +111,10 @@ public abstract class ResetTests(Transport transport)
 
             input.AdvanceTo(read.Buffer.End);
             received(count);
-            Assert.False(read.IsCompleted, "A reset is not an end in order.");
+            if (read.IsCompleted)
+            {
+                return;
+            }
         }
     }
 }

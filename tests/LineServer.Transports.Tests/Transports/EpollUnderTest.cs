@@ -13,6 +13,11 @@ internal sealed class EpollUnderTest<TCalls>(bool inline, bool unix = false) : T
 {
     protected override string? Note => typeof(TCalls) == typeof(FaultySystemCalls<FaultPlan>) ? $"LINESERVER_SEED={FaultPlan.Seed}" : null;
 
+    public override bool HasReset => !unix;
+
+    // What a Unix domain socket accepts does not inherit the listening socket's buffers: they are the system's.
+    public override long KernelSlack(int kernelBuffer) => unix ? 512 * 1024 : base.KernelSlack(kernelBuffer);
+
     public override EndPoint NewEndPoint() => unix ? BoundSockets.NewUnixEndPoint() : base.NewEndPoint();
 
     public override IConnectionListenerFactory CreateFactory(TransportSettings settings) => Create(settings);

@@ -16,6 +16,11 @@ public class SocketsTransport(bool unix = false) : Transport
 
     public override bool AcceptsBacklogAfterUnbind => false;
 
+    public override bool HasReset => !unix;
+
+    // What a Unix domain socket accepts does not inherit the listening socket's buffers: they are the system's.
+    public override long KernelSlack(int kernelBuffer) => unix ? 512 * 1024 : base.KernelSlack(kernelBuffer);
+
     public override EndPoint NewEndPoint() => unix ? BoundSockets.NewUnixEndPoint() : base.NewEndPoint();
 
     public override IConnectionListenerFactory CreateFactory(TransportSettings settings)

@@ -9,6 +9,9 @@ public abstract class Transport
     /// <summary>The server can send FIN and read on: complete the output alone.</summary>
     public virtual bool ServerCanHalfClose => true;
 
+    /// <summary>A peer can reset. A Unix domain socket cannot: it closes, which is an end in order.</summary>
+    public virtual bool HasReset => true;
+
     /// <summary>What arrived before a reset is read first, then the reset. Kestrel's sockets and its pipe throw it away.</summary>
     public virtual bool DeliversBeforeReset => true;
 
