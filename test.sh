@@ -16,12 +16,16 @@ needed=(
   "systemd-socket-activate systemd"
   "strace strace"
   "setpriv util-linux"
+  "taskset util-linux"
+  "gcc gcc"
 )
 missing=()
 for entry in "${needed[@]}"; do
   read -r command package <<<"$entry"
   command -v "$command" >/dev/null || missing+=("$package")
 done
+# The C library's headers are no command, and gcc does not bring them.
+[[ -e /usr/include/stdio.h ]] || missing+=(libc6-dev)
 if ((${#missing[@]})); then
   echo "== installing: ${missing[*]}"
   as_root=()
@@ -37,7 +41,7 @@ echo "== checking the format"
 dotnet format LineServer.sln --verify-no-changes --no-restore
 
 echo "== checking the scripts"
-bash -n test.sh .ci/run
+bash -n test.sh .ci/run perf/peers/build.sh perf/peers/*/build.sh
 
 echo "== testing"
 results=$(mktemp -d)

@@ -46,7 +46,7 @@ internal sealed class LineService : IHostedService, IAsyncDisposable
         }
 
         _transport = CreateTransport(loggerFactory);
-        _server = new KestrelServer(Options.Create(kestrel), _transport, loggerFactory);
+        _server = new KestrelServer(Options.Create(kestrel), _transport, new WithoutScopes(loggerFactory));
     }
 
     /// <exception cref="ListenException">An endpoint cannot listen.</exception>

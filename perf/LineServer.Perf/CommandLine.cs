@@ -1,0 +1,259 @@
+using System.CommandLine;
+using System.CommandLine.Parsing;
+using System.Globalization;
+using System.Net;
+using System.Text.Json;
+using LineServer.Perf.Comparing;
+using LineServer.Perf.Linux;
+using LineServer.Perf.Load;
+using LineServer.Perf.Servers;
+using LineServer.Perf.Work;
+using Spectre.Console;
+
+namespace LineServer.Perf;
+
+/// <summary>The commands and their options.</summary>
+/// <param name="output">Where results go.</param>
+/// <param name="notes">Where progress and mistakes go.</param>
+internal sealed class CommandLine(TextWriter output, TextWriter notes)
+{
+    private static readonly JsonSerializerOptions OneLine = new() { PropertyNamingPolicy = JsonNamingPolicy.CamelCase };
+
+    private readonly Option<int> _port = new("--port") { Description = "Where the server listens.", HelpName = "N", Required = true, CustomParser = result => ParseWhole(result, 1, 65535) };
+    private readonly Option<IPAddress> _address = new("--address") { Description = "An IPv4 address.", HelpName = "IPV4", DefaultValueFactory = _ => IPAddress.Loopback, CustomParser = ParseAddress };
+    private readonly Option<int?> _pid = new("--pid") { Description = "The server's process, whose CPU time and memory are read.", HelpName = "PID", CustomParser = result => ParseWhole(result, 1, int.MaxValue) };
+    private readonly Option<string?> _workload = new("--workload") { Description = "A workload by name, instead of the four options below.", HelpName = "NAME" };
+    private readonly Option<int> _connections = Whole("--connections", 50, 1, 1_000_000, "Connections.");
+    private readonly Option<int> _window = Whole("--window", 1, 1, 1_000_000, "Lines in flight for each connection, at most.");
+    private readonly Option<int> _lineSize = Whole("--line-size", 32, LineTemplate.MinLineSize, 64 * 1024, "Bytes of a line, with its LF.");
+    private readonly Option<double> _rate = Number("--rate", 0, 0, 100_000_000, "Lines a second over all connections, on a schedule. 0: as fast as replies come.");
+    private readonly Option<double> _seconds = Number("--seconds", 5, 0.01, 86_400, "How long it is measured.");
+    private readonly Option<double> _runWarmUp = Number("--warmup", 1, 0, 3_600, "How long it runs before that.");
+    private readonly Option<double> _timeout = Number("--reply-timeout", 10, 0.01, 3_600, "When nothing comes for so long, a reply was lost.");
+    private readonly Option<bool> _asJson = new("--json") { Description = "Print one line of JSON.", Arity = ArgumentArity.Zero };
+    private readonly Option<string?> _cores = new("--cores") { Description = "Cores for the generator.", HelpName = "LIST" };
+
+    private readonly Option<string?> _servers = new("--servers") { Description = "Names, with commas between: see 'lineperf servers'.", HelpName = "A,B" };
+    private readonly Option<string[]> _server = new("--server") { Description = "Another server. It must listen on 127.0.0.1:{port}, and echo lines.", HelpName = "'NAME=COMMAND with {port}'", DefaultValueFactory = _ => [] };
+    private readonly Option<string?> _workloads = new("--workloads") { Description = "Names, with commas between: see 'lineperf workloads'. [default: all]", HelpName = "A,B" };
+    private readonly Option<int> _rounds = Whole("--rounds", 5, 1, 1_000, "Turns of each server.");
+    private readonly Option<double> _compareSeconds = Number("--seconds", 3, 0.01, 86_400, "How long each turn is measured.");
+    private readonly Option<double> _warmUp = Number("--warmup", 3, 0, 3_600, "How long a server runs before its first turn.");
+    private readonly Option<double> _laterWarmUp = Number("--later-warmup", 1, 0, 3_600, "And before each later one.");
+    private readonly Option<string> _serverCores = new("--server-cpus") { Description = "Cores for the servers.", HelpName = "LIST", DefaultValueFactory = _ => "0" };
+    private readonly Option<string> _generatorCores = new("--generator-cpus") { Description = "Cores for the generator.", HelpName = "LIST", DefaultValueFactory = _ => "1" };
+    private readonly Option<string?> _reference = new("--reference") { Description = "The server that the others are divided by. [default: c-epoll if it is there, or the first]", HelpName = "NAME" };
+    private readonly Option<string?> _jsonFile = new("--json") { Description = "Where all rounds are written.", HelpName = "FILE" };
+
+    /// <summary>Runs what the arguments say.</summary>
+    /// <returns>The exit status.</returns>
+    public int Run(string[] args)
+    {
+        ParseResult parsed = Build().Parse(args, new ParserConfiguration { ResponseFileTokenReplacer = null });
+        if (parsed.Errors is [var first, ..])
+        {
+            notes.WriteLine($"lineperf: {first.Message.ReplaceLineEndings(" ").TrimEnd('.')} (lineperf --help tells more)");
+            return ExitStatus.Usage;
+        }
+
+        try
+        {
+            return parsed.Invoke(new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null, Output = output, Error = notes });
+        }
+        catch (UsageException e)
+        {
+            notes.WriteLine($"lineperf: {e.Message}");
+            return ExitStatus.Usage;
+        }
+        catch (Exception e) when (e is RunFailedException or IOException or UnauthorizedAccessException)
+        {
+            notes.WriteLine($"lineperf: {e.Message.TrimEnd()}");
+            return ExitStatus.Failure;
+        }
+    }
+
+    private RootCommand Build()
+    {
+        var workloads = new Command("workloads", "Lists the workloads, one a line.");
+        workloads.SetAction(_ => List(Workloads.All.Select(workload => workload.Name)));
+        var servers = new Command("servers", "Lists the built-in servers, one a line.");
+        servers.SetAction(_ => List(BuiltInServers.All.Select(server => server.Name)));
+        var run = new Command("run", "Puts a load on a server that runs already.")
+        {
+            _port, _address, _pid, _workload, _connections, _window, _lineSize, _rate, _seconds, _runWarmUp, _timeout, _cores, _asJson,
+        };
+        run.SetAction(RunOnce);
+        var compare = new Command("compare", "Starts servers, and puts the same loads on them in turn.")
+        {
+            _servers, _server, _workloads, _rounds, _compareSeconds, _warmUp, _laterWarmUp, _serverCores, _generatorCores, _reference, _jsonFile,
+        };
+        compare.SetAction(Compare);
+        return new RootCommand(
+            """
+            Loads line echo servers, checks every byte of every reply, and measures.
+
+              lineperf compare --servers c-epoll,sockets --workloads request-reply,pipelined
+              lineperf compare --servers c-epoll --server 'mine=./mine --port {port}' --workloads many
+              lineperf run --port 7007 --pid 1234 --connections 50 --window 64 --seconds 5
+
+            Exit status: 0, 1 (a server failed, or a reply was lost, wrong or out of order), 2 (bad option).
+            """)
+        {
+            run, compare, workloads, servers,
+        };
+    }
+
+    private int List(IEnumerable<string> names)
+    {
+        foreach (string name in names)
+        {
+            output.WriteLine(name);
+        }
+
+        return ExitStatus.Success;
+    }
+
+    private int RunOnce(ParseResult parsed)
+    {
+        double rate = parsed.GetValue(_rate);
+        Workload workload = parsed.GetValue(_workload) is { } name
+            ? Workloads.Find(name)
+            : new("run", rate > 0 ? WorkloadKind.OpenLoop : WorkloadKind.ClosedLoop, parsed.GetValue(_connections), parsed.GetValue(_window), parsed.GetValue(_lineSize), rate);
+        if (parsed.GetValue(_workload) is not null && new Option[] { _connections, _window, _lineSize, _rate }.FirstOrDefault(option => parsed.GetResult(option) is { Implicit: false }) is { } both)
+        {
+            throw new UsageException($"--workload says it all: {both.Name} cannot be given with it");
+        }
+
+        if (parsed.GetValue(_cores) is { } cores)
+        {
+            Cores.Parse("--cores", cores).PinThisProcess();
+        }
+
+        Measurement measured = new WorkloadRun(new IPEndPoint(parsed.GetValue(_address)!, parsed.GetValue(_port)), parsed.GetValue(_pid))
+        {
+            WarmUp = TimeSpan.FromSeconds(parsed.GetValue(_runWarmUp)),
+            Time = TimeSpan.FromSeconds(parsed.GetValue(_seconds)),
+            ReplyTimeout = TimeSpan.FromSeconds(parsed.GetValue(_timeout)),
+        }.Measure(workload);
+        if (parsed.GetValue(_asJson))
+        {
+            output.WriteLine(JsonSerializer.Serialize(measured, OneLine));
+        }
+        else
+        {
+            output.WriteLine(workload.Summary);
+            RunSummary.Write(output, measured);
+        }
+
+        return ExitStatus.Success;
+    }
+
+    private int Compare(ParseResult parsed)
+    {
+        ServerCommand[] given = [.. parsed.GetValue(_server)!.Select(ServerCommand.Parse)];
+        ServerCommand[] servers =
+        [
+            .. Names("--servers", parsed.GetValue(_servers)).Select(name => BuiltInServers.Find(name, given)),
+            .. given.Where(server => !Names("--servers", parsed.GetValue(_servers)).Contains(server.Name, StringComparer.Ordinal)),
+        ];
+        if (servers.Length == 0)
+        {
+            throw new UsageException($"no server: --servers takes {string.Join(", ", BuiltInServers.All.Select(server => server.Name))}");
+        }
+
+        if (servers.GroupBy(server => server.Name, StringComparer.Ordinal).FirstOrDefault(group => group.Count() > 1) is { } twice)
+        {
+            throw new UsageException($"the server '{twice.Key}' is given twice");
+        }
+
+        string reference = parsed.GetValue(_reference) ?? (servers.FirstOrDefault(server => server.Name == "c-epoll") ?? servers[0]).Name;
+        if (!servers.Any(server => server.Name == reference))
+        {
+            throw new UsageException($"--reference: '{reference}' is none of the servers: {string.Join(", ", servers.Select(server => server.Name))}");
+        }
+
+        string[] names = Names("--workloads", parsed.GetValue(_workloads));
+        var options = new ComparisonOptions
+        {
+            Servers = servers,
+            Workloads = names.Length == 0 ? Workloads.All : [.. names.Select(Workloads.Find)],
+            Rounds = parsed.GetValue(_rounds),
+            Time = TimeSpan.FromSeconds(parsed.GetValue(_compareSeconds)),
+            WarmUp = TimeSpan.FromSeconds(parsed.GetValue(_warmUp)),
+            LaterWarmUp = TimeSpan.FromSeconds(parsed.GetValue(_laterWarmUp)),
+            ServerCores = Cores.Parse("--server-cpus", parsed.GetValue(_serverCores)!),
+            GeneratorCores = Cores.Parse("--generator-cpus", parsed.GetValue(_generatorCores)!),
+            Reference = reference,
+        };
+        Compare(options, parsed.GetValue(_jsonFile));
+        return ExitStatus.Success;
+    }
+
+    private void Compare(ComparisonOptions options, string? jsonFile)
+    {
+        // Wide: a table that wraps at 80 characters cannot be read. Redirected output gets no colours.
+        IAnsiConsole console = AnsiConsole.Create(new AnsiConsoleSettings { Out = new AnsiConsoleOutput(output), Ansi = AnsiSupport.No });
+        console.Profile.Width = 400;
+        DateTimeOffset started = DateTimeOffset.Now;
+        var comparison = new Comparison(options, notes);
+        List<Round> all = [];
+        foreach (Workload workload in options.Workloads)
+        {
+            IReadOnlyList<Round> rounds = comparison.Run(workload);
+            all.AddRange(rounds);
+            ComparisonTable.Write(console, workload, rounds, options);
+            if (jsonFile is not null)
+            {
+                // After each workload: a later failure takes nothing away.
+                ComparisonReport.Write(jsonFile, options, all, started);
+            }
+        }
+    }
+
+    private static string[] Names(string option, string? list)
+    {
+        string[] names = list?.Split(',', StringSplitOptions.TrimEntries) ?? [];
+        return names.Any(name => name.Length == 0) ? throw new UsageException($"{option}: there is an empty name in '{list}'") : names;
+    }
+
+    private static Option<int> Whole(string name, int standard, int min, int max, string description) =>
+        new(name) { Description = description, HelpName = "N", DefaultValueFactory = _ => standard, CustomParser = result => ParseWhole(result, min, max) };
+
+    private static Option<double> Number(string name, double standard, double min, double max, string description) =>
+        new(name) { Description = description, HelpName = "N", DefaultValueFactory = _ => standard, CustomParser = result => ParseNumber(result, min, max) };
+
+    private static int ParseWhole(ArgumentResult result, int min, int max)
+    {
+        string text = result.Tokens[0].Value;
+        if (!int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out int value) || value < min || value > max)
+        {
+            result.AddError($"{OptionName(result)} takes a whole number from {min} to {max}, not '{text}'");
+        }
+
+        return value;
+    }
+
+    private static double ParseNumber(ArgumentResult result, double min, double max)
+    {
+        string text = result.Tokens[0].Value;
+        if (!double.TryParse(text, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out double value) || value < min || value > max)
+        {
+            result.AddError($"{OptionName(result)} takes a number from {min:0.###} to {max:0}, not '{text}'");
+        }
+
+        return value;
+    }
+
+    private static IPAddress? ParseAddress(ArgumentResult result)
+    {
+        if (IPAddress.TryParse(result.Tokens[0].Value, out IPAddress? address) && address.AddressFamily == System.Net.Sockets.AddressFamily.InterNetwork)
+        {
+            return address;
+        }
+
+        result.AddError($"--address takes an IPv4 address, not '{result.Tokens[0].Value}'");
+        return null;
+    }
+
+    private static string OptionName(ArgumentResult result) => ((OptionResult)result.Parent!).Option.Name;
+}

@@ -1,0 +1,33 @@
+using LineServer.Perf.Linux;
+using LineServer.Perf.Servers;
+using LineServer.Perf.Work;
+
+namespace LineServer.Perf.Comparing;
+
+/// <summary>What is compared, and how.</summary>
+internal sealed record ComparisonOptions
+{
+    public required IReadOnlyList<ServerCommand> Servers { get; init; }
+
+    public required IReadOnlyList<Workload> Workloads { get; init; }
+
+    public required int Rounds { get; init; }
+
+    /// <summary>Of each measured interval.</summary>
+    public required TimeSpan Time { get; init; }
+
+    /// <summary>Before the first interval of a server's process.</summary>
+    public required TimeSpan WarmUp { get; init; }
+
+    /// <summary>Before its later intervals.</summary>
+    public required TimeSpan LaterWarmUp { get; init; }
+
+    public required Cores ServerCores { get; init; }
+
+    public required Cores GeneratorCores { get; init; }
+
+    /// <summary>The name of one of the servers.</summary>
+    public required string Reference { get; init; }
+
+    public TimeSpan ReplyTimeout { get; init; } = TimeSpan.FromSeconds(10);
+}

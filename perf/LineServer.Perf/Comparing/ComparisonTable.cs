@@ -1,0 +1,87 @@
+using LineServer.Perf.Work;
+using Spectre.Console;
+
+namespace LineServer.Perf.Comparing;
+
+/// <summary>The rounds of a workload as a table: medians with what they lay between, and ratios to the reference, each taken within its round.</summary>
+internal static class ComparisonTable
+{
+    private const string Nothing = "–";
+
+    // What a server's column shows, for each kind of work.
+    private static readonly (string Header, Func<Row, string> Cell) CpuALine = ("CPU ns a line", row => row.Figure(m => m.ServerCpuNanosecondsPerLine, "#,0.#"));
+    private static readonly (string Header, Func<Row, string> Cell) CpuRatio = ("÷ reference", row => row.Ratio(m => m.ServerCpuNanosecondsPerLine));
+    private static readonly (string Header, Func<Row, string> Cell) Lines = ("lines/s", row => row.Figure(m => m.LinesPerSecond, "#,0"));
+    private static readonly (string Header, Func<Row, string> Cell) LinesRatio = ("÷ reference", row => row.Ratio(m => m.LinesPerSecond));
+    private static readonly (string Header, Func<Row, string> Cell) SentP50 = ("p50 µs", row => row.Median(m => m.FromSent?.P50, "#,0.#"));
+    private static readonly (string Header, Func<Row, string> Cell) SentP99 = ("p99 µs", row => row.Median(m => m.FromSent?.P99, "#,0.#"));
+    private static readonly (string Header, Func<Row, string> Cell) CpuShare = ("CPU of the server", row => row.Figure(m => m.ServerCpuShare, "0.0 %"));
+    private static readonly (string Header, Func<Row, string> Cell) Generator = ("generator's CPU", row => row.Generator());
+
+    public static void Write(IAnsiConsole console, Workload workload, IReadOnlyList<Round> rounds, ComparisonOptions options)
+    {
+        (string Header, Func<Row, string> Cell)[] columns = ColumnsOf(workload.Kind);
+        var table = new Table().Border(TableBorder.Markdown);
+        _ = table.AddColumn(new TableColumn("server").NoWrap());
+        foreach ((string header, _) in columns)
+        {
+            _ = table.AddColumn(new TableColumn(header).RightAligned().NoWrap());
+        }
+
+        var ranking = new Ranking(rounds, options.Reference);
+        foreach (string server in options.Servers.Select(server => server.Name))
+        {
+            _ = table.AddRow([Markup.Escape(server), .. columns.Select(column => Markup.Escape(column.Cell(new Row(ranking, server, options.Rounds))))]);
+        }
+
+        console.WriteLine($"{workload.Name}: {workload.Summary}; {options.Rounds} rounds of {options.Time.TotalSeconds:0.##} s; reference {options.Reference}");
+        console.Write(table);
+    }
+
+    private static (string Header, Func<Row, string> Cell)[] ColumnsOf(WorkloadKind kind) => kind switch
+    {
+        WorkloadKind.ClosedLoop => [CpuALine, CpuRatio, Lines, LinesRatio, SentP50, SentP99, Generator],
+        WorkloadKind.OpenLoop =>
+        [
+            CpuShare,
+            ("÷ reference", row => row.Ratio(m => m.ServerCpuShare)),
+            Lines,
+            ("p50 µs, sent", SentP50.Cell),
+            ("p99 µs, sent", SentP99.Cell),
+            ("p50 µs, due", row => row.Median(m => m.FromDue?.P50, "#,0.#")),
+            ("p99 µs, due", row => row.Median(m => m.FromDue?.P99, "#,0.#")),
+            ("late lines", row => row.Median(m => m.LateLines, "#,0")),
+            Generator,
+        ],
+        WorkloadKind.Idle =>
+        [
+            ("bytes a connection", row => row.Figure(m => m.BytesPerConnection, "#,0")),
+            ("÷ reference", row => row.Ratio(m => m.BytesPerConnection)),
+            ("resident MB", row => row.Median(m => m.ServerResidentBytes / 1e6, "#,0.0")),
+            CpuShare,
+        ],
+        _ =>
+        [
+            ("p99 µs without, due", row => row.Figure(m => m.WithoutFlood?.FromDue?.P99, "#,0.#")),
+            ("p99 µs with, due", row => row.Figure(m => m.FromDue?.P99, "#,0.#")),
+            ("with ÷ without", row => row.Figure(m => m.FromDue?.P99 / m.WithoutFlood?.FromDue?.P99, "0.00")),
+            ("p50 µs with, due", row => row.Median(m => m.FromDue?.P50, "#,0.#")),
+            ("flood lines/s", row => row.Median(m => m.FloodLinesPerSecond, "#,0")),
+        ],
+    };
+
+    private sealed record Row(Ranking Ranking, string Server, int Rounds)
+    {
+        public string Figure(Func<Measurement, double?> figure, string format) => Ranking.Of(Server, figure)?.Format(format) ?? Nothing;
+
+        public string Median(Func<Measurement, double?> figure, string format) => Ranking.Of(Server, figure)?.Median.ToString(format) ?? Nothing;
+
+        public string Ratio(Func<Measurement, double?> figure) => Ranking.RatioOf(Server, figure)?.Format("0.00") ?? Nothing;
+
+        public string Generator()
+        {
+            int saturated = Ranking.Count(Server, measured => measured.GeneratorSaturated);
+            return $"{Median(measured => measured.GeneratorCpuShare, "0 %")}{(saturated > 0 ? $" saturated {saturated}/{Rounds}" : "")}";
+        }
+    }
+}

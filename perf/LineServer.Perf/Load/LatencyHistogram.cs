@@ -1,0 +1,67 @@
+using System.Numerics;
+
+namespace LineServer.Perf.Load;
+
+/// <summary>
+/// Counts durations in buckets whose width is at most 1/128 of their value, so that a percentile read from it is never too small and at most 0.8 % too
+/// large. For one thread; its size is fixed (58 KiB) however much is recorded.
+/// </summary>
+internal sealed class LatencyHistogram
+{
+    /// <summary>Each power of two is cut into this many buckets.</summary>
+    private const int SubBuckets = 128;
+    private static readonly int SubBucketBits = BitOperations.Log2(SubBuckets);
+
+    private readonly long[] _counts = new long[(64 - SubBucketBits) * SubBuckets];
+
+    public long Count { get; private set; }
+
+    /// <summary>The longest duration in nanoseconds, exactly.</summary>
+    public long Max { get; private set; }
+
+    /// <summary>Records a duration; a negative one counts as 0.</summary>
+    public void Record(long nanoseconds)
+    {
+        nanoseconds = Math.Max(0, nanoseconds);
+        _counts[BucketOf(nanoseconds)]++;
+        Count++;
+        Max = Math.Max(Max, nanoseconds);
+    }
+
+    public void Clear()
+    {
+        Array.Clear(_counts);
+        (Count, Max) = (0, 0);
+    }
+
+    /// <summary>The nanoseconds that <paramref name="percent"/> (0 to 100) of all were not longer than; 0 when there are none.</summary>
+    public long Percentile(double percent)
+    {
+        long wanted = Math.Clamp((long)Math.Ceiling(Count * percent / 100), 1, Math.Max(1, Count));
+        long seen = 0;
+        for (int bucket = 0; bucket < _counts.Length; bucket++)
+        {
+            seen += _counts[bucket];
+            if (seen >= wanted)
+            {
+                return Math.Min(HighestIn(bucket), Max);
+            }
+        }
+
+        return Max;
+    }
+
+    // Below 128 each value has its own bucket. Above, the seven bits after the leading one choose the bucket in its power of two.
+    private static int BucketOf(long nanoseconds)
+    {
+        int shift = Math.Max(0, BitOperations.Log2((ulong)nanoseconds | 1) - SubBucketBits);
+        return (shift * SubBuckets) + (int)(nanoseconds >> shift);
+    }
+
+    private static long HighestIn(int bucket)
+    {
+        int shift = Math.Max(0, (bucket / SubBuckets) - 1);
+        long lowest = (long)(bucket - (shift * SubBuckets)) << shift;
+        return lowest + (1L << shift) - 1;
+    }
+}

@@ -1,0 +1,129 @@
+using LineServer.Perf.Linux;
+
+namespace LineServer.Perf.Load;
+
+/// <summary>
+/// So many lines a second, on a schedule that waits for nobody: line k is due k intervals after the start, on connection k modulo their number. A line
+/// that cannot leave when it is due (its connection has its window in flight, or this thread was busy) leaves as soon as it can, and counts as late. Every
+/// line's latency is taken twice: from when it was due, and from when it was sent.
+/// </summary>
+internal sealed class OpenLoop
+{
+    /// <summary>A line that leaves later than this after it was due is late; less is this thread's own turn.</summary>
+    private const long LateAfter = 1_000_000;
+
+    private readonly ConnectionSet _connections;
+    private readonly int _window;
+    private readonly double _interval;
+    private readonly long[] _sentTimes; // Of each connection a ring, as long as its window.
+    private readonly long _firstLine;   // Of each connection: what went before the schedule.
+    private long _start;
+    private long _due;                  // Lines of the schedule that are due by now.
+
+    /// <param name="connections">They have been opened.</param>
+    /// <param name="window">Lines in flight for each connection, at most.</param>
+    /// <param name="rate">Lines a second, over all connections.</param>
+    public OpenLoop(ConnectionSet connections, int window, double rate)
+    {
+        (_connections, _window, _interval) = (connections, window, 1e9 / rate);
+        _sentTimes = new long[connections.Count * window];
+        _firstLine = connections[0].SentBytes / connections.LineSize;
+    }
+
+    /// <summary>From due, in nanoseconds.</summary>
+    public LatencyHistogram FromDue { get; } = new();
+
+    /// <summary>From sent, in nanoseconds.</summary>
+    public LatencyHistogram FromSent { get; } = new();
+
+    public long LateLines { get; private set; }
+
+    /// <summary>Goes on until this time of <see cref="Clock.Now"/>.</summary>
+    public void Run(long until)
+    {
+        long now = Clock.Now;
+        _start = _start == 0 ? now : _start;
+        for (; now < until; now = Clock.Now)
+        {
+            // Up to a fixed time: a rate that is too high for this thread must not keep it from reading.
+            while (DueTime(_due) <= now)
+            {
+                int index = (int)(_due++ % _connections.Count);
+                SendDue(index, Clock.Now);
+            }
+
+            int ready = _connections.Queue.Wait(Math.Min(until, DueTime(_due)) - Clock.Now);
+            for (int i = 0; i < ready; i++)
+            {
+                Take(_connections.Queue.Connection(i), _connections.Queue.Events(i));
+            }
+        }
+    }
+
+    /// <summary>Forgets the latencies and the late lines so far: those of the warm-up.</summary>
+    public void ClearCounts()
+    {
+        FromDue.Clear();
+        FromSent.Clear();
+        LateLines = 0;
+    }
+
+    /// <summary>Sends the lines that are due and could not leave yet, and waits for all replies; their latencies count.</summary>
+    public void Finish()
+    {
+        long[] counted = new long[_connections.Count];
+        for (int i = 0; i < counted.Length; i++)
+        {
+            counted[i] = _connections[i].ReceivedBytes;
+        }
+
+        _connections.AwaitReplies(index =>
+        {
+            long now = Clock.Now;
+            Record(index, counted[index], now);
+            counted[index] = _connections[index].ReceivedBytes;
+            SendDue(index, now);
+        });
+    }
+
+    private long DueTime(long line) => _start + (long)(line * _interval);
+
+    private void Take(int index, uint events)
+    {
+        long before = _connections[index].ReceivedBytes;
+        _ = _connections.Receive(index, events);
+        long now = Clock.Now;
+        Record(index, before, now);
+        SendDue(index, now);
+    }
+
+    private void Record(int index, long before, long now)
+    {
+        int lineSize = _connections.LineSize;
+        long last = _connections[index].ReceivedBytes / lineSize;
+        for (long line = before / lineSize; line < last; line++)
+        {
+            FromSent.Record(now - _sentTimes[(index * _window) + (line % _window)]);
+            FromDue.Record(now - DueTime(Scheduled(index, line)));
+        }
+    }
+
+    private void SendDue(int index, long now)
+    {
+        ref Connection connection = ref _connections[index];
+        int lineSize = _connections.LineSize;
+        long dueHere = _firstLine + ((_due - index + _connections.Count - 1) / _connections.Count);
+        long target = Math.Min((connection.ReceivedBytes / lineSize) + _window, dueHere);
+        for (long line = connection.TargetBytes / lineSize; line < target; line++)
+        {
+            _sentTimes[(index * _window) + (line % _window)] = now;
+            LateLines += now - DueTime(Scheduled(index, line)) > LateAfter ? 1 : 0;
+        }
+
+        connection.TargetBytes = Math.Max(connection.TargetBytes, target * lineSize);
+        _connections.Send(index);
+    }
+
+    // The place in the schedule of a connection's line.
+    private long Scheduled(int index, long line) => ((line - _firstLine) * _connections.Count) + index;
+}

@@ -1,0 +1,1 @@
+return new LineServer.Perf.CommandLine(Console.Out, Console.Error).Run(args);

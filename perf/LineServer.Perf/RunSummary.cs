@@ -1,0 +1,54 @@
+using LineServer.Perf.Work;
+
+namespace LineServer.Perf;
+
+/// <summary>One measurement, a line for each thing.</summary>
+internal static class RunSummary
+{
+    public static void Write(TextWriter output, Measurement measured)
+    {
+        if (measured.WithoutFlood is { } without)
+        {
+            output.WriteLine("without the flood:");
+            Write(output, without);
+            output.WriteLine($"with it ({measured.FloodLinesPerSecond:N0} lines/s):");
+        }
+
+        if (measured.Lines > 0)
+        {
+            output.WriteLine($"lines          {measured.Lines:N0} in {measured.Seconds:0.000} s: {measured.LinesPerSecond:N0}/s, every reply checked");
+        }
+
+        WriteLatencies(output, "from sent", measured.FromSent);
+        WriteLatencies(output, "from due", measured.FromDue);
+        if (measured.LateLines is { } late)
+        {
+            output.WriteLine($"late           {late:N0} lines left over 1 ms after they were due");
+        }
+
+        if (measured.ServerCpuSeconds is { } cpu)
+        {
+            output.WriteLine($"server         CPU {cpu:0.000} s ({measured.ServerCpuShare:0.0 %}){ALine(measured.ServerCpuNanosecondsPerLine)}");
+            output.WriteLine($"               resident {measured.ServerResidentBytes / 1e6:N1} MB, descriptors {measured.ServerDescriptors:N0}, minor faults {measured.ServerMinorFaults:N0}");
+            output.WriteLine($"               context switches {measured.ServerVoluntarySwitches:N0} voluntary, {measured.ServerInvoluntarySwitches:N0} not");
+        }
+
+        if (measured.BytesPerConnection is { } bytes)
+        {
+            output.WriteLine($"memory         {bytes:N0} bytes a connection");
+        }
+
+        output.WriteLine($"generator      CPU {measured.GeneratorCpuSeconds:0.000} s ({measured.GeneratorCpuShare:0.0 %}){ALine(measured.GeneratorCpuNanosecondsPerLine)}{(measured.GeneratorSaturated ? ": saturated, the server could have been faster" : "")}");
+    }
+
+    private static string ALine(double? nanoseconds) => nanoseconds is { } known ? $", {known:N1} ns a line" : "";
+
+    private static void WriteLatencies(TextWriter output, string name, Latencies? latencies)
+    {
+        if (latencies is { Count: > 0 })
+        {
+            output.WriteLine(
+                $"{name,-14} p50 {latencies.P50:N1} µs, p90 {latencies.P90:N1}, p99 {latencies.P99:N1}, p99.9 {latencies.P999:N1}, max {latencies.Max:N1} ({latencies.Count:N0} timed)");
+        }
+    }
+}

@@ -1,0 +1,29 @@
+namespace LineServer.Perf.Servers;
+
+/// <summary>The servers by name. To add one, add it to the list.</summary>
+internal static class BuiltInServers
+{
+    private const string Daemon = "src/LineServer/bin/Release/net10.0/lineserver.dll";
+
+    public static readonly ServerCommand[] All =
+    [
+        Peer("c-epoll"),
+        LineServer("sockets", "--transport sockets"),
+        LineServer("epoll", "--transport epoll"),
+    ];
+
+    /// <exception cref="UsageException">There is none of this name.</exception>
+    public static ServerCommand Find(string name, IEnumerable<ServerCommand> given) =>
+        given.Concat(All).FirstOrDefault(server => server.Name == name)
+        ?? throw new UsageException($"there is no server '{name}'; there are: {string.Join(", ", given.Concat(All).Select(server => server.Name).Distinct(StringComparer.Ordinal))}");
+
+    private static ServerCommand Peer(string name) =>
+        new(name, $"'{{root}}/perf/peers/bin/{name}' --port {{port}}", $"perf/peers/bin/{name}", $"perf/peers/build.sh {name}", BuiltOnUse: true);
+
+    // The configuration by environment, as any user would give it: env KEY=VALUE before the command.
+    private static ServerCommand LineServer(string name, string options, string environment = "") => new(
+        name,
+        $"{(environment.Length > 0 ? $"env {environment} " : "")}dotnet '{{root}}/{Daemon}' --listen tcp://127.0.0.1:{{port}} {options}",
+        Daemon,
+        "dotnet build src/LineServer/LineServer.csproj -c Release");
+}

@@ -1,0 +1,25 @@
+namespace LineServer.Perf.Servers;
+
+/// <summary>A server that can be started.</summary>
+/// <param name="Name">As it stands in the table.</param>
+/// <param name="Command">As a shell reads it; {port} and {root} (the checkout) are replaced.</param>
+/// <param name="Needs">A file that must be there, under the checkout; null for none.</param>
+/// <param name="BuiltBy">The command that makes that file.</param>
+/// <param name="BuiltOnUse">Whether that command is run before each use; otherwise the user is told.</param>
+internal sealed record ServerCommand(string Name, string Command, string? Needs = null, string? BuiltBy = null, bool BuiltOnUse = false)
+{
+    /// <summary>Reads 'name=command with {port}'.</summary>
+    /// <exception cref="UsageException">It is not in that form.</exception>
+    public static ServerCommand Parse(string text)
+    {
+        string[] parts = text.Split('=', 2);
+        if (parts is not [{ Length: > 0 } name, { Length: > 0 } command] || name.Any(char.IsWhiteSpace))
+        {
+            throw new UsageException($"--server: '{text}' is not 'name=command with {{port}}'");
+        }
+
+        return command.Contains("{port}", StringComparison.Ordinal)
+            ? new ServerCommand(name, command)
+            : throw new UsageException($"--server: the command of '{name}' has no {{port}}");
+    }
+}

@@ -1,0 +1,109 @@
+using System.Text.Json;
+using LineServer.Perf.Servers;
+using LineServer.Perf.Work;
+
+namespace LineServer.Perf.Tests;
+
+public class CommandLineTests
+{
+    [Fact]
+    public void Workloads_and_servers_are_listed_one_a_line()
+    {
+        Assert.Equal(Workloads.All.Select(workload => workload.Name), Lines(InProcess("workloads")), StringComparer.Ordinal);
+        Assert.Equal(BuiltInServers.All.Select(server => server.Name), Lines(InProcess("servers")), StringComparer.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("no server", "compare")]
+    [InlineData("there is no server 'nobody'", "compare", "--servers", "nobody")]
+    [InlineData("there is no workload 'nothing'", "compare", "--servers", "c-epoll", "--workloads", "nothing")]
+    [InlineData("has no {port}", "compare", "--server", "mine=./mine")]
+    [InlineData("is not 'name=command with {port}'", "compare", "--server", "mine")]
+    [InlineData("is given twice", "compare", "--servers", "c-epoll,c-epoll")]
+    [InlineData("is none of the servers", "compare", "--servers", "c-epoll", "--reference", "sockets")]
+    [InlineData("is no list of cores", "compare", "--servers", "c-epoll", "--server-cpus", "x")]
+    [InlineData("there is no core 1000", "compare", "--servers", "c-epoll", "--generator-cpus", "1000")]
+    [InlineData("--rounds takes a whole number from 1 to 1000, not '0'", "compare", "--servers", "c-epoll", "--rounds", "0")]
+    [InlineData("--line-size takes a whole number from 17 to 65536, not '16'", "run", "--port", "1", "--line-size", "16")]
+    [InlineData("--port", "run")]
+    [InlineData("--port takes a whole number from 1 to 65535, not '0'", "run", "--port", "0")]
+    [InlineData("takes an IPv4 address", "run", "--port", "1", "--address", "::1")]
+    [InlineData("--window cannot be given with it", "run", "--port", "1", "--workload", "many", "--window", "2")]
+    public void A_mistake_is_one_line_and_exit_status_2(string problem, params string[] args)
+    {
+        (int exitStatus, string output, string notes) = InProcess(args);
+        Assert.Equal(2, exitStatus);
+        Assert.Empty(output);
+        Assert.Contains(problem, Assert.Single(Lines((0, notes, ""))));
+    }
+
+    [Fact]
+    public async Task A_comparison_with_the_C_server_runs_from_end_to_end()
+    {
+        string file = Path.GetTempFileName();
+        try
+        {
+            (int exitStatus, string output, string notes) = await Lineperf.RunAsync(
+                "compare", "--servers", "c-epoll", "--workloads", "pipelined,steady", "--rounds", "1", "--seconds", "0.3", "--warmup", "0.1",
+                "--server-cpus", "0", "--generator-cpus", "0", "--json", file);
+            Assert.True(exitStatus == 0, notes);
+            Assert.Contains("| c-epoll |", output);
+            Assert.Contains("CPU ns a line", output);
+            using var report = JsonDocument.Parse(File.ReadAllText(file));
+            JsonElement[] rounds = [.. report.RootElement.GetProperty("measurements").EnumerateArray()];
+            Assert.Equal(["pipelined", "steady"], rounds.Select(round => round.GetProperty("workload").GetString()), StringComparer.Ordinal);
+            Assert.All(rounds, round =>
+            {
+                JsonElement measured = round.GetProperty("measured");
+                Assert.True(measured.GetProperty("lines").GetInt64() > 0);
+                Assert.True(measured.GetProperty("serverCpuSeconds").GetDouble() > 0);
+                Assert.True(measured.GetProperty("fromSent").GetProperty("p99").GetDouble() > 0);
+            });
+        }
+        finally
+        {
+            File.Delete(file);
+        }
+    }
+
+    [Fact]
+    public async Task A_server_that_ends_before_it_listens_fails_the_run_with_its_last_words()
+    {
+        (int exitStatus, _, string notes) = await Lineperf.RunAsync(
+            "compare", "--server", "dies=sh -c 'echo no port {port} >&2; exit 3'", "--workloads", "many", "--server-cpus", "0", "--generator-cpus", "0");
+        Assert.Equal(1, exitStatus);
+        Assert.Contains("'dies' ended with status 3 before it listened; its last words: no port", notes);
+    }
+
+    [Fact]
+    public void A_wrong_reply_is_one_line_and_exit_status_1()
+    {
+        using var server = new EchoServer((number, line) => number == 100 ? [] : [line]);
+        (int exitStatus, string output, string notes) = InProcess("run", "--port", $"{server.EndPoint.Port}", "--window", "4", "--connections", "1", "--warmup", "0");
+        Assert.Equal(1, exitStatus);
+        Assert.Empty(output);
+        Assert.StartsWith("lineperf: connection 0, line 100, byte ", Assert.Single(Lines((0, notes, ""))));
+    }
+
+    [Fact]
+    public async Task A_server_that_dies_at_work_fails_the_run_with_its_status()
+    {
+        // timeout(1) ends it long before the minute is over.
+        string peer = Path.Combine(Checkout.Root, "perf/peers");
+        (int exitStatus, _, string notes) = await Lineperf.RunAsync(
+            "compare", "--server", $"dies=sh -c '{peer}/build.sh c-epoll && exec timeout 1 {peer}/bin/c-epoll --port {{port}}'", "--workloads", "request-reply",
+            "--seconds", "60", "--server-cpus", "0", "--generator-cpus", "0");
+        Assert.Equal(1, exitStatus);
+        Assert.Contains("'dies': connection ", notes);
+        Assert.Contains("the server has ended with status 124", notes);
+    }
+
+    private static (int ExitStatus, string Output, string Notes) InProcess(params string[] args)
+    {
+        using StringWriter output = new(), notes = new();
+        int exitStatus = new CommandLine(output, notes).Run(args);
+        return (exitStatus, output.ToString(), notes.ToString());
+    }
+
+    private static string[] Lines((int ExitStatus, string Output, string Notes) run) => run.Output.Split('\n', StringSplitOptions.RemoveEmptyEntries);
+}

@@ -1,0 +1,67 @@
+using LineServer.Perf.Linux;
+using LineServer.Perf.Load;
+
+namespace LineServer.Perf.Tests;
+
+public class OpenLoopTests
+{
+    private const int Connections = 4;
+    private const int LineSize = 32;
+    private const double Rate = 1000;
+    private const long Pause = 300_000_000;
+
+    [Fact]
+    public void A_pause_of_the_server_is_seen_by_all_lines_that_were_due_and_by_few_that_were_sent()
+    {
+        using var gate = new ManualResetEventSlim(initialState: true);
+        using var server = new EchoServer((_, line) =>
+        {
+            gate.Wait();
+            return [line];
+        });
+        using var connections = new ConnectionSet(Connections, LineSize, TimeSpan.FromSeconds(10));
+        connections.Open(server.EndPoint);
+        var loop = new OpenLoop(connections, window: 1, Rate);
+
+        gate.Reset();
+        loop.Run(Clock.Now + Pause);
+        Assert.Equal(0, loop.FromDue.Count);
+        gate.Set();
+        loop.Finish();
+
+        // Line k is due at k intervals: 0 is due at once, and this one just before the end.
+        long due = (long)(Pause * Rate / 1e9);
+        Assert.InRange(loop.FromDue.Count, due - 1, due + 1);
+        Assert.Equal(loop.FromDue.Count, loop.FromSent.Count);
+
+        // Only what was in flight was sent before the pause ended; half of the rest was due for half of it.
+        Assert.True(loop.FromSent.Max >= Pause - 10_000_000, $"the first line waited {loop.FromSent.Max} ns");
+        Assert.True(loop.FromDue.Percentile(50) >= (Pause / 2) - 10_000_000, $"median from due {loop.FromDue.Percentile(50)} ns");
+        Assert.True(loop.FromSent.Percentile(50) < loop.FromDue.Percentile(50), $"median from sent {loop.FromSent.Percentile(50)} ns");
+        Assert.InRange(loop.LateLines, due - Connections - 3, due - Connections + 1);
+    }
+
+    [Fact]
+    public void With_a_window_lines_leave_on_time_though_no_reply_comes()
+    {
+        using var gate = new ManualResetEventSlim(initialState: true);
+        using var server = new EchoServer((_, line) =>
+        {
+            gate.Wait();
+            return [line];
+        });
+        using var connections = new ConnectionSet(Connections, LineSize, TimeSpan.FromSeconds(10));
+        connections.Open(server.EndPoint);
+        var loop = new OpenLoop(connections, window: 1000, Rate);
+
+        gate.Reset();
+        loop.Run(Clock.Now + Pause);
+        long sent = Enumerable.Range(0, Connections).Sum(i => (connections[i].SentBytes / LineSize) - 1);
+        long due = (long)(Pause * Rate / 1e9);
+        Assert.InRange(sent, due - 1, due + 1);
+        gate.Set();
+        loop.Finish();
+        Assert.Equal(sent, loop.FromSent.Count);
+        Assert.True(loop.FromSent.Percentile(50) >= (Pause / 2) - 50_000_000, $"median from sent {loop.FromSent.Percentile(50)} ns");
+    }
+}

@@ -1,0 +1,108 @@
+using LineServer.Perf.Work;
+
+namespace LineServer.Perf.Tests;
+
+/// <summary>A server made wrong on purpose is caught each time.</summary>
+public class WrongReplyTests
+{
+    // Late enough that it falls into the stream, and not into the opening of the connections.
+    private const int WrongLine = 1000;
+
+    [Theory]
+    [InlineData(1, 1)]
+    [InlineData(5, 16)]
+    public void A_right_server_passes_and_its_lines_are_counted(int connections, int window)
+    {
+        using var server = new EchoServer(EchoServer.Same);
+        Measurement measured = Run(server, connections, window);
+        Assert.True(measured.Lines > 0);
+        Assert.True(measured.FromSent!.Count > 0);
+    }
+
+    [Fact]
+    public void A_line_that_is_dropped_is_told_by_the_next()
+    {
+        using var server = new EchoServer((number, line) => number == WrongLine ? [] : [line]);
+        string message = Fails(server, window: 16);
+        Assert.Contains($"line {WrongLine}, byte", message);
+        Assert.Contains($"that is line {WrongLine + 1} of connection", message);
+    }
+
+    [Fact]
+    public void A_line_that_is_dropped_with_none_behind_it_is_lost()
+    {
+        using var server = new EchoServer((number, line) => number == WrongLine ? [] : [line]);
+        Assert.Contains($"the reply to line {WrongLine} was lost", Fails(server, window: 1));
+    }
+
+    [Fact]
+    public void Two_lines_that_are_swapped_are_told()
+    {
+        byte[] held = [];
+        using var server = new EchoServer((number, line) =>
+        {
+            switch (number)
+            {
+                case WrongLine:
+                    held = line;
+                    return [];
+                case WrongLine + 1:
+                    return [line, held];
+                default:
+                    return [line];
+            }
+        });
+        Assert.Contains($"that is line {WrongLine + 1} of connection 0", Fails(server, window: 16, connections: 1));
+    }
+
+    [Theory]
+    [InlineData(0)]
+    [InlineData(15)]
+    [InlineData(20)]
+    [InlineData(31)]
+    public void A_byte_that_is_flipped_is_told_with_its_place(int place)
+    {
+        using var server = new EchoServer((number, line) =>
+        {
+            line[place] ^= (byte)(number == WrongLine ? 0x20 : 0);
+            return [line];
+        });
+        string message = Fails(server, window: 4);
+        Assert.Contains($"line {WrongLine}, byte {place}: expected '", message);
+        Assert.Contains("came '", message);
+    }
+
+    [Fact]
+    public void A_line_that_comes_twice_is_told()
+    {
+        using var server = new EchoServer((number, line) => number == WrongLine ? [line, line] : [line]);
+        Assert.Contains("nothing was sent for", Fails(server, window: 1));
+    }
+
+    [Fact]
+    public void A_connection_that_the_server_closes_is_told()
+    {
+        using var server = new EchoServer((number, line) => number == WrongLine ? null : [line]);
+        Assert.Matches("was closed by the server|was lost", Fails(server, window: 4));
+    }
+
+    [Fact]
+    public void A_server_that_does_not_listen_is_told()
+    {
+        var server = new EchoServer(EchoServer.Same);
+        server.Dispose();
+        Assert.Contains("connection 0 to 127.0.0.1:", Fails(server, window: 1));
+    }
+
+    private static string Fails(EchoServer server, int window, int connections = 3) =>
+        Assert.Throws<RunFailedException>(() => Run(server, connections, window, TimeSpan.FromSeconds(5))).Message;
+
+    // A wrong server ends the run long before its time is over, but for a lost line, which is found when the run ends.
+    private static Measurement Run(EchoServer server, int connections, int window, TimeSpan? time = null) =>
+        new WorkloadRun(server.EndPoint, process: null)
+        {
+            WarmUp = TimeSpan.Zero,
+            Time = window == 1 ? TimeSpan.FromSeconds(0.5) : time ?? TimeSpan.FromSeconds(0.2),
+            ReplyTimeout = TimeSpan.FromSeconds(0.5),
+        }.Measure(new Workload("test", WorkloadKind.ClosedLoop, connections, window, LineSize: 32));
+}
