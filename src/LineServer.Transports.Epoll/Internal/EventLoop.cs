@@ -12,6 +12,8 @@ internal sealed unsafe class EventLoop
     private const int MaxEvents = 512;
     private const ulong WakeUpData = ulong.MaxValue;
 
+    private static readonly TimeSpan LongestEnd = TimeSpan.FromSeconds(1);
+
     private readonly delegate*<int, byte*, int, int, int> _wait;
     private readonly ILogger _logger;
     private readonly int _epoll;
@@ -154,6 +156,7 @@ internal sealed unsafe class EventLoop
         NativeMemory.Free(events);
         _ = Libc.Close(_epoll);
         _ = Libc.Close(_wakeUp);
+        _threadId = 0; // .NET gives the number to another thread
     }
 
     private int Wait(byte* events)
@@ -243,7 +246,14 @@ internal sealed unsafe class EventLoop
             }
         }
 
-        RunPosted();
+        // Those of which another thread was within a system call are posted when it returns; it does not block, so that is soon.
+        SpinWait.SpinUntil(
+            () =>
+            {
+                RunPosted();
+                return _slots.Items().Length == 0;
+            },
+            LongestEnd);
     }
 
     private int Control(int descriptor, uint events, ulong data)
