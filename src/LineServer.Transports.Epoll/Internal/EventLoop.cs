@@ -27,6 +27,7 @@ internal sealed unsafe class EventLoop
     private int _isAsleep;
     private int _connectionCount;
     private volatile bool _ending;
+    private bool _hasEnded; // under the gate
 
     /// <param name="name">The thread's name; Linux keeps the first 15 bytes.</param>
     /// <param name="wait">epoll_wait.</param>
@@ -94,6 +95,13 @@ internal sealed unsafe class EventLoop
     {
         lock (_postedGate)
         {
+            if (_hasEnded)
+            {
+                // Who has just begun to await what the end of the loop has ended.
+                ThreadPool.UnsafeQueueUserWorkItem(static it => it.Loop.Dispatch(it.Item, events: 0), (Loop: this, Item: item), preferLocal: false);
+                return;
+            }
+
             if (_lastPosted is null)
             {
                 _firstPosted = item;
@@ -254,6 +262,12 @@ internal sealed unsafe class EventLoop
                 return _slots.Items().Length == 0;
             },
             LongestEnd);
+        lock (_postedGate)
+        {
+            _hasEnded = true;
+        }
+
+        RunPosted();
     }
 
     private int Control(int descriptor, uint events, ulong data)
