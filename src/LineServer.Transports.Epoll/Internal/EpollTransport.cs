@@ -125,11 +125,11 @@ internal sealed class EpollTransport<TCalls> : IConnectionListenerFactory, IConn
         return connection;
     }
 
-    public ValueTask DisposeAsync()
+    public async ValueTask DisposeAsync()
     {
-        Loops.Dispose();
+        // Not here: this may be a continuation on a loop, which cannot wait for itself.
+        await Task.Run(Loops.Dispose).ConfigureAwait(false);
         Metrics.Dispose();
-        return default;
     }
 
     private unsafe EventLoop CreateLoop(int index) => new($"epoll-{index}", &TCalls.Wait, Options.ReadBudget, Logger);

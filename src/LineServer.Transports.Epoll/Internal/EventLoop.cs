@@ -12,6 +12,8 @@ internal sealed unsafe class EventLoop
     private const int MaxEvents = 512;
     private const ulong WakeUpData = ulong.MaxValue;
 
+    private static readonly TimeSpan LongestEnd = TimeSpan.FromSeconds(1);
+
     private readonly delegate*<int, byte*, int, int, int> _wait;
     private readonly ILogger _logger;
     private readonly int _epoll;
@@ -25,6 +27,7 @@ internal sealed unsafe class EventLoop
     private int _isAsleep;
     private int _connectionCount;
     private volatile bool _ending;
+    private bool _hasEnded; // under the gate
 
     /// <param name="name">The thread's name; Linux keeps the first 15 bytes.</param>
     /// <param name="wait">epoll_wait.</param>
@@ -92,6 +95,13 @@ internal sealed unsafe class EventLoop
     {
         lock (_postedGate)
         {
+            if (_hasEnded)
+            {
+                // Who has just begun to await what the end of the loop has ended.
+                ThreadPool.UnsafeQueueUserWorkItem(static it => it.Loop.Dispatch(it.Item, events: 0), (Loop: this, Item: item), preferLocal: false);
+                return;
+            }
+
             if (_lastPosted is null)
             {
                 _firstPosted = item;
@@ -154,6 +164,7 @@ internal sealed unsafe class EventLoop
         NativeMemory.Free(events);
         _ = Libc.Close(_epoll);
         _ = Libc.Close(_wakeUp);
+        _threadId = 0; // .NET gives the number to another thread
     }
 
     private int Wait(byte* events)
@@ -241,6 +252,19 @@ internal sealed unsafe class EventLoop
             {
                 _logger.LogError(e, "{Item}: what waited for it threw at the end of the event loop", item);
             }
+        }
+
+        // Those of which another thread was within a system call are posted when it returns; it does not block, so that is soon.
+        SpinWait.SpinUntil(
+            () =>
+            {
+                RunPosted();
+                return _slots.Items().Length == 0;
+            },
+            LongestEnd);
+        lock (_postedGate)
+        {
+            _hasEnded = true;
         }
 
         RunPosted();

@@ -17,10 +17,12 @@ internal struct PipeWait
     private Action<object?>? _continuation;
     private object? _state;
     private short _version;
-    private volatile bool _hasEnded;
+    private volatile bool _hasEnded; // with somebody who awaits; without, it is the continuation that tells
 
     /// <summary>Tells one wait from the next.</summary>
     public readonly short Version => _version;
+
+    private readonly bool HasEnded => _hasEnded || ReferenceEquals(_continuation, Ended);
 
     /// <summary>Begins the next wait.</summary>
     public void Reset()
@@ -34,9 +36,10 @@ internal struct PipeWait
     /// <summary>Ends the wait: runs what awaits it, here.</summary>
     public void End()
     {
-        _hasEnded = true;
+        // One word tells the end of a wait that nobody awaits yet. From then on it may be over and the next one begun: nothing is touched after it.
         if ((Volatile.Read(ref _continuation) ?? Interlocked.CompareExchange(ref _continuation, Ended, null)) is { } continuation)
         {
+            _hasEnded = true;
             continuation(_state);
         }
     }
@@ -45,14 +48,14 @@ internal struct PipeWait
     public readonly ValueTaskSourceStatus GetStatus(short token)
     {
         Check(token);
-        return _hasEnded ? ValueTaskSourceStatus.Succeeded : ValueTaskSourceStatus.Pending;
+        return HasEnded ? ValueTaskSourceStatus.Succeeded : ValueTaskSourceStatus.Pending;
     }
 
     /// <exception cref="InvalidOperationException">The token is of another wait, or the wait goes on.</exception>
     public readonly void GetResult(short token)
     {
         Check(token);
-        if (!_hasEnded)
+        if (!HasEnded)
         {
             throw new InvalidOperationException("The operation has not ended yet.");
         }
@@ -80,6 +83,7 @@ internal struct PipeWait
             throw new InvalidOperationException("Only one may await.");
         }
 
+        _hasEnded = true;
         _continuation = continuation;
         return false;
     }

@@ -7,6 +7,7 @@ using System.Net.Sockets;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Connections.Features;
 using Microsoft.AspNetCore.Http.Features;
+using Microsoft.Extensions.Logging;
 
 namespace LineServer.Transports.Epoll.Internal;
 
@@ -188,8 +189,21 @@ internal sealed partial class SocketConnection<TCalls> :
         }
     }
 
-    private static void CancelOnThreadPool(CancellationTokenSource source) =>
-        ThreadPool.UnsafeQueueUserWorkItem(static source => source.Cancel(), source, preferLocal: false);
+    private void CancelOnThreadPool(CancellationTokenSource source) =>
+        ThreadPool.UnsafeQueueUserWorkItem(static it => it.Connection.CancelAndLog(it.Source), (Connection: this, Source: source), preferLocal: false);
+
+    private void CancelAndLog(CancellationTokenSource source)
+    {
+        try
+        {
+            source.Cancel();
+        }
+        catch (AggregateException e)
+        {
+            // On the thread pool it would end the process.
+            _transport.Logger.LogError(e, "{Connection}: what was told that the connection has ended threw", this);
+        }
+    }
 
     private Socket? FindSocket()
     {

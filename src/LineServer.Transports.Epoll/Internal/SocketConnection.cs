@@ -34,6 +34,7 @@ internal sealed partial class SocketConnection<TCalls> : ConnectionContext, ILoo
     private int _uses; // calls of other threads that are under way; from Closed on upwards when there shall be no more
     private int _isPosted;
     private bool _isDescriptorClosed; // the loop's own
+    private volatile bool _isClosed; // nothing is left to do
     private volatile bool _isClosing; // disposed: closed as soon as everything was sent
     private volatile bool _wasReset;
     private volatile bool _retriesWrite;
@@ -120,7 +121,12 @@ internal sealed partial class SocketConnection<TCalls> : ConnectionContext, ILoo
         _reader.Complete();
         TaskCompletionSource closed = LazyInitializer.EnsureInitialized(ref _closed, static () => new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously));
         _isClosing = true;
-        if (Loop.IsCurrent)
+        if (_isClosed)
+        {
+            // With its loop, which runs nothing any more.
+            closed.TrySetResult();
+        }
+        else if (Loop.IsCurrent)
         {
             CloseIfDue();
         }
@@ -301,6 +307,9 @@ internal sealed partial class SocketConnection<TCalls> : ConnectionContext, ILoo
         _reader.OnClosed();
         _writer.OnClosed();
         OnConnectionClosed();
+        // Either this sees who waits for it, or that sees this.
+        _isClosed = true;
+        Interlocked.MemoryBarrier();
         _closed?.TrySetResult();
     }
 

@@ -129,7 +129,8 @@ internal sealed unsafe class SocketReader<TCalls>(SocketConnection<TCalls> conne
     /// <summary>On the loop: completes a wait if there is something to complete it with.</summary>
     public void Resume()
     {
-        if (TryRunLate())
+        // On the thread pool it is the queued item's: here it would run user code on the loop, or the item would find nothing and end the next wait.
+        if (connection.IsInline && TryRunLate())
         {
             return;
         }

@@ -136,7 +136,14 @@ internal sealed unsafe class SocketWriter<TCalls>(SocketConnection<TCalls> conne
     }
 
     /// <summary>On the loop: completes a wait that has ended elsewhere.</summary>
-    public void Resume() => CompleteWait();
+    public void Resume()
+    {
+        // On the thread pool it is the queued item's.
+        if (connection.IsInline)
+        {
+            CompleteWait();
+        }
+    }
 
     /// <summary>Nothing can be sent any more.</summary>
     public void OnLost()

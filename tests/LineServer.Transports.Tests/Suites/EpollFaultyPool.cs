@@ -1,0 +1,35 @@
+using LineServer.Transports.Epoll.Internal;
+using LineServer.Transports.Tests.Themes;
+using LineServer.Transports.Tests.Transports;
+
+namespace LineServer.Transports.Tests.Suites;
+
+/// <summary>Ours, continuations on the thread pool, over system calls that fall short, are interrupted, and find nothing where there is something.</summary>
+public static class EpollFaultyPool
+{
+    private static readonly Transport It = new EpollUnderTest<FaultySystemCalls<FaultPlan>>(inline: false);
+
+    public sealed class Bytes() : BytesTests(It, share: 4);
+
+    public sealed class HalfClose() : HalfCloseTests(It);
+
+    public sealed class Reset() : ResetTests(It);
+
+    public sealed class Races() : RaceTests(It);
+
+    public sealed class Reader() : ReaderTests(It);
+
+    public sealed class Writer() : WriterTests(It);
+
+    public sealed class Misuse() : MisuseTests(It);
+
+    public sealed class Cancellation() : CancellationTests(It);
+
+    public sealed class Lifetime() : LifetimeTests(It);
+
+    public sealed class Handler() : HandlerTests(It);
+
+    public sealed class Churn() : ChurnTests(It, share: 4);
+
+    public sealed class Descriptor() : DescriptorTests(It);
+}

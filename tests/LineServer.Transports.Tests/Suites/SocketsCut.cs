@@ -1,0 +1,30 @@
+using LineServer.Transports.Tests.Themes;
+using LineServer.Transports.Tests.Transports;
+
+namespace LineServer.Transports.Tests.Suites;
+
+/// <summary>Kestrel's sockets behind pipes that cut and delay.</summary>
+public static class SocketsCut
+{
+    private static readonly Transport It = new CutTransport(most: 500);
+
+    public sealed class Bytes() : BytesTests(It, share: 4);
+
+    public sealed class HalfClose() : HalfCloseTests(It);
+
+    public sealed class Reset() : ResetTests(It);
+
+    public sealed class Races() : RaceTests(It);
+
+    public sealed class Reader() : ReaderTests(It);
+
+    public sealed class Writer() : WriterTests(It);
+
+    public sealed class Misuse() : MisuseTests(It);
+
+    public sealed class Lifetime() : LifetimeTests(It);
+
+    public sealed class Handler() : HandlerTests(It);
+
+    public sealed class Churn() : ChurnTests(It, share: 4);
+}

@@ -1,0 +1,31 @@
+namespace LineServer.Transports.Tests.Support;
+
+/// <summary>The sockets that this process has open.</summary>
+internal static class Descriptors
+{
+    public static int Sockets() => Open().Count(name => name.StartsWith("socket:", StringComparison.Ordinal));
+
+    /// <summary>Everything that has a descriptor: epoll instances and event descriptors too.</summary>
+    public static int All() => Open().Count(name => name.Length > 0);
+
+    private static IEnumerable<string> Open()
+    {
+        foreach (FileInfo descriptor in new DirectoryInfo("/proc/self/fd").EnumerateFiles())
+        {
+            yield return Target(descriptor);
+        }
+    }
+
+    // Gone since it was listed: the listing's own, for one.
+    private static string Target(FileInfo descriptor)
+    {
+        try
+        {
+            return descriptor.LinkTarget ?? "";
+        }
+        catch (IOException)
+        {
+            return "";
+        }
+    }
+}
