@@ -34,4 +34,6 @@ public static class EpollFaultyPool
     public sealed class Descriptor() : DescriptorTests(It);
 
     public sealed class Http() : HttpTests(It);
+
+    public sealed class Process() : ProcessTests(It);
 }

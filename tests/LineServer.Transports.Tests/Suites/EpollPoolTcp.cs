@@ -40,4 +40,6 @@ public static class EpollPoolTcp
     public sealed class Descriptor() : DescriptorTests(It);
 
     public sealed class Http() : HttpTests(It);
+
+    public sealed class Process() : ProcessTests(It);
 }

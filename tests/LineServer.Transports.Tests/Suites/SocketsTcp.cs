@@ -39,4 +39,6 @@ public static class SocketsTcp
     public sealed class Descriptor() : DescriptorTests(It);
 
     public sealed class Http() : HttpTests(It);
+
+    public sealed class Process() : ProcessTests(It);
 }
