@@ -15,7 +15,7 @@ public sealed class BrokenConfigurationTests : IDisposable
         { "", ":1: no valid JSON: The input does not contain any JSON tokens. Expected the input to start with a valid JSON token, when isFinalBlock is true." },
         { "[1]", ": the file holds no JSON object" },
         { "{\n\"Lineserver2\": {} }", ":2: Lineserver2: unknown key; everything stands under 'LineServer' (or .NET's 'Logging')" },
-        { "{ \"LineServer\": {\n\n \"Limit\": {} } }", ":3: LineServer:Limit: unknown key; there are: Endpoints, Framing, Limits, Transport" },
+        { "{ \"LineServer\": {\n\n \"Limit\": {} } }", ":3: LineServer:Limit: unknown key; there are: Endpoints, Epoll, Framing, Limits, Sockets, Transport" },
         { "{ \"LineServer\": { \"Limits\": {\n\"MaxLineSize\": \"big\" } } }", ":2: LineServer:Limits:MaxLineSize: 'big' is not a whole number" },
         { "{ \"LineServer\": { \"Limits\": {\n\"MaxLineSize\": 0 } } }", ":2: LineServer:Limits:MaxLineSize: must be 1 to 1073741824, not 0" },
         { "{ \"LineServer\": { \"Limits\": {\n\"MaxLineSize\": null } } }", ":2: LineServer:Limits:MaxLineSize: '' is not a whole number" },
@@ -77,14 +77,18 @@ public sealed class BrokenConfigurationTests : IDisposable
     [Theory]
     [InlineData("LINESERVER__Limits__MaxLineSize", "abc", "LineServer:Limits:MaxLineSize: 'abc' is not a whole number")]
     [InlineData("LineServer__Limits__MaxLinesize", "-1", "LineServer:Limits:MaxLineSize: must be 1 to 1073741824, not -1")]
-    [InlineData("LINESERVER__Bogus", "1", "LineServer:Bogus: unknown key; there are: Endpoints, Framing, Limits, Transport")]
+    [InlineData("LINESERVER__Bogus", "1", "LineServer:Bogus: unknown key; there are: Endpoints, Epoll, Framing, Limits, Sockets, Transport")]
     [InlineData("LINESERVER__Endpoints__e__Handler", "echo", "LineServer:Endpoints:e: the endpoint has no Address; write tcp://HOST:PORT, unix:PATH or systemd:NAME")]
     public async Task In_the_environment(string variable, string value, string problem) =>
         (await DaemonProcess.RunAsync(new DaemonStart { Environment = { [variable] = value } })).AssertOneLine(78, $"lineserver: environment variable {variable}: {problem}");
 
     [Theory]
     [InlineData("Limits:MaxLineSize=abc", "LineServer:Limits:MaxLineSize: 'abc' is not a whole number")]
-    [InlineData("LineServer:Transport=sockets", "LineServer:LineServer: unknown key; there are: Endpoints, Framing, Limits, Transport")]
+    [InlineData("LineServer:Transport=sockets", "LineServer:LineServer: unknown key; there are: Endpoints, Epoll, Framing, Limits, Sockets, Transport")]
+    [InlineData("Epoll:LoopCount=0", "LineServer:Epoll:LoopCount: must be at least 1, not 0")]
+    [InlineData("Epoll:ReadBudget=none", "LineServer:Epoll:ReadBudget: 'none' is not a whole number")]
+    [InlineData("Epoll:HeldLoopThreshold=00:00:00", "LineServer:Epoll:HeldLoopThreshold: must be at least 1 ms, not 00:00:00")]
+    [InlineData("Sockets:UnsafePreferInlineScheduling=maybe", "LineServer:Sockets:UnsafePreferInlineScheduling: 'maybe' is not true or false")]
     [InlineData("Transport=pigeon", "LineServer:Transport: 'pigeon' is no transport; there are: sockets, epoll")]
     public async Task On_the_command_line(string set, string problem) =>
         (await DaemonProcess.RunAsync("--set", set)).AssertOneLine(78, $"lineserver: command line: {problem}");

@@ -135,6 +135,12 @@ internal sealed partial class ConnectionLoop
             await DiscardUntilQuietAsync();
         }
 
+        if (_inputCompleted)
+        {
+            // Both sides have ended with the FIN that follows: a client that sees it, and connects again, finds its place free.
+            _endpoint.Connections.FreePlace(this);
+        }
+
         _output.Complete();
         if (!isDirect)
         {

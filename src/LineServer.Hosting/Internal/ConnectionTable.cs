@@ -101,19 +101,35 @@ internal sealed class ConnectionTable
             }
 
             connection.Next = connection.Previous = null;
-            if (connection.IsAdmitted)
-            {
-                _admitted--;
-                if (_limits.MaxConcurrentConnectionsPerPeer is not null && connection.PeerAddress is { } peer && --_perPeer[peer] == 0)
-                {
-                    _perPeer.Remove(peer);
-                }
-            }
-
+            FreePlaceLocked(connection);
             if (--_count == 0)
             {
                 _timer.Change(Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
             }
+        }
+    }
+
+    /// <summary>The connection no longer counts towards the limits, though it has not quite ended.</summary>
+    public void FreePlace(ConnectionLoop connection)
+    {
+        lock (_gate)
+        {
+            FreePlaceLocked(connection);
+        }
+    }
+
+    private void FreePlaceLocked(ConnectionLoop connection)
+    {
+        if (!connection.IsAdmitted)
+        {
+            return;
+        }
+
+        connection.IsAdmitted = false;
+        _admitted--;
+        if (_limits.MaxConcurrentConnectionsPerPeer is not null && connection.PeerAddress is { } peer && --_perPeer[peer] == 0)
+        {
+            _perPeer.Remove(peer);
         }
     }
 

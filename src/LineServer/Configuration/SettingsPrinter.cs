@@ -35,6 +35,8 @@ internal static class SettingsPrinter
         var server = new JsonObject
         {
             ["Transport"] = settings.Transport,
+            ["Sockets"] = Values(settings.Sockets, []),
+            ["Epoll"] = Values(settings.Epoll, []),
             ["Limits"] = Values(settings.Limits, []),
             ["Endpoints"] = endpoints,
         };
@@ -50,6 +52,7 @@ internal static class SettingsPrinter
             {
                 null => null,
                 int number => JsonValue.Create(number),
+                bool flag => JsonValue.Create(flag),
                 var value => JsonValue.Create(value.ToString()),
             };
         }

@@ -32,6 +32,8 @@ internal sealed class SettingsReader
         IConfigurationSection root = _sources.Root.GetSection(ConfigurationSources.Section);
         var limits = new ServerLimits();
         var framing = new FramingSettings();
+        var sockets = new SocketsSettings();
+        var epoll = new EpollSettings();
         string transport = ServerSettings.Transports[0];
         IReadOnlyList<IConfigurationSection> endpoints = [];
         foreach (IConfigurationSection section in root.GetChildren())
@@ -40,6 +42,12 @@ internal sealed class SettingsReader
             {
                 case "TRANSPORT":
                     transport = ReadName(section, ServerSettings.Transports, "transport") ?? transport;
+                    break;
+                case "SOCKETS":
+                    Bind(section, sockets, []);
+                    break;
+                case "EPOLL":
+                    Bind(section, epoll, []);
                     break;
                 case "LIMITS":
                     Bind(section, limits, []);
@@ -52,12 +60,13 @@ internal sealed class SettingsReader
                     endpoints = [.. section.GetChildren()];
                     break;
                 default:
-                    Unknown(section, ["Transport", "Limits", "Framing", "Endpoints"]);
+                    Unknown(section, ["Transport", "Sockets", "Epoll", "Limits", "Framing", "Endpoints"]);
                     break;
             }
         }
 
-        CheckLimits(limits, root.GetSection("Limits"), []);
+        Check(limits.Validate(), root.GetSection("Limits"));
+        Check(epoll.Validate(), root.GetSection("Epoll"));
         CheckLogLevels(_sources.Root.GetSection("Logging"));
         List<EndpointSettings> configured = [.. endpoints.Select(section => ReadEndpoint(section, limits, framing)).OfType<EndpointSettings>()];
         if (listen.Count > 0 || endpoints.Count == 0)
@@ -69,7 +78,7 @@ internal sealed class SettingsReader
         }
 
         CheckAddresses(configured, root.GetSection("Endpoints"));
-        return new ServerSettings(transport, limits, configured);
+        return new ServerSettings(transport, sockets, epoll, limits, configured);
     }
 
     private EndpointSettings? ReadEndpoint(IConfigurationSection endpoint, LineLimits serverLimits, FramingSettings serverFraming)
@@ -103,7 +112,7 @@ internal sealed class SettingsReader
                     break;
                 case "LIMITS":
                     Bind(section, limits, ServerLimits.ServerOnly);
-                    CheckLimits(limits, section, [.. serverLimits.Validate()]);
+                    Check(limits.Validate().Except(serverLimits.Validate(), StringComparer.Ordinal), section);
                     break;
                 case "FRAMING":
                     Bind(section, framing, []);
@@ -173,9 +182,9 @@ internal sealed class SettingsReader
         return found;
     }
 
-    private void CheckLimits(LineLimits limits, IConfigurationSection section, string[] saidBefore)
+    private void Check(IEnumerable<string> problems, IConfigurationSection section)
     {
-        foreach (string problem in limits.Validate().Except(saidBefore, StringComparer.Ordinal))
+        foreach (string problem in problems)
         {
             // Each begins with the name of its key. If that is not set here, what is set here is too much for it.
             string name = problem[..problem.IndexOf(' ', StringComparison.Ordinal)];

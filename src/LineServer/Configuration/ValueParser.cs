@@ -32,6 +32,13 @@ internal static class ValueParser
             return isNumber ? null : $"a whole number{orNull}";
         }
 
+        if (inner == typeof(bool))
+        {
+            bool isFlag = bool.TryParse(text, out bool flag);
+            value = flag;
+            return isFlag ? null : "true or false";
+        }
+
         if (inner == typeof(TimeSpan))
         {
             // A bare number would be days, which nobody means.

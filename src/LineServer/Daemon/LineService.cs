@@ -95,7 +95,7 @@ internal sealed class LineService : IHostedService, IAsyncDisposable
         });
     }
 
-    private bool IsEpoll => _settings.Transport == ServerSettings.Epoll;
+    private bool IsEpoll => _settings.Transport == ServerSettings.EpollTransport;
 
     // Kestrel's pipe holds as much again as is staged before it, so each gets half of what may be held for a client. On epoll a flush waits until
     // the kernel has all of it.
@@ -111,6 +111,9 @@ internal sealed class LineService : IHostedService, IAsyncDisposable
                     Backlog = _settings.Limits.Backlog,
                     MaxReadBufferSize = _settings.Limits.MaxReadBufferSize,
                     MaxWriteBufferSize = 0,
+                    LoopCount = _settings.Epoll.LoopCount,
+                    ReadBudget = _settings.Epoll.ReadBudget,
+                    HeldLoopThreshold = _settings.Epoll.HeldLoopThreshold,
                     CreateBoundListenSocket = Bind,
                 }),
                 loggerFactory);
@@ -121,6 +124,7 @@ internal sealed class LineService : IHostedService, IAsyncDisposable
             Backlog = _settings.Limits.Backlog,
             MaxReadBufferSize = _settings.Limits.MaxReadBufferSize,
             MaxWriteBufferSize = StagedSize,
+            UnsafePreferInlineScheduling = _settings.Sockets.UnsafePreferInlineScheduling,
             CreateBoundListenSocket = Bind,
         };
         return new DescriptorReserve(new SocketTransportFactory(Options.Create(sockets), loggerFactory), _logger);

@@ -53,6 +53,12 @@ internal sealed class DaemonProcess : IAsyncDisposable
             UseShellExecute = false,
             WorkingDirectory = start.WorkingDirectory ?? string.Empty,
         };
+        // The same tests hold for every transport: test.sh runs them again for each. `check` tells what its own sources say.
+        if (Environment.GetEnvironmentVariable("LINESERVER_TESTS_TRANSPORT") is { Length: > 0 } transport && !start.Arguments.Contains("check", StringComparer.Ordinal))
+        {
+            info.Environment["LINESERVER__TRANSPORT"] = transport;
+        }
+
         foreach ((string name, string value) in start.Environment)
         {
             info.Environment[name] = value;

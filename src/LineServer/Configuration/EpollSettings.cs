@@ -1,0 +1,37 @@
+using LineServer.Transports.Epoll;
+
+namespace LineServer.Configuration;
+
+/// <summary>What <c>Epoll</c> may hold: options of the epoll transport, by its names.</summary>
+internal sealed class EpollSettings
+{
+    private static readonly EpollTransportOptions Defaults = new();
+
+    /// <summary><see cref="EpollTransportOptions.LoopCount"/>.</summary>
+    public int LoopCount { get; set; } = Defaults.LoopCount;
+
+    /// <summary><see cref="EpollTransportOptions.ReadBudget"/>.</summary>
+    public int ReadBudget { get; set; } = Defaults.ReadBudget;
+
+    /// <summary><see cref="EpollTransportOptions.HeldLoopThreshold"/>.</summary>
+    public TimeSpan? HeldLoopThreshold { get; set; } = Defaults.HeldLoopThreshold;
+
+    /// <summary>What is out of its range, each beginning with the name of its key.</summary>
+    public IEnumerable<string> Validate()
+    {
+        if (LoopCount < 1)
+        {
+            yield return $"{nameof(LoopCount)} must be at least 1, not {LoopCount}.";
+        }
+
+        if (ReadBudget < 1)
+        {
+            yield return $"{nameof(ReadBudget)} must be at least 1, not {ReadBudget}.";
+        }
+
+        if (HeldLoopThreshold < TimeSpan.FromMilliseconds(1))
+        {
+            yield return $"{nameof(HeldLoopThreshold)} must be at least 1 ms, not {HeldLoopThreshold}.";
+        }
+    }
+}
