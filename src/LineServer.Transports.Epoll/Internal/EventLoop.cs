@@ -21,6 +21,7 @@ internal sealed unsafe class EventLoop
     private readonly Thread _thread;
     private readonly SlotTable _slots = new();
     private readonly Lock _postedGate = new();
+    private readonly Lock _wakeUpGate = new();
     private ILoopItem? _firstPosted;
     private ILoopItem? _lastPosted;
     private int _threadId;
@@ -28,6 +29,7 @@ internal sealed unsafe class EventLoop
     private int _connectionCount;
     private volatile bool _ending;
     private bool _hasEnded; // under the gate
+    private bool _isWakeUpClosed; // under its gate
 
     /// <param name="name">The thread's name; Linux keeps the first 15 bytes.</param>
     /// <param name="wait">epoll_wait.</param>
@@ -134,8 +136,15 @@ internal sealed unsafe class EventLoop
         // sees that it sleeps.
         if (!IsCurrent && Interlocked.Exchange(ref _isAsleep, 0) != 0)
         {
-            long one = 1;
-            _ = Libc.Write(_wakeUp, (byte*)&one, sizeof(long));
+            // The loop may end meanwhile, and its descriptor's number be another's, who would find eight bytes in their stream.
+            lock (_wakeUpGate)
+            {
+                if (!_isWakeUpClosed)
+                {
+                    long one = 1;
+                    _ = Libc.Write(_wakeUp, (byte*)&one, sizeof(long));
+                }
+            }
         }
     }
 
@@ -163,7 +172,12 @@ internal sealed unsafe class EventLoop
         EndAll();
         NativeMemory.Free(events);
         _ = Libc.Close(_epoll);
-        _ = Libc.Close(_wakeUp);
+        lock (_wakeUpGate)
+        {
+            _isWakeUpClosed = true;
+            _ = Libc.Close(_wakeUp);
+        }
+
         _threadId = 0; // .NET gives the number to another thread
     }
 

@@ -66,7 +66,7 @@ internal struct PipeWait
     public bool OnCompleted(Action<object?> continuation, object? state, short token, ValueTaskSourceOnCompletedFlags flags)
     {
         Check(token);
-        if (flags != ValueTaskSourceOnCompletedFlags.None)
+        if (flags != ValueTaskSourceOnCompletedFlags.None && HasContext(flags))
         {
             (continuation, state) = WithContext(continuation, state, flags);
         }
@@ -90,6 +90,11 @@ internal struct PipeWait
 
     /// <summary>Runs what came too late for <see cref="End"/>.</summary>
     public readonly void RunLate() => _continuation!(_state);
+
+    // Asked for by every await without ConfigureAwait(false), and nearly always there is none. Apart from WithContext, whose closures are allocated as it is entered.
+    // Not HasFlag: before the JIT has optimized it, that boxes.
+    private static bool HasContext(ValueTaskSourceOnCompletedFlags flags) =>
+        (flags & ValueTaskSourceOnCompletedFlags.FlowExecutionContext) != ValueTaskSourceOnCompletedFlags.None || SynchronizationContext.Current is not null || TaskScheduler.Current != TaskScheduler.Default;
 
     // Async methods flow their execution context themselves, and few wait within a synchronization context: the rule is that nothing is wrapped.
     private static (Action<object?> Continuation, object? State) WithContext(Action<object?> continuation, object? state, ValueTaskSourceOnCompletedFlags flags)

@@ -12,9 +12,9 @@ public class PipeWaitTests
     [Fact]
     public async Task The_end_of_a_wait_never_touches_the_next_one()
     {
-        const int Rounds = 100_000;
+        const int Rounds = 20_000;
         using var begun = new Barrier(2);
-        Task ending = Task.Run(() =>
+        Task ending = OnThreadOfItsOwn(() =>
         {
             for (int i = 0; i < Rounds; i++)
             {
@@ -23,7 +23,7 @@ public class PipeWaitTests
             }
         });
         int early = 0;
-        await Task.Run(() =>
+        await OnThreadOfItsOwn(() =>
         {
             for (int i = 0; i < Rounds; i++)
             {
@@ -46,9 +46,9 @@ public class PipeWaitTests
     [Fact]
     public async Task Whoever_awaits_a_wait_that_ends_is_run_once_now_or_late()
     {
-        const int Rounds = 100_000;
+        const int Rounds = 20_000;
         using var begun = new Barrier(2);
-        Task ending = Task.Run(() =>
+        Task ending = OnThreadOfItsOwn(() =>
         {
             for (int i = 0; i < Rounds; i++)
             {
@@ -57,7 +57,7 @@ public class PipeWaitTests
             }
         });
         int run = 0;
-        await Task.Run(() =>
+        await OnThreadOfItsOwn(() =>
         {
             for (int i = 0; i < Rounds; i++)
             {
@@ -77,4 +77,8 @@ public class PipeWaitTests
         await ending.InTime();
         Assert.Equal(Rounds, Volatile.Read(ref run));
     }
+
+    // Two that wait for each other would take the thread pool's from everybody.
+    private static Task OnThreadOfItsOwn(Action work) =>
+        Task.Factory.StartNew(work, CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
 }

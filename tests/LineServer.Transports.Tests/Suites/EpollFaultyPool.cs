@@ -32,4 +32,8 @@ public static class EpollFaultyPool
     public sealed class Churn() : ChurnTests(It, share: 4);
 
     public sealed class Descriptor() : DescriptorTests(It);
+
+    public sealed class Http() : HttpTests(It);
+
+    public sealed class Process() : ProcessTests(It);
 }

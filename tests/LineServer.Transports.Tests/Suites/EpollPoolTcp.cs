@@ -38,4 +38,8 @@ public static class EpollPoolTcp
     public sealed class Churn() : ChurnTests(It);
 
     public sealed class Descriptor() : DescriptorTests(It);
+
+    public sealed class Http() : HttpTests(It);
+
+    public sealed class Process() : ProcessTests(It);
 }

@@ -37,4 +37,8 @@ public static class SocketsTcp
     public sealed class Churn() : ChurnTests(It);
 
     public sealed class Descriptor() : DescriptorTests(It);
+
+    public sealed class Http() : HttpTests(It);
+
+    public sealed class Process() : ProcessTests(It);
 }
