@@ -1,0 +1,102 @@
+using System.Diagnostics.Metrics;
+using System.IO.Pipelines;
+using System.Net;
+using LineServer.Transports.Epoll;
+using LineServer.Transports.Epoll.Internal;
+using LineServer.Transports.Tests.Support;
+using Microsoft.AspNetCore.Connections;
+using Microsoft.Extensions.Logging;
+
+namespace LineServer.Transports.Tests.Epoll;
+
+/// <summary>Whoever blocks on a loop is found.</summary>
+public class HeldLoopTests
+{
+    [Fact]
+    public async Task A_held_loop_is_reported_once_with_connection_endpoint_and_handler_and_counted()
+    {
+        long held = 0;
+        using var meters = new MeterListener();
+        meters.InstrumentPublished = (instrument, listener) =>
+        {
+            if (instrument.Name == "epoll.loop.held")
+            {
+                listener.EnableMeasurementEvents(instrument);
+            }
+        };
+        meters.SetMeasurementEventCallback<long>((_, value, _, _) => Interlocked.Add(ref held, value));
+        meters.Start();
+        using var log = new WarningLog();
+        var options = new EpollTransportOptions { LoopCount = 1, UnsafePreferInlineScheduling = true, HeldLoopThreshold = TimeSpan.FromMilliseconds(20) };
+        await using var transport = new EpollTransport<LinuxSystemCalls>(options, log, TimeProvider.System);
+        await using IConnectionListener listener = await transport.BindAsync(new IPEndPoint(IPAddress.Loopback, 0));
+        using SocketPeer peer = await SocketPeer.ConnectAsync(listener.EndPoint);
+        ConnectionContext connection = (await listener.AcceptAsync().InTime())!;
+        connection.Features.Set<ConnectionHandler>(new NamedHandler());
+        using var release = new ManualResetEventSlim();
+        Task handling = BlockAtReadAsync(connection, release);
+        await peer.SendAsync(new byte[1]);
+
+        string warning = await log.First.InTime();
+
+        // Held on for as long as it takes the watcher to look again, and again.
+        LoopWatcher watcher = transport.Loops.All[0].Watcher!;
+        for (int i = 0; i < 5; i++)
+        {
+            Assert.False(watcher.LookAtAll());
+        }
+
+        release.Set();
+        await handling.InTime();
+        await connection.DisposeAsync().InTime();
+        Assert.Contains(connection.RemoteEndPoint!.ToString()!, warning, StringComparison.Ordinal);
+        Assert.Contains(listener.EndPoint.ToString()!, warning, StringComparison.Ordinal);
+        Assert.Contains("handler the-blocking-one", warning, StringComparison.Ordinal);
+        Assert.Equal(1, log.Count);
+        Assert.Equal(1, Interlocked.Read(ref held));
+    }
+
+    private static async Task BlockAtReadAsync(ConnectionContext connection, ManualResetEventSlim release)
+    {
+        ReadResult read = await connection.Transport.Input.ReadAsync();
+        connection.Transport.Input.AdvanceTo(read.Buffer.End);
+        release.Wait();
+    }
+
+    private sealed class NamedHandler : ConnectionHandler
+    {
+        public override Task OnConnectedAsync(ConnectionContext connection) => Task.CompletedTask;
+
+        public override string ToString() => "the-blocking-one";
+    }
+
+    private sealed class WarningLog : ILoggerFactory, ILogger
+    {
+        private readonly TaskCompletionSource<string> _first = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        private int _count;
+
+        public Task<string> First => _first.Task;
+
+        public int Count => Volatile.Read(ref _count);
+
+        public ILogger CreateLogger(string categoryName) => this;
+
+        public void AddProvider(ILoggerProvider provider) => throw new NotSupportedException();
+
+        public IDisposable? BeginScope<TState>(TState state)
+            where TState : notnull => null;
+
+        public bool IsEnabled(LogLevel logLevel) => true;
+
+        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
+        {
+            Interlocked.Increment(ref _count);
+            _first.TrySetResult(formatter(state, exception));
+        }
+
+        public void Dispose()
+        {
+            // Nothing is held.
+        }
+    }
+}
