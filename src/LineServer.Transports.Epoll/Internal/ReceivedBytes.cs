@@ -159,9 +159,6 @@ internal struct ReceivedBytes
         this = default;
     }
 
-    /// <summary>Forgets everything, without giving back: somebody may still look at it.</summary>
-    public void Abandon() => this = default;
-
     private void AdvanceChain(SequencePosition consumed, SequencePosition examined)
     {
         Check(consumed.GetObject() is ReceivedSegment && examined.GetObject() is ReceivedSegment);

@@ -12,8 +12,8 @@ namespace LineServer.Transports.Epoll.Internal;
 /// </summary>
 /// <remarks>
 /// The descriptor is closed on the loop, once, and when nobody else is within a system call on it: a number that is used again must not be
-/// written to. The loop's own calls need no count for that; those of other threads are bracketed by <see cref="TryEnter"/> and
-/// <see cref="Exit"/>.
+/// written to. So are the buffers: an array that is given back twice would show one client what is another's. The loop's own calls need no count for
+/// that; those of other threads are bracketed by <see cref="TryEnter"/> and <see cref="Exit"/>.
 /// </remarks>
 internal sealed partial class SocketConnection<TCalls> : ConnectionContext, ILoopItem, IDuplexPipe
     where TCalls : struct, ISystemCalls
@@ -117,8 +117,6 @@ internal sealed partial class SocketConnection<TCalls> : ConnectionContext, ILoo
     /// <summary>What was written is sent, then FIN; then the connection is closed. Until the peer takes it, or somebody aborts.</summary>
     public override async ValueTask DisposeAsync()
     {
-        _writer.Complete();
-        _reader.Complete();
         TaskCompletionSource closed = LazyInitializer.EnsureInitialized(ref _closed, static () => new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously));
         _isClosing = true;
         if (_isClosed)
@@ -273,7 +271,7 @@ internal sealed partial class SocketConnection<TCalls> : ConnectionContext, ILoo
     // On the loop.
     private void CloseIfDue()
     {
-        if (!_isClosing || _isDescriptorClosed || !_writer.IsDrained)
+        if (!_isClosing || _isDescriptorClosed)
         {
             return;
         }
@@ -284,7 +282,14 @@ internal sealed partial class SocketConnection<TCalls> : ConnectionContext, ILoo
             uses = Interlocked.Add(ref _uses, Closed);
         }
 
-        if (uses == Closed)
+        if (uses != Closed)
+        {
+            return; // the last to leave posts
+        }
+
+        // Nobody else is within the writer now, nor comes in: whoever uses the connection still, though it was disposed, harms only itself.
+        _writer.OnDisposed();
+        if (_writer.IsDrained)
         {
             Close();
         }
@@ -304,8 +309,7 @@ internal sealed partial class SocketConnection<TCalls> : ConnectionContext, ILoo
         Loop.UncountConnection();
         Interlocked.CompareExchange(ref _abortReason, new ConnectionAbortedException("The connection was closed."), null);
         _reader.OnAborted();
-        _reader.OnClosed();
-        _writer.OnClosed();
+        _writer.OnLost();
         OnConnectionClosed();
         // Either this sees who waits for it, or that sees this.
         _isClosed = true;

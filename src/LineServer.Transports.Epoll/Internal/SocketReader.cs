@@ -36,9 +36,10 @@ internal sealed unsafe class SocketReader<TCalls>(SocketConnection<TCalls> conne
     private int _turn;
     private int _readInTurn;
     private bool _isReading; // between a result and AdvanceTo
+    private bool _isWaiting; // between a ReadAsync that waits and its result
     private bool _isAllExamined = true;
     private bool _isEnd;
-    private bool _isCompleted;
+    private volatile bool _isCompleted;
     private volatile bool _isLate; // somebody awaits a wait that has ended
     private Exception? _error;
 
@@ -103,14 +104,15 @@ internal sealed unsafe class SocketReader<TCalls>(SocketConnection<TCalls> conne
         }
 
         _isCompleted = true;
-        if ((Volatile.Read(ref _state) & Waiting) == 0)
+        if (!_isWaiting)
         {
             _isReading = false;
             _received.Release();
         }
         else
         {
-            // A wait of somebody who must not wait any more: it ends with an error, never without.
+            // A wait of somebody who must not wait any more: it ends with an error, never without. The bytes may be the loop's at this moment: they are
+            // left to the garbage collector.
             Signal(CancelRequested);
         }
     }
@@ -154,19 +156,6 @@ internal sealed unsafe class SocketReader<TCalls>(SocketConnection<TCalls> conne
     /// <summary>Tries again later what failed for want of memory.</summary>
     public void OnRetry() => Signal(Readable);
 
-    /// <summary>On the loop, when the descriptor is closed: nobody receives any more.</summary>
-    public void OnClosed()
-    {
-        if (_isReading)
-        {
-            _received.Abandon();
-        }
-        else if ((Volatile.Read(ref _state) & Waiting) == 0)
-        {
-            _received.Release();
-        }
-    }
-
     /// <summary>On the thread pool: the end of a wait.</summary>
     void IThreadPoolWorkItem.Execute()
     {
@@ -179,6 +168,7 @@ internal sealed unsafe class SocketReader<TCalls>(SocketConnection<TCalls> conne
     ReadResult IValueTaskSource<ReadResult>.GetResult(short token)
     {
         _wait.GetResult(token);
+        _isWaiting = false;
         return TakeResult(EndRegistration());
     }
 
@@ -218,6 +208,7 @@ internal sealed unsafe class SocketReader<TCalls>(SocketConnection<TCalls> conne
     {
         _received.ShrinkForWait();
         _wait.Reset();
+        _isWaiting = true;
         short version = _wait.Version;
         if (cancellationToken.CanBeCanceled)
         {
@@ -230,6 +221,7 @@ internal sealed unsafe class SocketReader<TCalls>(SocketConnection<TCalls> conne
             return new ValueTask<ReadResult>(this, version);
         }
 
+        _isWaiting = false;
         return new ValueTask<ReadResult>(TakeResult(EndRegistration()));
     }
 
@@ -346,7 +338,7 @@ internal sealed unsafe class SocketReader<TCalls>(SocketConnection<TCalls> conne
 
         if (_isCompleted)
         {
-            throw new InvalidOperationException("The reader was completed.");
+            throw connection.AbortReason ?? new InvalidOperationException("The reader was completed.");
         }
 
         if (!isCancelled && _isAllExamined)
@@ -481,7 +473,7 @@ internal sealed unsafe class SocketReader<TCalls>(SocketConnection<TCalls> conne
             throw new InvalidOperationException("Reading is not allowed after the reader was completed.");
         }
 
-        if (_isReading || (Volatile.Read(ref _state) & Waiting) != 0)
+        if (_isReading || _isWaiting)
         {
             throw new InvalidOperationException("Reading is already in progress.");
         }

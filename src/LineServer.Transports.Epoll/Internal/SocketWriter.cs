@@ -1,6 +1,7 @@
 using System.Buffers;
 using System.IO.Pipelines;
 using System.Threading.Tasks.Sources;
+using Microsoft.AspNetCore.Connections;
 
 namespace LineServer.Transports.Epoll.Internal;
 
@@ -26,6 +27,8 @@ internal sealed unsafe class SocketWriter<TCalls>(SocketConnection<TCalls> conne
     private volatile bool _isTokenCancelled;
     private volatile bool _isCompleted;
     private volatile bool _isLost;
+    private bool _isReturning = true; // arrays go back to the pool
+    private bool _isAbandoned; // somebody writes still, though the connection was disposed
     private volatile bool _isLate; // somebody awaits a wait that has ended
     private int _isWaitEnding; // set by whoever has ended the wait, until it is completed
 
@@ -42,7 +45,16 @@ internal sealed unsafe class SocketWriter<TCalls>(SocketConnection<TCalls> conne
         ThrowIfCompleted();
         if (_array is null || _array.Length - _end < Math.Max(sizeHint, 1))
         {
-            TakeArray(sizeHint);
+            if (connection.TryEnter())
+            {
+                TakeArray(sizeHint);
+                connection.Exit();
+            }
+            else
+            {
+                Abandon();
+                _array = GC.AllocateUninitializedArray<byte>(Math.Max(sizeHint, AdaptiveSize.Smallest));
+            }
         }
 
         return _array.AsMemory(_end);
@@ -65,8 +77,17 @@ internal sealed unsafe class SocketWriter<TCalls>(SocketConnection<TCalls> conne
             return ValueTask.FromCanceled<FlushResult>(cancellationToken);
         }
 
-        Flush();
-        return _isQueueing && !_isLost && MustWait() ? WaitAsync(cancellationToken) : new ValueTask<FlushResult>(TakeResult(default));
+        if (connection.TryEnter())
+        {
+            Flush();
+            connection.Exit();
+        }
+        else
+        {
+            Abandon();
+        }
+
+        return _isQueueing && !_isLost && !_isAbandoned && MustWait() ? WaitAsync(cancellationToken) : new ValueTask<FlushResult>(TakeResult(default));
     }
 
     public override void CancelPendingFlush()
@@ -86,9 +107,32 @@ internal sealed unsafe class SocketWriter<TCalls>(SocketConnection<TCalls> conne
 
         if (exception is not null)
         {
-            connection.Abort(new Microsoft.AspNetCore.Connections.ConnectionAbortedException("The output was completed with an error.", exception));
+            connection.Abort(new ConnectionAbortedException("The output was completed with an error.", exception));
         }
 
+        if (!connection.TryEnter())
+        {
+            Abandon();
+            _isCompleted = true;
+            return;
+        }
+
+        Complete();
+        connection.Exit();
+    }
+
+    /// <summary>On the loop: the connection was disposed, and nobody else is within the writer.</summary>
+    public void OnDisposed()
+    {
+        if (!_isCompleted)
+        {
+            _isReturning = false; // whoever has not completed the writer may be writing to its array still
+            Complete();
+        }
+    }
+
+    private void Complete()
+    {
         Flush();
         _isCompleted = true;
         if (_isQueueing)
@@ -109,7 +153,7 @@ internal sealed unsafe class SocketWriter<TCalls>(SocketConnection<TCalls> conne
     /// <summary>On the loop: there is room in the kernel again.</summary>
     public void OnWritable()
     {
-        if (_isQueueing)
+        if (_isQueueing && !_isLost)
         {
             lock (_queue!)
             {
@@ -159,9 +203,6 @@ internal sealed unsafe class SocketWriter<TCalls>(SocketConnection<TCalls> conne
 
         EndWait();
     }
-
-    /// <summary>On the loop, when the descriptor is closed.</summary>
-    public void OnClosed() => OnLost();
 
     /// <summary>On the thread pool: the end of a wait.</summary>
     void IThreadPoolWorkItem.Execute() => CompleteWait();
@@ -227,19 +268,12 @@ internal sealed unsafe class SocketWriter<TCalls>(SocketConnection<TCalls> conne
     private void SendArray()
     {
         int length = _end - _start;
-        if (!connection.TryEnter())
-        {
-            Drop();
-            return;
-        }
-
         nint sent;
         fixed (byte* bytes = _array)
         {
             sent = TCalls.Send(connection.Descriptor, bytes + _start, length);
         }
 
-        connection.Exit();
         if (sent == length)
         {
             _size.Note(length, isFilled: false);
@@ -262,9 +296,7 @@ internal sealed unsafe class SocketWriter<TCalls>(SocketConnection<TCalls> conne
         {
             if (_end > _start)
             {
-                queue.Add(_array!, _start, _end);
-                _array = null;
-                _start = _end = 0;
+                AddArray(queue);
             }
 
             _queuedUnflushed = 0;
@@ -284,21 +316,28 @@ internal sealed unsafe class SocketWriter<TCalls>(SocketConnection<TCalls> conne
         }
     }
 
+    private void AddArray(OutboundQueue queue)
+    {
+        byte[] array = _array!;
+        if (!_isReturning)
+        {
+            // The queue gives its arrays back to the pool, and this one may be written to still.
+            array = ArrayPool<byte>.Shared.Rent(_array!.Length);
+            _array.AsSpan(_start, _end - _start).CopyTo(array.AsSpan(_start));
+        }
+
+        queue.Add(array, _start, _end);
+        _array = null;
+        _start = _end = 0;
+    }
+
     /// <summary>Sends what the kernel takes. Under the lock.</summary>
     private void SendQueue()
     {
         OutboundQueue queue = _queue!;
         while (queue.FlushedCount > 0)
         {
-            if (!connection.TryEnter())
-            {
-                _isLost = true;
-                queue.Clear();
-                break;
-            }
-
             nint sent = SendPieces(queue);
-            connection.Exit();
             if (sent >= 0)
             {
                 queue.Sent(sent);
@@ -490,7 +529,7 @@ internal sealed unsafe class SocketWriter<TCalls>(SocketConnection<TCalls> conne
             _isCancelRequested = false;
         }
 
-        return new FlushResult(isCancelled, _isLost);
+        return new FlushResult(isCancelled, _isLost || _isAbandoned);
     }
 
     private void Drop()
@@ -509,9 +548,18 @@ internal sealed unsafe class SocketWriter<TCalls>(SocketConnection<TCalls> conne
         ReturnArray();
     }
 
+    /// <summary>The connection was disposed meanwhile: what is written now goes nowhere, and no array of it back to the pool.</summary>
+    private void Abandon()
+    {
+        _isAbandoned = true;
+        _array = null;
+        _start = _end = 0;
+        _queuedUnflushed = 0;
+    }
+
     private void ReturnArray()
     {
-        if (_array is { } array)
+        if (_array is { } array && _isReturning)
         {
             ArrayPool<byte>.Shared.Return(array);
         }
