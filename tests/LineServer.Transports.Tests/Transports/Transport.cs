@@ -1,5 +1,5 @@
-using Microsoft.AspNetCore.Connections;
 using LineServer.Transports.Tests.Support;
+using Microsoft.AspNetCore.Connections;
 
 namespace LineServer.Transports.Tests.Transports;
 
