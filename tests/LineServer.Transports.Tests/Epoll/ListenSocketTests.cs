@@ -60,12 +60,12 @@ public sealed class ListenSocketTests : IDisposable
     [Fact]
     public async Task An_inherited_descriptor_is_listened_on()
     {
-        using var inherited = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+        var inherited = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
         inherited.Bind(new IPEndPoint(IPAddress.Loopback, 0));
         inherited.Listen();
+        GC.SuppressFinalize(inherited.SafeHandle); // the listener closes it
         await using EpollTransportFactory factory = Create();
         await using IConnectionListener listener = await factory.BindAsync(new FileHandleEndPoint((ulong)inherited.SafeHandle.DangerousGetHandle(), FileHandleType.Auto));
-        inherited.SafeHandle.SetHandleAsInvalid(); // the listener's now
         using SocketPeer peer = await SocketPeer.ConnectAsync(listener.EndPoint);
         Assert.NotNull(await listener.AcceptAsync().InTime());
     }
