@@ -147,18 +147,33 @@ internal sealed partial class ConnectionLoop
             return;
         }
 
-        Watch(Wait.Linger, _endpoint.Connections.DeadlineAfter(sendsFinFirst ? _endpoint.Limits.LingerTimeout : _endpoint.Limits.SendTimeout));
-        while (!_inputCompleted && !_lingerOver && !_gone)
+        if (!_inputCompleted)
         {
-            Discard(await _input.ReadAsync(CancellationToken.None));
+            await LingerAsync(sendsFinFirst ? _endpoint.Limits.LingerTimeout : _endpoint.Limits.SendTimeout);
         }
 
-        EndWatch();
         if (_lingerOver && !sendsFinFirst)
         {
             // The transport would have closed by now, had the client read what was sent to it.
             Abort(CloseReason.SendTimeout);
         }
+    }
+
+    // With a timer of its own: few connections get here, and the table's ticks would have to be short for them.
+    private async Task LingerAsync(TimeSpan? timeout)
+    {
+        await using ITimer over = _endpoint.Time.CreateTimer(
+            static loop => ((ConnectionLoop)loop!).EndLinger(), this, timeout ?? Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+        while (!_inputCompleted && !_lingerOver && !_gone)
+        {
+            Discard(await _input.ReadAsync(CancellationToken.None));
+        }
+    }
+
+    private void EndLinger()
+    {
+        _lingerOver = true;
+        _input.CancelPendingRead();
     }
 
     private async Task DiscardUntilQuietAsync()

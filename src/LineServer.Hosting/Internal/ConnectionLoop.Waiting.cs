@@ -60,10 +60,6 @@ internal sealed partial class ConnectionLoop
             case Wait.Send:
                 Abort(CloseReason.SendTimeout);
                 break;
-            case Wait.Linger:
-                _lingerOver = true;
-                _input.CancelPendingRead();
-                break;
         }
     }
 

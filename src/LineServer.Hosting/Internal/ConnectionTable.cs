@@ -168,7 +168,7 @@ internal sealed class ConnectionTable
 
     private static TimeSpan Resolution(LineLimits limits)
     {
-        TimeSpan shortest = new[] { limits.IdleTimeout, limits.LineTimeout, limits.SendTimeout, limits.DrainTimeout, limits.LingerTimeout }.Min() ?? TimeSpan.MaxValue;
+        TimeSpan shortest = new[] { limits.IdleTimeout, limits.LineTimeout, limits.SendTimeout, limits.DrainTimeout }.Min() ?? TimeSpan.MaxValue;
         return TimeSpan.FromMilliseconds(Math.Clamp(Math.Floor(shortest.TotalMilliseconds / 8), 10, 1000));
     }
 }

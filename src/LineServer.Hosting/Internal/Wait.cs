@@ -13,7 +13,4 @@ internal enum Wait
 
     /// <summary>For the client to read: <see cref="LineLimits.SendTimeout"/>.</summary>
     Send,
-
-    /// <summary>For the client's FIN, when ours has been sent: <see cref="LineLimits.LingerTimeout"/>.</summary>
-    Linger,
 }

@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Diagnostics;
 using System.Runtime.InteropServices;
 using Microsoft.Extensions.Logging;
@@ -20,6 +21,7 @@ internal sealed unsafe class EventLoop
     private readonly int _wakeUp; // an eventfd
     private readonly Thread _thread;
     private readonly SlotTable _slots = new();
+    private readonly LoopBuffers _buffers = new();
     private readonly Lock _postedGate = new();
     private readonly Lock _wakeUpGate = new();
     private ILoopItem? _firstPosted;
@@ -47,6 +49,22 @@ internal sealed unsafe class EventLoop
         Debug.Assert(error == 0, "a fresh eventfd can be watched");
         _thread = new Thread(Run) { IsBackground = true, Name = name };
         _thread.UnsafeStart();
+    }
+
+    /// <summary>An array of at least so many bytes; from any thread.</summary>
+    public byte[] Rent(int size) => IsCurrent ? _buffers.Rent(size) : ArrayPool<byte>.Shared.Rent(size);
+
+    /// <summary>Gives an array back; from any thread.</summary>
+    public void Return(byte[] array)
+    {
+        if (IsCurrent)
+        {
+            _buffers.Return(array);
+        }
+        else
+        {
+            ArrayPool<byte>.Shared.Return(array);
+        }
     }
 
     /// <summary>Bytes that a connection may read in one turn.</summary>
@@ -100,7 +118,7 @@ internal sealed unsafe class EventLoop
             if (_hasEnded)
             {
                 // Who has just begun to await what the end of the loop has ended.
-                ThreadPool.UnsafeQueueUserWorkItem(static it => it.Loop.Dispatch(it.Item, events: 0), (Loop: this, Item: item), preferLocal: false);
+                ThreadPool.UnsafeQueueUserWorkItem(static it => it.Loop.RunPosted(it.Item), (Loop: this, Item: item), preferLocal: false);
                 return;
             }
 
@@ -154,19 +172,7 @@ internal sealed unsafe class EventLoop
         byte* events = (byte*)NativeMemory.Alloc(MaxEvents, (nuint)EpollEvent.Size);
         while (!_ending)
         {
-            // What was postponed for others comes before their edges: those have had their turn.
-            Turn++;
-            RunPosted();
-            int ready = Wait(events);
-            for (int i = 0; i < ready; i++)
-            {
-                byte* @event = events + (i * EpollEvent.Size);
-                ulong data = EpollEvent.Data(@event);
-                if (data != WakeUpData && _slots.Find(data) is { } item)
-                {
-                    Dispatch(item, EpollEvent.Events(@event));
-                }
-            }
+            TakeTurn(events);
         }
 
         EndAll();
@@ -179,6 +185,40 @@ internal sealed unsafe class EventLoop
         }
 
         _threadId = 0; // .NET gives the number to another thread
+    }
+
+    // A method of its own: one that never returns would stay as the JIT first compiled it, but for its loops.
+    private void TakeTurn(byte* events)
+    {
+        // What was postponed for others comes before their edges: those have had their turn.
+        Turn++;
+        RunPosted();
+        int ready = Wait(events);
+        int next = 0;
+        while (next < ready)
+        {
+            // Entered once for all events, and again after each that throws.
+            try
+            {
+                while (next < ready)
+                {
+                    byte* @event = events + (next++ * EpollEvent.Size);
+                    ulong data = EpollEvent.Data(@event);
+                    if (data != WakeUpData && _slots.Find(data) is { } item)
+                    {
+                        Current = item;
+                        Progress++;
+                        item.OnEvents(EpollEvent.Events(@event));
+                    }
+                }
+            }
+#pragma warning disable CA1031 // Whatever a continuation throws ends its connection, and no other.
+            catch (Exception e)
+#pragma warning restore CA1031
+            {
+                Fail(Current!, e);
+            }
+        }
     }
 
     private int Wait(byte* events)
@@ -223,32 +263,30 @@ internal sealed unsafe class EventLoop
             // It may be posted again as soon as it runs.
             next = item.NextPosted;
             item.NextPosted = null;
-            Dispatch(item, events: 0);
+            Current = item;
+            Progress++;
+            RunPosted(item);
         }
     }
 
-    private void Dispatch(ILoopItem item, uint events)
+    private void RunPosted(ILoopItem item)
     {
-        Current = item;
-        Progress++;
         try
         {
-            if (events != 0)
-            {
-                item.OnEvents(events);
-            }
-            else
-            {
-                item.OnPosted();
-            }
+            item.OnPosted();
         }
-#pragma warning disable CA1031 // Whatever a continuation throws ends its connection, and no other.
+#pragma warning disable CA1031 // As in TakeTurn.
         catch (Exception e)
 #pragma warning restore CA1031
         {
-            _logger.LogError(e, "{Item}: what waited for it threw on the event loop; it is ended", item);
-            item.OnFailed(e);
+            Fail(item, e);
         }
+    }
+
+    private void Fail(ILoopItem item, Exception exception)
+    {
+        _logger.LogError(exception, "{Item}: what waited for it threw on the event loop; it is ended", item);
+        item.OnFailed(exception);
     }
 
     private void EndAll()
@@ -260,7 +298,7 @@ internal sealed unsafe class EventLoop
             {
                 item.OnLoopEnded(reason);
             }
-#pragma warning disable CA1031 // As in Dispatch.
+#pragma warning disable CA1031 // As in TakeTurn.
             catch (Exception e)
 #pragma warning restore CA1031
             {

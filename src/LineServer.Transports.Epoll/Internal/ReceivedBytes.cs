@@ -7,10 +7,6 @@ namespace LineServer.Transports.Epoll.Internal;
 /// What was received and is not consumed. As a rule one array, rented when bytes are there and given back with the last of them; a chain of
 /// arrays where the application lets more pile up.
 /// </summary>
-/// <remarks>
-/// Arrays come from <see cref="ArrayPool{T}.Shared"/>: each thread keeps the one it gave back last, so a loop reads into the array that is
-/// still in its cache.
-/// </remarks>
 internal struct ReceivedBytes
 {
     private const int EndOfArrayMask = int.MaxValue; // the end of a sequence that is one array has the sign bit set
@@ -30,15 +26,16 @@ internal struct ReceivedBytes
         : new ReadOnlySequence<byte>(_first, _start, _last!, _end);
 
     /// <summary>Where the next bytes go: the free end of the last array if it is worth a call, or a new one.</summary>
+    /// <param name="loop">Whose arrays are used.</param>
     /// <param name="size">Bytes that the next read may bring.</param>
     /// <param name="offset">Where to receive to; behind bytes that <see cref="Commit"/> moves there.</param>
     /// <returns>Give it to <see cref="Commit"/> or <see cref="Cancel"/>.</returns>
-    public readonly byte[] Prepare(int size, out int offset)
+    public readonly byte[] Prepare(EventLoop loop, int size, out int offset)
     {
         if (_array is null)
         {
             offset = 0;
-            return ArrayPool<byte>.Shared.Rent(size);
+            return loop.Rent(size);
         }
 
         if (_array.Length - _end >= Math.Max(size / 2, 1))
@@ -49,11 +46,11 @@ internal struct ReceivedBytes
 
         // A short rest is moved to the front of the new array, so that the line that it begins lies in one piece.
         offset = IsShortBeside(size) ? _end - _start : 0;
-        return ArrayPool<byte>.Shared.Rent(Math.Max(size, offset + 1));
+        return loop.Rent(Math.Max(size, offset + 1));
     }
 
     /// <summary>Bytes have come into what <see cref="Prepare"/> has returned.</summary>
-    public void Commit(byte[] array, int offset, int count)
+    public void Commit(EventLoop loop, byte[] array, int offset, int count)
     {
         Debug.Assert(count > 0, "the end of the stream is no bytes");
         if (_array is null)
@@ -70,7 +67,7 @@ internal struct ReceivedBytes
         else if (offset > 0)
         {
             _array.AsSpan(_start, offset).CopyTo(array);
-            ArrayPool<byte>.Shared.Return(_array);
+            loop.Return(_array);
             _array = array;
             _start = 0;
             _end = offset + count;
@@ -87,18 +84,18 @@ internal struct ReceivedBytes
     }
 
     /// <summary>No bytes have come.</summary>
-    public readonly void Cancel(byte[] array)
+    public readonly void Cancel(EventLoop loop, byte[] array)
     {
         if (array != _array)
         {
-            ArrayPool<byte>.Shared.Return(array);
+            loop.Return(array);
         }
     }
 
     /// <summary>Gives back what was consumed.</summary>
     /// <returns>True if everything was examined.</returns>
     /// <exception cref="InvalidOperationException">The positions are not of this buffer, or consumed is behind examined.</exception>
-    public bool Advance(SequencePosition consumed, SequencePosition examined)
+    public bool Advance(EventLoop loop, SequencePosition consumed, SequencePosition examined)
     {
         if (_array is null)
         {
@@ -115,19 +112,19 @@ internal struct ReceivedBytes
         }
         else
         {
-            AdvanceChain(consumed, examined);
+            AdvanceChain(loop, consumed, examined);
         }
 
         if (_first is null && _start == _end)
         {
-            Release();
+            Release(loop);
         }
 
         return isAllExamined;
     }
 
     /// <summary>An idle connection must not hold a large array for a few bytes.</summary>
-    public void ShrinkForWait()
+    public void ShrinkForWait(EventLoop loop)
     {
         if (_array is null || _first is not null || _array.Length <= AdaptiveSize.Smallest || !IsShortBeside(_array.Length))
         {
@@ -135,31 +132,31 @@ internal struct ReceivedBytes
         }
 
         int count = _end - _start;
-        byte[] small = ArrayPool<byte>.Shared.Rent(count);
+        byte[] small = loop.Rent(count);
         _array.AsSpan(_start, count).CopyTo(small);
-        ArrayPool<byte>.Shared.Return(_array);
+        loop.Return(_array);
         _array = small;
         _start = 0;
         _end = count;
     }
 
     /// <summary>Gives back everything.</summary>
-    public void Release()
+    public void Release(EventLoop loop)
     {
         if (_array is { } array)
         {
             for (ReceivedSegment? piece = _first; piece is not null && piece != _last; piece = piece.NextPiece)
             {
-                ArrayPool<byte>.Shared.Return(piece.Array);
+                loop.Return(piece.Array);
             }
 
-            ArrayPool<byte>.Shared.Return(array);
+            loop.Return(array);
         }
 
         this = default;
     }
 
-    private void AdvanceChain(SequencePosition consumed, SequencePosition examined)
+    private void AdvanceChain(EventLoop loop, SequencePosition consumed, SequencePosition examined)
     {
         Check(consumed.GetObject() is ReceivedSegment && examined.GetObject() is ReceivedSegment);
         var target = (ReceivedSegment)consumed.GetObject()!;
@@ -171,14 +168,14 @@ internal struct ReceivedBytes
         Check(Holds(target) && Holds(furthest));
         while (_first != target)
         {
-            ArrayPool<byte>.Shared.Return(_first!.Array);
+            loop.Return(_first!.Array);
             _first = _first.NextPiece;
         }
 
         _start = index;
         while (_first != _last && _start == _first!.Memory.Length)
         {
-            ArrayPool<byte>.Shared.Return(_first.Array);
+            loop.Return(_first.Array);
             _first = _first.NextPiece;
             _start = 0;
         }

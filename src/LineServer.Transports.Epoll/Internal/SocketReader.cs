@@ -84,7 +84,7 @@ internal sealed unsafe class SocketReader<TCalls>(SocketConnection<TCalls> conne
             throw new InvalidOperationException("There is no read to advance from.");
         }
 
-        _isAllExamined = _received.Advance(consumed, examined);
+        _isAllExamined = _received.Advance(connection.Loop, consumed, examined);
         _isReading = false;
     }
 
@@ -107,7 +107,7 @@ internal sealed unsafe class SocketReader<TCalls>(SocketConnection<TCalls> conne
         if (!_isWaiting)
         {
             _isReading = false;
-            _received.Release();
+            _received.Release(connection.Loop);
         }
         else
         {
@@ -206,7 +206,7 @@ internal sealed unsafe class SocketReader<TCalls>(SocketConnection<TCalls> conne
 
     private ValueTask<ReadResult> WaitAsync(CancellationToken cancellationToken)
     {
-        _received.ShrinkForWait();
+        _received.ShrinkForWait(connection.Loop);
         _wait.Reset();
         _isWaiting = true;
         short version = _wait.Version;
@@ -393,7 +393,7 @@ internal sealed unsafe class SocketReader<TCalls>(SocketConnection<TCalls> conne
     private bool Receive()
     {
         int size = (int)Math.Min(_size.Value, connection.MaxReadSize);
-        byte[] array = _received.Prepare(size, out int offset);
+        byte[] array = _received.Prepare(connection.Loop, size, out int offset);
         int length = Math.Min(array.Length - offset, connection.MaxReadSize);
         Interlocked.And(ref _state, ~Readable);
         nint received;
@@ -404,7 +404,7 @@ internal sealed unsafe class SocketReader<TCalls>(SocketConnection<TCalls> conne
 
         if (received > 0)
         {
-            _received.Commit(array, offset, (int)received);
+            _received.Commit(connection.Loop, array, offset, (int)received);
             _size.Note(received, received == length);
             _readInTurn += (int)received;
             _isAllExamined = false;
@@ -417,7 +417,7 @@ internal sealed unsafe class SocketReader<TCalls>(SocketConnection<TCalls> conne
             return true;
         }
 
-        _received.Cancel(array);
+        _received.Cancel(connection.Loop, array);
         return received == 0 ? OnEnd() : OnError((Errno)(-received));
     }
 

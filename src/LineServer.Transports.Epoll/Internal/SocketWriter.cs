@@ -1,4 +1,3 @@
-using System.Buffers;
 using System.IO.Pipelines;
 using System.Threading.Tasks.Sources;
 using Microsoft.AspNetCore.Connections;
@@ -239,10 +238,10 @@ internal sealed unsafe class SocketWriter<TCalls>(SocketConnection<TCalls> conne
         }
         else if (_array is not null)
         {
-            ArrayPool<byte>.Shared.Return(_array);
+            connection.Loop.Return(_array);
         }
 
-        _array = ArrayPool<byte>.Shared.Rent(Math.Max(sizeHint, _size.Value));
+        _array = connection.Loop.Rent(Math.Max(sizeHint, _size.Value));
         _start = _end = 0;
     }
 
@@ -322,7 +321,7 @@ internal sealed unsafe class SocketWriter<TCalls>(SocketConnection<TCalls> conne
         if (!_isReturning)
         {
             // The queue gives its arrays back to the pool, and this one may be written to still.
-            array = ArrayPool<byte>.Shared.Rent(_array!.Length);
+            array = connection.Loop.Rent(_array!.Length);
             _array.AsSpan(_start, _end - _start).CopyTo(array.AsSpan(_start));
         }
 
@@ -561,7 +560,7 @@ internal sealed unsafe class SocketWriter<TCalls>(SocketConnection<TCalls> conne
     {
         if (_array is { } array && _isReturning)
         {
-            ArrayPool<byte>.Shared.Return(array);
+            connection.Loop.Return(array);
         }
 
         _array = null;

@@ -63,7 +63,9 @@ public sealed class ListenSocketTests : IDisposable
         var inherited = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
         inherited.Bind(new IPEndPoint(IPAddress.Loopback, 0));
         inherited.Listen();
-        GC.SuppressFinalize(inherited.SafeHandle); // the listener closes it
+#pragma warning disable CA1816 // The listener closes it.
+        GC.SuppressFinalize(inherited.SafeHandle);
+#pragma warning restore CA1816
         await using EpollTransportFactory factory = Create();
         await using IConnectionListener listener = await factory.BindAsync(new FileHandleEndPoint((ulong)inherited.SafeHandle.DangerousGetHandle(), FileHandleType.Auto));
         using SocketPeer peer = await SocketPeer.ConnectAsync(listener.EndPoint);

@@ -1,0 +1,52 @@
+using System.Buffers;
+using System.Numerics;
+
+namespace LineServer.Transports.Epoll.Internal;
+
+/// <summary>
+/// A loop's own few arrays of each size, last in, first out: those that are still in its core's cache. Beyond them, and for other threads, the shared pool.
+/// </summary>
+/// <remarks>
+/// A connection that is served holds two arrays at a time, and of each size <see cref="ArrayPool{T}.Shared"/> keeps one for a thread; the second takes it a lock
+/// and a system call's worth of searching (docs/decisions/0005).
+/// </remarks>
+internal sealed class LoopBuffers
+{
+    private const int Depth = 4;
+    private static readonly int SmallestLog2 = BitOperations.Log2(AdaptiveSize.Smallest);
+    private static readonly int SizeCount = BitOperations.Log2(AdaptiveSize.Largest) - SmallestLog2 + 1;
+
+    private readonly byte[]?[] _arrays = new byte[]?[SizeCount * Depth];
+    private readonly int[] _counts = new int[SizeCount];
+
+    /// <summary>An array of at least so many bytes. On the loop's thread.</summary>
+    public byte[] Rent(int size)
+    {
+        int index = IndexOfSize(BitOperations.RoundUpToPowerOf2((uint)size));
+        if ((uint)index < (uint)_counts.Length && _counts[index] > 0)
+        {
+            int last = (index * Depth) + --_counts[index];
+            byte[] array = _arrays[last]!;
+            _arrays[last] = null;
+            return array;
+        }
+
+        return ArrayPool<byte>.Shared.Rent(size);
+    }
+
+    /// <summary>Gives an array back. On the loop's thread.</summary>
+    public void Return(byte[] array)
+    {
+        int index = IndexOfSize((uint)array.Length);
+        if ((uint)index < (uint)_counts.Length && _counts[index] < Depth && BitOperations.IsPow2(array.Length))
+        {
+            _arrays[(index * Depth) + _counts[index]++] = array;
+        }
+        else
+        {
+            ArrayPool<byte>.Shared.Return(array);
+        }
+    }
+
+    private static int IndexOfSize(uint size) => BitOperations.Log2(size) - SmallestLog2;
+}
