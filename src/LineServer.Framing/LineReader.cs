@@ -194,9 +194,14 @@ public sealed class LineReader
 
     /// <summary>Ends a read; lines taken from it are void.</summary>
     /// <returns>Up to where the buffer was consumed.</returns>
-    public SequencePosition EndRead()
+    public SequencePosition EndRead() => EndRead(out _);
+
+    /// <inheritdoc cref="EndRead()"/>
+    /// <param name="examined">Up to where it was examined: its end.</param>
+    public SequencePosition EndRead(out SequencePosition examined)
     {
         SequencePosition consumed = Consumed;
+        examined = _buffer.End;
         ArrayPool<int>.Shared.Return(_starts!);
         _starts = null;
         _takenBefore += Index;

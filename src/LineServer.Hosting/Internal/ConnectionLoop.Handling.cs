@@ -158,7 +158,6 @@ internal sealed partial class ConnectionLoop
 
     private void BeginRead(in ReadOnlySequence<byte> buffer)
     {
-        _buffer = buffer;
         _payloadNeeded = 0;
         _isReading = true;
         _wasSkipping = _lines.IsSkipping;
@@ -172,8 +171,8 @@ internal sealed partial class ConnectionLoop
         {
             _isReading = false;
             NoteLineEnds();
-            _input.AdvanceTo(_lines.EndRead(), _buffer.End);
-            _buffer = default;
+            SequencePosition consumed = _lines.EndRead(out SequencePosition examined);
+            _input.AdvanceTo(consumed, examined);
             _endpoint.Metrics.LinesGiven(_lines.LinesTaken);
         }
     }

@@ -21,7 +21,6 @@ internal sealed partial class ConnectionLoop
     private readonly PipeReader _input;
     private readonly TransportOutput _output;
 
-    private ReadOnlySequence<byte> _buffer;
     private bool _isReading; // between BeginRead and EndRead
     private bool _inTransport; // what is thrown now comes from the transport, not from the handler
     private bool _inputCompleted;

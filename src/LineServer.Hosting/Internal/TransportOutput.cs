@@ -63,6 +63,20 @@ internal sealed class TransportOutput : LineOutput
     /// <inheritdoc/>
     public override void Write(ReadOnlySpan<byte> bytes)
     {
+        int next = _next;
+        if (bytes.Length <= _end - next)
+        {
+            bytes.CopyTo(_buffer.AsSpan(next));
+            _next = next + bytes.Length;
+            return;
+        }
+
+        WriteOn(bytes);
+    }
+
+    // What does not fit: apart from the above, which then is small enough to be compiled into its callers.
+    private void WriteOn(ReadOnlySpan<byte> bytes)
+    {
         while (bytes.Length > _end - _next)
         {
             if (_end > _next)
