@@ -9,7 +9,7 @@ namespace LineServer.Framing;
 
 /// <summary>
 /// Finds the lines of one stream, read by read. It waits for nothing and owns no buffer: give it what a <c>PipeReader</c> has
-/// (<see cref="BeginRead"/>), take lines (<see langword="foreach"/>), and give back what was consumed (<see cref="EndRead"/>).
+/// (<see cref="BeginRead"/>), take lines (<see langword="foreach"/>), and give back what was consumed (<see cref="EndRead()"/>).
 /// </summary>
 /// <remarks>
 /// What it says of a stream never depends on how the stream was cut into reads and segments. However slowly a line arrives, its bytes
@@ -137,7 +137,7 @@ public sealed class LineReader
         _sweptTo = (int)Math.Min(searched, _segment.Length);
     }
 
-    /// <summary>The lines not taken yet. Only between <see cref="BeginRead"/> and <see cref="EndRead"/>.</summary>
+    /// <summary>The lines not taken yet. Only between <see cref="BeginRead"/> and <see cref="EndRead()"/>.</summary>
     public LineEnumerator GetEnumerator() => new(this);
 
     /// <summary>Takes the next line, for those who cannot use <see langword="foreach"/>. False: see <see cref="LineEnumerator.MoveNext"/>.</summary>
