@@ -46,10 +46,10 @@ public sealed class EpollTransportOptions
     /// At least a second; null, the default, is never.</summary>
     public TimeSpan? KeepAliveTime { get; set; }
 
-    /// <summary>Time between two such questions (TCP_KEEPINTVL). At least a second; null is the system's own.</summary>
+    /// <summary>Time between two such questions (TCP_KEEPINTVL), where <see cref="KeepAliveTime"/> is set. At least a second; null is the system's own.</summary>
     public TimeSpan? KeepAliveInterval { get; set; }
 
-    /// <summary>Questions without an answer, until the connection counts as lost (TCP_KEEPCNT). At least 1; null is the system's own.</summary>
+    /// <summary>Questions without an answer, until the connection counts as lost (TCP_KEEPCNT), where <see cref="KeepAliveTime"/> is set. At least 1; null is the system's own.</summary>
     public int? KeepAliveRetryCount { get; set; }
 
     /// <summary>How long sent bytes may stay unacknowledged until the connection counts as lost (TCP_USER_TIMEOUT: tcp(7)). At least a
@@ -120,6 +120,11 @@ public sealed class EpollTransportOptions
         if (UserTimeout < TimeSpan.FromMilliseconds(1) || HeldLoopThreshold < TimeSpan.FromMilliseconds(1))
         {
             yield return $"{nameof(UserTimeout)} and {nameof(HeldLoopThreshold)} must be at least a millisecond.";
+        }
+
+        if (UserTimeout?.TotalMilliseconds > int.MaxValue || HeldLoopThreshold?.TotalMilliseconds > int.MaxValue)
+        {
+            yield return $"{nameof(UserTimeout)} and {nameof(HeldLoopThreshold)} must be at most 24 days.";
         }
 
         if (ReservedDescriptors < 0)

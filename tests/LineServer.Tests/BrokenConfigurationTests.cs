@@ -88,6 +88,7 @@ public sealed class BrokenConfigurationTests : IDisposable
     [InlineData("Epoll:LoopCount=0", "LineServer:Epoll:LoopCount: must be at least 1, not 0")]
     [InlineData("Epoll:ReadBudget=none", "LineServer:Epoll:ReadBudget: 'none' is not a whole number")]
     [InlineData("Epoll:HeldLoopThreshold=00:00:00", "LineServer:Epoll:HeldLoopThreshold: must be at least 1 ms, not 00:00:00")]
+    [InlineData("Epoll:HeldLoopThreshold=60.00:00:00", "LineServer:Epoll:HeldLoopThreshold: must be at most 24 days, not 60.00:00:00")]
     [InlineData("Sockets:UnsafePreferInlineScheduling=maybe", "LineServer:Sockets:UnsafePreferInlineScheduling: 'maybe' is not true or false")]
     [InlineData("Transport=pigeon", "LineServer:Transport: 'pigeon' is no transport; there are: sockets, epoll")]
     public async Task On_the_command_line(string set, string problem) =>

@@ -24,9 +24,17 @@ internal sealed class LoopGroup : IDisposable
     public IReadOnlyList<EventLoop> All => _isStarted ? _loops : [];
 
     /// <summary>The loop with the fewest connections.</summary>
-    public EventLoop Fewest()
+    /// <exception cref="ObjectDisposedException">The transport was disposed.</exception>
+    public EventLoop Fewest() => TryFewest() ?? throw new ObjectDisposedException(nameof(EpollTransportFactory));
+
+    /// <summary>The loop with the fewest connections; null if the transport was disposed.</summary>
+    public EventLoop? TryFewest()
     {
-        Start();
+        if (!TryStart())
+        {
+            return null;
+        }
+
         EventLoop fewest = _loops[0];
         foreach (EventLoop loop in _loops)
         {
@@ -42,7 +50,7 @@ internal sealed class LoopGroup : IDisposable
     /// <summary>For listeners, in turn.</summary>
     public EventLoop Next()
     {
-        Start();
+        ObjectDisposedException.ThrowIf(!TryStart(), typeof(EpollTransportFactory));
         return _loops[(uint)Interlocked.Increment(ref _nextForListener) % (uint)_loops.Length];
     }
 
@@ -57,22 +65,23 @@ internal sealed class LoopGroup : IDisposable
             }
 
             _isDisposed = true;
-            _watcher?.Dispose();
-            foreach (EventLoop loop in All)
-            {
-                loop.End();
-            }
+        }
+
+        // Outside the lock: what ends with its loop may wait for one who asks for a loop.
+        _watcher?.Dispose();
+        foreach (EventLoop loop in All)
+        {
+            loop.End();
         }
     }
 
-    private void Start()
+    private bool TryStart()
     {
         lock (_gate)
         {
-            ObjectDisposedException.ThrowIf(_isDisposed, typeof(EpollTransportFactory));
-            if (_isStarted)
+            if (_isDisposed || _isStarted)
             {
-                return;
+                return !_isDisposed;
             }
 
             for (int i = 0; i < _loops.Length; i++)
@@ -82,6 +91,7 @@ internal sealed class LoopGroup : IDisposable
 
             _watcher?.Watch(_loops);
             _isStarted = true;
+            return true;
         }
     }
 }

@@ -12,6 +12,7 @@ namespace LineServer.Transports.Epoll.Internal;
 internal sealed class LoopWatcher : IDisposable
 {
     private const int LooksPerThreshold = 2;
+    private static readonly TimeSpan ShortestPeriod = TimeSpan.FromMilliseconds(1);
 
     private readonly ManualResetEventSlim _watching = new(initialState: false, spinCount: 0);
     private readonly TimeSpan _period;
@@ -25,7 +26,7 @@ internal sealed class LoopWatcher : IDisposable
     public LoopWatcher(TimeSpan threshold, TransportMetrics metrics, ILogger logger)
     {
         _threshold = threshold;
-        _period = threshold / LooksPerThreshold;
+        _period = threshold / LooksPerThreshold > ShortestPeriod ? threshold / LooksPerThreshold : ShortestPeriod;
         _metrics = metrics;
         _logger = logger;
     }
@@ -81,9 +82,18 @@ internal sealed class LoopWatcher : IDisposable
             }
 
             Thread.Sleep(_period);
-            if (LookAtAll())
+            try
             {
-                Rest();
+                if (LookAtAll())
+                {
+                    Rest();
+                }
+            }
+#pragma warning disable CA1031 // A logger that throws must not end the process.
+            catch (Exception)
+#pragma warning restore CA1031
+            {
+                // There is nobody to tell.
             }
         }
     }

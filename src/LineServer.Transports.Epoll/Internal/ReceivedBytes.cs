@@ -102,6 +102,17 @@ internal struct ReceivedBytes
             return true;
         }
 
+        // As in a Pipe: no position is the start.
+        if (consumed.GetObject() is null)
+        {
+            consumed = Sequence.Start;
+        }
+
+        if (examined.GetObject() is null)
+        {
+            examined = Sequence.Start;
+        }
+
         int examinedIndex = IndexOf(examined);
         bool isAllExamined = examinedIndex == _end && (_last is null || examined.GetObject() == _last);
         if (_first is null)

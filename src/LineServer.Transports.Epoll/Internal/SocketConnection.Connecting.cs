@@ -49,7 +49,7 @@ internal sealed partial class SocketConnection<TCalls>
         }
     }
 
-    private unsafe void OnConnected(TaskCompletionSource connecting)
+    private unsafe void OnConnected(TaskCompletionSource connecting, uint events)
     {
         _connecting = null;
         int error = 0;
@@ -64,7 +64,14 @@ internal sealed partial class SocketConnection<TCalls>
         Exit();
         if (error == 0)
         {
-            _reader.NoteEdge(isHangUp: false); // bytes may have come with the connection's edge
+            // Bytes, and the peer's end, may have come with the connection's edge.
+            bool isHangUp = IsHangUp(events);
+            _reader.NoteEdge(isHangUp);
+            if (isHangUp)
+            {
+                OnConnectionClosed();
+            }
+
             connecting.TrySetResult();
         }
         else

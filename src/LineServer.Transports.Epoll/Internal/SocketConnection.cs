@@ -33,6 +33,7 @@ internal sealed partial class SocketConnection<TCalls> : ConnectionContext, ILoo
     private int _slot = -1;
     private int _uses; // calls of other threads that are under way; from Closed on upwards when there shall be no more
     private int _isPosted;
+    private int _isRetrying;
     private bool _isDescriptorClosed; // the loop's own
     private volatile bool _isClosed; // nothing is left to do
     private volatile bool _isClosing; // disposed: closed as soon as everything was sent
@@ -50,7 +51,7 @@ internal sealed partial class SocketConnection<TCalls> : ConnectionContext, ILoo
         _family = family;
         _peer = peer;
         IsInline = transport.Options.UnsafePreferInlineScheduling;
-        _reader = new SocketReader<TCalls>(this);
+        _reader = new SocketReader<TCalls>(this, provesNothingByShortReads: family == AddressFamily.Unix);
         _writer = new SocketWriter<TCalls>(this);
     }
 
@@ -84,7 +85,7 @@ internal sealed partial class SocketConnection<TCalls> : ConnectionContext, ILoo
     public int Start()
     {
         Loop.CountConnection();
-        const uint Edges = EpollEvent.In | EpollEvent.Out | EpollEvent.ReadHangUp;
+        const uint Edges = EpollEvent.In | EpollEvent.Out | EpollEvent.ReadHangUp | EpollEvent.Urgent;
         int error = Loop.Register(this, Descriptor, Edges, out int slot);
         // An edge may come, and be looked after, before this is set; closing needs it, and waits for the application, which has no connection yet.
         _slot = slot;
@@ -203,22 +204,29 @@ internal sealed partial class SocketConnection<TCalls> : ConnectionContext, ILoo
     }
 
     /// <summary>The kernel had no memory: no edge will say when it has.</summary>
-    public void RetryLater() => _ = RetryAsync();
+    public void RetryLater()
+    {
+        if (Interlocked.Exchange(ref _isRetrying, 1) == 0)
+        {
+            _ = RetryAsync();
+        }
+    }
 
     void ILoopItem.OnEvents(uint events)
     {
         if (_connecting is { } connecting)
         {
-            OnConnected(connecting);
+            OnConnected(connecting, events);
             return;
         }
 
         // First what the edges say, then what waits for it: that may close the connection.
-        bool isHangUp = (events & (EpollEvent.ReadHangUp | EpollEvent.HangUp | EpollEvent.Error)) != 0;
-        bool isReadable = isHangUp || (events & EpollEvent.In) != 0;
+        bool isHangUp = IsHangUp(events);
+        bool isUrgent = (events & EpollEvent.Urgent) != 0;
+        bool isReadable = isHangUp || isUrgent || (events & EpollEvent.In) != 0;
         if (isReadable)
         {
-            _reader.NoteEdge(isHangUp);
+            _reader.NoteEdge(isHangUp || isUrgent);
         }
 
         if (isHangUp)
@@ -259,11 +267,14 @@ internal sealed partial class SocketConnection<TCalls> : ConnectionContext, ILoo
     void ILoopItem.OnLoopEnded(Exception reason)
     {
         Abort(new ConnectionAbortedException(reason.Message, reason));
+        _connecting?.TrySetException(new SocketException((int)SocketError.OperationAborted));
         _writer.Resume();
         _reader.Resume();
         _isClosing = true;
         CloseIfDue();
     }
+
+    private static bool IsHangUp(uint events) => (events & (EpollEvent.ReadHangUp | EpollEvent.HangUp | EpollEvent.Error)) != 0;
 
     /// <inheritdoc/>
     public override string ToString() => RemoteEndPoint is IPEndPoint ip ? ip.ToString() : ConnectionId;
@@ -352,6 +363,7 @@ internal sealed partial class SocketConnection<TCalls> : ConnectionContext, ILoo
     private async Task RetryAsync()
     {
         await Task.Delay(RetryDelay, _transport.Time).ConfigureAwait(false);
+        Volatile.Write(ref _isRetrying, 0);
         _reader.OnRetry();
         _retriesWrite = true;
         Post();

@@ -124,12 +124,20 @@ internal sealed partial class SocketListener<TCalls> : IConnectionListener, ILoo
 
     private unsafe (SocketConnection<TCalls>? Connection, AcceptOutcome Outcome) Accept()
     {
+        EventLoop? loop;
         byte* address = stackalloc byte[PeerAddress.MaxSize];
         int length = PeerAddress.MaxSize;
         int accepted;
         lock (_gate)
         {
             if (_isClosed || (_unbound.IsCancellationRequested && _leftAfterUnbind-- == 0))
+            {
+                return (null, AcceptOutcome.End);
+            }
+
+            // Before the accept: of a transport that was just disposed, nothing is accepted.
+            loop = _transport.Loops.TryFewest();
+            if (loop is null)
             {
                 return (null, AcceptOutcome.End);
             }
@@ -152,7 +160,7 @@ internal sealed partial class SocketListener<TCalls> : IConnectionListener, ILoo
         _backOff = FirstBackOff;
         _isShort = _transport.Descriptors.IsReserved(accepted);
         PeerAddress peer = PeerAddress.Parse(new ReadOnlySpan<byte>(address, Math.Min(length, PeerAddress.MaxSize)));
-        var connection = new SocketConnection<TCalls>(_transport, _transport.Loops.Fewest(), accepted, _family, peer);
+        var connection = new SocketConnection<TCalls>(_transport, loop, accepted, _family, peer);
         int failed = connection.Start();
         if (failed != 0)
         {

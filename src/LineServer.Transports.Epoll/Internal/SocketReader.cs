@@ -19,23 +19,27 @@ namespace LineServer.Transports.Epoll.Internal;
 /// The bytes belong to the reader's consumer, and while it waits to the one that has cleared <c>Waiting</c>.
 /// </para>
 /// </remarks>
-internal sealed unsafe class SocketReader<TCalls>(SocketConnection<TCalls> connection) : PipeReader, IValueTaskSource<ReadResult>, IThreadPoolWorkItem
+internal sealed unsafe class SocketReader<TCalls>(SocketConnection<TCalls> connection, bool provesNothingByShortReads) : PipeReader, IValueTaskSource<ReadResult>, IThreadPoolWorkItem
     where TCalls : struct, ISystemCalls
 {
     private const int Readable = 1;
     private const int Waiting = 2;
     private const int CancelRequested = 4; // CancelPendingRead
     private const int TokenCancelled = 8;
-    private const int HangUp = 16; // the peer has ended its side, or both: a short read no longer proves that nothing more is there
+
+    // A short read proves no more that nothing more is there. The peer has ended its side, or both: the end may share the edge with bytes. Or it has sent
+    // urgent bytes: recv stops at their mark (tcp(7)). On a Unix socket from the start: recv stops behind bytes that carry descriptors (unix(7)).
+    private const int HangUp = 16;
 
     private PipeWait _wait;
     private CancellationTokenRegistration _registration;
-    private int _state;
+    private int _state = provesNothingByShortReads ? HangUp : 0;
     private ReceivedBytes _received;
     private AdaptiveSize _size;
     private int _turn;
     private int _readInTurn;
     private bool _isReading; // between a result and AdvanceTo
+    private bool _mayAdvance; // the last read was cancelled
     private bool _isWaiting; // between a ReadAsync that waits and its result
     private bool _isAllExamined = true;
     private bool _isEnd;
@@ -79,11 +83,12 @@ internal sealed unsafe class SocketReader<TCalls>(SocketConnection<TCalls> conne
             throw new InvalidOperationException("The reader was completed.");
         }
 
-        if (!_isReading)
+        if (!_isReading && !_mayAdvance)
         {
             throw new InvalidOperationException("There is no read to advance from.");
         }
 
+        _mayAdvance = false;
         _isAllExamined = _received.Advance(connection.Loop, consumed, examined);
         _isReading = false;
     }
@@ -354,7 +359,9 @@ internal sealed unsafe class SocketReader<TCalls>(SocketConnection<TCalls> conne
             }
         }
 
-        _isReading = true;
+        // As a Pipe does: a cancelled read need not be advanced from.
+        _isReading = !isCancelled;
+        _mayAdvance = isCancelled;
         return new ReadResult(_received.Sequence, isCancelled, _isEnd);
     }
 

@@ -42,21 +42,33 @@ internal sealed unsafe class SocketWriter<TCalls>(SocketConnection<TCalls> conne
     {
         ArgumentOutOfRangeException.ThrowIfNegative(sizeHint);
         ThrowIfCompleted();
-        if (_array is null || _array.Length - _end < Math.Max(sizeHint, 1))
+        if (_isAbandoned)
         {
-            if (connection.TryEnter())
-            {
-                TakeArray(sizeHint);
-                connection.Exit();
-            }
-            else
-            {
-                Abandon();
-                _array = GC.AllocateUninitializedArray<byte>(Math.Max(sizeHint, AdaptiveSize.Smallest));
-            }
+            return NoMansMemory(sizeHint);
         }
 
-        return _array.AsMemory(_end);
+        // Read once: if the connection is disposed meanwhile, the loop takes the array.
+        byte[]? array = _array;
+        int end = _end;
+        if (array is not null && array.Length - end >= Math.Max(sizeHint, 1))
+        {
+            return array.AsMemory(end);
+        }
+
+        if (!connection.TryEnter())
+        {
+            _isAbandoned = true;
+            return NoMansMemory(sizeHint);
+        }
+
+        try
+        {
+            return TakeArray(sizeHint).AsMemory();
+        }
+        finally
+        {
+            connection.Exit();
+        }
     }
 
     public override Span<byte> GetSpan(int sizeHint = 0) => GetMemory(sizeHint).Span;
@@ -64,6 +76,11 @@ internal sealed unsafe class SocketWriter<TCalls>(SocketConnection<TCalls> conne
     public override void Advance(int bytes)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(bytes);
+        if (_isAbandoned)
+        {
+            return;
+        }
+
         ArgumentOutOfRangeException.ThrowIfGreaterThan(bytes, (_array?.Length ?? 0) - _end);
         _end += bytes;
     }
@@ -76,14 +93,20 @@ internal sealed unsafe class SocketWriter<TCalls>(SocketConnection<TCalls> conne
             return ValueTask.FromCanceled<FlushResult>(cancellationToken);
         }
 
-        if (connection.TryEnter())
+        if (!_isAbandoned && connection.TryEnter())
         {
-            Flush();
-            connection.Exit();
+            try
+            {
+                Flush();
+            }
+            finally
+            {
+                connection.Exit();
+            }
         }
         else
         {
-            Abandon();
+            _isAbandoned = true;
         }
 
         return _isQueueing && !_isLost && !_isAbandoned && MustWait() ? WaitAsync(cancellationToken) : new ValueTask<FlushResult>(TakeResult(default));
@@ -111,13 +134,19 @@ internal sealed unsafe class SocketWriter<TCalls>(SocketConnection<TCalls> conne
 
         if (!connection.TryEnter())
         {
-            Abandon();
+            _isAbandoned = true;
             _isCompleted = true;
             return;
         }
 
-        Complete();
-        connection.Exit();
+        try
+        {
+            Complete();
+        }
+        finally
+        {
+            connection.Exit();
+        }
     }
 
     /// <summary>On the loop: the connection was disposed, and nobody else is within the writer.</summary>
@@ -223,7 +252,7 @@ internal sealed unsafe class SocketWriter<TCalls>(SocketConnection<TCalls> conne
         }
     }
 
-    private void TakeArray(int sizeHint)
+    private byte[] TakeArray(int sizeHint)
     {
         if (_end > _start)
         {
@@ -241,8 +270,10 @@ internal sealed unsafe class SocketWriter<TCalls>(SocketConnection<TCalls> conne
             connection.Loop.Return(_array);
         }
 
-        _array = connection.Loop.Rent(Math.Max(sizeHint, _size.Value));
+        byte[] array = connection.Loop.Rent(Math.Max(sizeHint, _size.Value));
+        _array = array;
         _start = _end = 0;
+        return array;
     }
 
     private OutboundQueue Queue => _queue ?? Interlocked.CompareExchange(ref _queue, new OutboundQueue(), null) ?? _queue;
@@ -547,14 +578,8 @@ internal sealed unsafe class SocketWriter<TCalls>(SocketConnection<TCalls> conne
         ReturnArray();
     }
 
-    /// <summary>The connection was disposed meanwhile: what is written now goes nowhere, and no array of it back to the pool.</summary>
-    private void Abandon()
-    {
-        _isAbandoned = true;
-        _array = null;
-        _start = _end = 0;
-        _queuedUnflushed = 0;
-    }
+    /// <summary>The connection was disposed, and somebody writes still: it goes nowhere, and touches nothing that the loop looks at.</summary>
+    private static Memory<byte> NoMansMemory(int sizeHint) => new byte[Math.Max(sizeHint, AdaptiveSize.Smallest)];
 
     private void ReturnArray()
     {

@@ -33,5 +33,10 @@ internal sealed class EpollSettings
         {
             yield return $"{nameof(HeldLoopThreshold)} must be at least 1 ms, not {HeldLoopThreshold}.";
         }
+
+        if (HeldLoopThreshold?.TotalMilliseconds > int.MaxValue)
+        {
+            yield return $"{nameof(HeldLoopThreshold)} must be at most 24 days, not {HeldLoopThreshold}.";
+        }
     }
 }
