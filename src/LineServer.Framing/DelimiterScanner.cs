@@ -37,6 +37,46 @@ internal static class DelimiterScanner
         return count;
     }
 
+    /// <summary>Goes over lines, a block at a time: only how many there are, and where the last one ends.</summary>
+    /// <param name="bytes">Where to look.</param>
+    /// <param name="from">In: the first byte to look at. Out: no byte between <paramref name="end"/> and this is a delimiter.</param>
+    /// <param name="end">In: where the first line begins. Out: behind the last whole line.</param>
+    /// <param name="delimiter">What to look for.</param>
+    /// <param name="maxLineSize">A line whose delimiter is not within so many bytes is left; at least a block's worth (64).</param>
+    /// <param name="enough">Where <paramref name="end"/> need not go beyond.</param>
+    /// <returns>How many lines.</returns>
+    public static int SweepRun(ReadOnlySpan<byte> bytes, ref int from, ref int end, byte delimiter, int maxLineSize, long enough)
+    {
+        Debug.Assert(maxLineSize >= BlockSize, "a line within a block may be too long");
+        Vector512<byte> wanted = Vector512.Create(delimiter);
+        ref byte start = ref MemoryMarshal.GetReference(bytes);
+        nint offset = from;
+        nint behind = end;
+        int count = 0;
+        while (offset < bytes.Length && behind < enough)
+        {
+            bool isWhole = bytes.Length - offset >= BlockSize;
+            ulong mask = isWhole ? WholeBlock(ref Unsafe.Add(ref start, offset), wanted) : PartOfBlock(bytes[(int)offset..], delimiter);
+            if (mask != 0)
+            {
+                // Of the lines that end in a block only the first can be long.
+                if (offset + BitOperations.TrailingZeroCount(mask) - behind > maxLineSize)
+                {
+                    break;
+                }
+
+                count += BitOperations.PopCount(mask);
+                behind = offset + BlockSize - BitOperations.LeadingZeroCount(mask);
+            }
+
+            offset = isWhole ? offset + BlockSize : bytes.Length;
+        }
+
+        from = (int)offset;
+        end = (int)behind;
+        return count;
+    }
+
     // Alone, without a call in it: the loop's state then stays in registers.
     private static int SweepWholeBlocks(ReadOnlySpan<byte> bytes, ref int from, byte delimiter, Span<int> ends)
     {

@@ -21,6 +21,10 @@ public sealed class LineReader
     // A sweep ends when so many delimiters were found: enough to pay for the call, few enough to stay in the first cache.
     private const int StartsCapacity = 256;
 
+    // A thread's array of starts, while no read is going on there: one read after the other takes it, faster than from a pool.
+    [ThreadStatic]
+    private static int[]? s_starts;
+
     // The format again, as fields that an inlined loop reads in one step.
     internal readonly int CarriageReturn; // -1, which is no byte, where none is stripped
     internal readonly int MaxLineSize;
@@ -126,7 +130,7 @@ public sealed class LineReader
         }
 
         Debug.Assert(_searched <= buffer.Length, "bytes were dropped that nobody consumed");
-        _starts = ArrayPool<int>.Shared.Rent(StartsCapacity);
+        _starts = RentStarts();
         _buffer = buffer;
         _isCompleted = isCompleted;
         _takenBefore = 0;
@@ -166,6 +170,37 @@ public sealed class LineReader
     }
 
     /// <summary>
+    /// Takes whole lines that lie side by side, terminators included, in one piece: for those who pass lines on as they came. False: the next line is
+    /// none of that kind (it crosses segments, may be too long, or has no end yet), or there is none; <see cref="TryRead"/> tells.
+    /// </summary>
+    /// <param name="enough">Bytes, at least 1: the run ends with the line that reaches them, or less than 64 bytes behind it.</param>
+    /// <param name="run">The lines; valid until the read ends.</param>
+    public bool TryReadRun(int enough, out ReadOnlySpan<byte> run)
+    {
+        run = default;
+        // Lines that a sweep has found already, and limits that a line within a block may exceed, are the enumerator's.
+        if (_skipping || Index < Count || MaxLineSize < DelimiterScanner.BlockSize)
+        {
+            return false;
+        }
+
+        int start = LineStart;
+        int end = start;
+        int taken = DelimiterScanner.SweepRun(_segment.Span, ref _sweptTo, ref end, _delimiter, MaxLineSize, (long)start + enough);
+        if (taken == 0)
+        {
+            return false;
+        }
+
+        run = _segment.Span[start..end];
+        int sweptTo = _sweptTo;
+        Enter(_segment, _segmentStart, end);
+        _sweptTo = sweptTo;
+        _takenBefore += taken;
+        return true;
+    }
+
+    /// <summary>
     /// Takes exactly <paramref name="count"/> bytes, whatever they are, from behind the last line taken; of a truncated one, from behind
     /// its delimiter. Enumerators made before it are void. False: not all of them have been read yet, and nothing was taken.
     /// </summary>
@@ -202,7 +237,7 @@ public sealed class LineReader
     {
         SequencePosition consumed = Consumed;
         examined = _buffer.End;
-        ArrayPool<int>.Shared.Return(_starts!);
+        ReturnStarts(_starts!);
         _starts = null;
         _takenBefore += Index;
         Index = Count = 0;
@@ -546,6 +581,28 @@ public sealed class LineReader
         while (segment.IsEmpty);
 
         return true;
+    }
+
+    private static int[] RentStarts()
+    {
+        ref int[]? own = ref s_starts;
+        int[]? starts = own;
+        own = null;
+        return starts ?? ArrayPool<int>.Shared.Rent(StartsCapacity);
+    }
+
+    private static void ReturnStarts(int[] starts)
+    {
+        ref int[]? own = ref s_starts;
+        if (own is null)
+        {
+            own = starts;
+        }
+        else
+        {
+            // Two reads were going on: of a handler that waited within one, and resumed on this thread.
+            ArrayPool<int>.Shared.Return(starts);
+        }
     }
 
     private void ReturnGathered()

@@ -55,6 +55,21 @@ public readonly ref struct LineBatch
     }
 
     /// <summary>
+    /// Takes whole lines that lie side by side, terminators included, in one piece: the way to pass on lines as they came. No more of them than fill the
+    /// output. False: the next line is none of that kind, or there is none; <see cref="TryRead"/> tells.
+    /// </summary>
+    public bool TryReadRun(out ReadOnlySpan<byte> lines)
+    {
+        if (_output.EndsBatch)
+        {
+            lines = default;
+            return false;
+        }
+
+        return _lines.TryReadRun(_output.Room, out lines);
+    }
+
+    /// <summary>
     /// Takes exactly <paramref name="count"/> bytes from behind the last line taken, whatever they are. False: they have not all come.
     /// Return then, and ask again at the start of the next <see cref="LineBatchHandler.OnBatch"/>, which is called when they have.
     /// A <see langword="foreach"/> over the batch must have been left before.

@@ -19,6 +19,7 @@ public class AllocationTests
         { nameof(Way.Foreach), false }, { nameof(Way.Foreach), true },
         { nameof(Way.TryRead), false }, { nameof(Way.TryRead), true },
         { nameof(Way.Visitor), false }, { nameof(Way.Visitor), true },
+        { nameof(Way.Runs), false }, { nameof(Way.Runs), true },
     };
 
     [Theory]
@@ -63,6 +64,13 @@ public class AllocationTests
                 while (reader.TryRead(out Line line))
                 {
                     sum += Touch(line);
+                }
+
+                break;
+            case Way.Runs:
+                while (reader.TryReadRun(1000, out ReadOnlySpan<byte> run) || reader.TryRead(out Line _))
+                {
+                    sum += run.Length;
                 }
 
                 break;

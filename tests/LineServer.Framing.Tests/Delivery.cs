@@ -6,6 +6,9 @@ internal enum Way
     TryRead,
     Visitor,
 
+    /// <summary>In runs, and what is in none by TryRead.</summary>
+    Runs,
+
     /// <summary>Each in turn.</summary>
     Mixed,
 }

@@ -22,6 +22,26 @@ internal static class LineTaking
                 }
 
                 break;
+            case Way.Runs:
+                while (true)
+                {
+                    int takenBefore = reader.LinesTaken;
+                    if (reader.TryReadRun(1000, out ReadOnlySpan<byte> run))
+                    {
+                        // Not counted in the bytes: they may not be there to be read again.
+                        length += run.Length - (reader.LinesTaken - takenBefore);
+                    }
+                    else if (reader.TryRead(out Line line))
+                    {
+                        length += line.Length;
+                    }
+                    else
+                    {
+                        break;
+                    }
+                }
+
+                break;
             default:
                 Adder adder = default;
                 reader.ReadLines(ref adder);

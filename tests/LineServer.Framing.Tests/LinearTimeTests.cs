@@ -20,7 +20,7 @@ public class LinearTimeTests
     public void Bytes_of_a_slow_line_are_not_read_again(int step, int segments)
     {
         using GuardedMemory memory = new(Pages);
-        foreach (Way way in new[] { Way.Foreach, Way.TryRead, Way.Visitor })
+        foreach (Way way in new[] { Way.Foreach, Way.TryRead, Way.Visitor, Way.Runs })
         {
             foreach (int limit in new[] { memory.Length - 1, memory.Length - 100 })
             {

@@ -18,7 +18,7 @@ public class NoByteOutsideTests
             {
                 ReadOnlySpan<byte> read = stream.AsSpan(0, length);
                 int expected = Verdict.Of(read, format, isCompleted: false).Lines.Count;
-                foreach (Way way in new[] { Way.Foreach, Way.Visitor })
+                foreach (Way way in new[] { Way.Foreach, Way.Visitor, Way.Runs })
                 {
                     Assert.Equal(expected, Count(PlaceAt(memory, memory.Length - length, read), format, way));
                     Assert.Equal(expected, Count(PlaceAt(memory, 0, read), format, way));
@@ -39,7 +39,7 @@ public class NoByteOutsideTests
             int expected = Verdict.Of(stream, format, isCompleted: false).Lines.Count;
             for (int cut = 0; cut <= stream.Length; cut++)
             {
-                foreach (Way way in new[] { Way.Foreach, Way.Visitor })
+                foreach (Way way in new[] { Way.Foreach, Way.Visitor, Way.Runs })
                 {
                     ReadOnlySpan<byte> first = stream.AsSpan(..cut);
                     ReadOnlySpan<byte> second = stream.AsSpan(cut..);

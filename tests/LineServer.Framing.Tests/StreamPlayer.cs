@@ -136,7 +136,7 @@ internal sealed class StreamPlayer(byte[] stream, LineFormat format)
         private void TakeBatch()
         {
             int batch = 0;
-            switch (delivery.Way == Way.Mixed ? (Way)(_turn++ % 3) : delivery.Way)
+            switch (delivery.Way == Way.Mixed ? (Way)(_turn++ % (int)Way.Mixed) : delivery.Way)
             {
                 case Way.Foreach:
                     foreach (Line line in _reader)
@@ -157,6 +157,25 @@ internal sealed class StreamPlayer(byte[] stream, LineFormat format)
                     }
 
                     break;
+                case Way.Runs:
+                    while (batch < delivery.Batch)
+                    {
+                        if (_reader.TryReadRun(1 << (_taken % 10), out ReadOnlySpan<byte> run))
+                        {
+                            batch += TakeRun(run);
+                        }
+                        else if (_reader.TryRead(out Line line))
+                        {
+                            Take(line);
+                            batch++;
+                        }
+                        else
+                        {
+                            break;
+                        }
+                    }
+
+                    break;
                 default:
                     Visitor visitor = new(this, delivery.Batch);
                     _reader.ReadLines(ref visitor);
@@ -165,6 +184,22 @@ internal sealed class StreamPlayer(byte[] stream, LineFormat format)
             }
 
             Same(batch < delivery.Batch, _reader.IsExhausted, "exhausted");
+        }
+
+        private int TakeRun(ReadOnlySpan<byte> run)
+        {
+            int start = _expected.Lines[_taken].Start;
+            int end = start;
+            int takenBefore = _taken;
+            while (end - start < run.Length && _taken < _expected.Lines.Count)
+            {
+                ExpectedLine expected = _expected.Lines[_taken++];
+                Same((end, false, false), (expected.Start, expected.IsTruncated, expected.IsIncomplete), "a line of a run");
+                end = expected.Next;
+            }
+
+            SameBytes(_stream.AsSpan(start, end - start), run, "run");
+            return _taken - takenBefore;
         }
 
         private int ExpectedPosition(int end) =>

@@ -33,6 +33,9 @@ internal sealed class TransportOutput : LineOutput
     /// <summary>Bytes staged since the last flush.</summary>
     public int Staged => _told + (_next - _start);
 
+    /// <summary>Bytes that may be staged before the next flush; 0 or less when that many are.</summary>
+    public int Room => _limit - Staged;
+
     /// <summary>True if no further line is given before the next flush.</summary>
     public bool EndsBatch
     {

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Runtime.InteropServices;
 using System.Threading.Tasks.Sources;
 
@@ -11,36 +12,38 @@ namespace LineServer.Transports.Epoll.Internal;
 [StructLayout(LayoutKind.Auto)]
 internal struct PipeWait
 {
-    // In the place of a continuation: the wait has ended before one came.
-    private static readonly Action<object?> Ended = static _ => throw new InvalidOperationException("The wait has ended twice.");
+    private const int Pending = 0; // nobody awaits yet
+    private const int Awaited = 1;
+    private const int Ended = 2;
 
     private Action<object?>? _continuation;
     private object? _state;
+    private int _phase;
     private short _version;
-    private volatile bool _hasEnded; // with somebody who awaits; without, it is the continuation that tells
 
     /// <summary>Tells one wait from the next.</summary>
     public readonly short Version => _version;
 
-    private readonly bool HasEnded => _hasEnded || ReferenceEquals(_continuation, Ended);
+    private readonly bool HasEnded => Volatile.Read(in _phase) == Ended;
 
     /// <summary>Begins the next wait.</summary>
     public void Reset()
     {
         _version++;
-        _hasEnded = false;
         _state = null;
         _continuation = null;
+        _phase = Pending;
     }
 
     /// <summary>Ends the wait: runs what awaits it, here.</summary>
     public void End()
     {
-        // One word tells the end of a wait that nobody awaits yet. From then on it may be over and the next one begun: nothing is touched after it.
-        if ((Volatile.Read(ref _continuation) ?? Interlocked.CompareExchange(ref _continuation, Ended, null)) is { } continuation)
+        // One word tells it. If nobody awaits yet, the wait may be over from then on, and the next one begun: nothing is touched after it.
+        int former = Interlocked.Exchange(ref _phase, Ended);
+        Debug.Assert(former != Ended, "a wait ends once");
+        if (former == Awaited)
         {
-            _hasEnded = true;
-            continuation(_state);
+            _continuation!(_state);
         }
     }
 
@@ -71,21 +74,14 @@ internal struct PipeWait
             (continuation, state) = WithContext(continuation, state, flags);
         }
 
-        _state = state;
-        Action<object?>? former = Interlocked.CompareExchange(ref _continuation, continuation, null);
-        if (former is null)
-        {
-            return true;
-        }
-
-        if (!ReferenceEquals(former, Ended))
+        if (_phase == Awaited)
         {
             throw new InvalidOperationException("Only one may await.");
         }
 
-        _hasEnded = true;
+        _state = state;
         _continuation = continuation;
-        return false;
+        return Interlocked.CompareExchange(ref _phase, Awaited, Pending) == Pending;
     }
 
     /// <summary>Runs what came too late for <see cref="End"/>.</summary>

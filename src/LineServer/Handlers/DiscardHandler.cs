@@ -10,13 +10,10 @@ internal sealed class DiscardHandler : LineBatchHandler
 
     public override ValueTask OnBatch(LineBatch batch)
     {
-        var discard = default(Discard);
-        batch.ReadLines(ref discard);
-        return default;
-    }
+        while (batch.TryReadRun(out _) || batch.TryRead(out Line _))
+        {
+        }
 
-    private readonly struct Discard : ILineVisitor
-    {
-        public bool OnLine(scoped Line line) => true;
+        return default;
     }
 }

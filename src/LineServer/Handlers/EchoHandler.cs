@@ -13,36 +13,39 @@ internal sealed class EchoHandler(string prefix) : LineBatchHandler
 
     public override ValueTask OnBatch(LineBatch batch)
     {
-        var echo = new Echo(batch.Output, _prefix);
-        batch.ReadLines(ref echo);
-        return default;
-    }
-
-    private readonly struct Echo(LineOutput output, byte[] prefix) : ILineVisitor
-    {
-        public bool OnLine(scoped Line line)
+        while (true)
         {
-            if (prefix.Length > 0)
+            if (_prefix.Length == 0 && batch.TryReadRun(out ReadOnlySpan<byte> lines))
             {
-                output.Write(prefix);
+                batch.Output.Write(lines);
             }
-
-            if (line.IsSingleSegment)
+            else if (batch.TryRead(out Line line))
             {
-                output.Write(line.RawSpan);
+                Echo(line, batch.Output);
             }
             else
             {
-                output.Write(line.RawSequence);
+                return default;
             }
+        }
+    }
 
-            if (line.IsTruncated)
-            {
-                // Its terminator is still to come, or was skipped; without one the next reply would run on from this.
-                output.Write([output.Delimiter]);
-            }
+    private void Echo(in Line line, LineOutput output)
+    {
+        output.Write(_prefix);
+        if (line.IsSingleSegment)
+        {
+            output.Write(line.RawSpan);
+        }
+        else
+        {
+            output.Write(line.RawSequence);
+        }
 
-            return true;
+        if (line.IsTruncated)
+        {
+            // Its terminator is still to come, or was skipped; without one the next reply would run on from this.
+            output.Write([output.Delimiter]);
         }
     }
 }
