@@ -91,7 +91,8 @@ internal sealed partial class ConnectionLoop
                 if (!_draining)
                 {
                     // Awaited here: in a method of its own, every read that has to wait would allocate that method's state.
-                    ReadResult read = await BeginWaiting();
+                    // No context is wanted here, and to ask for it takes two look-ups a read.
+                    ReadResult read = await BeginWaiting().ConfigureAwait(false);
                     EndWaiting();
                     goesOn = await HandleAsync(read);
                 }

@@ -44,11 +44,61 @@ internal sealed class OutboundQueue
         }
     }
 
-    /// <summary>The nth piece.</summary>
-    public ref Piece At(int index) => ref _pieces[(_first + index) & (_pieces.Length - 1)];
+    /// <summary>Sends the first pieces that may be sent, as many as go into one call; there must be one.</summary>
+    /// <returns>Bytes that the kernel has taken, or −errno.</returns>
+    /// <remarks>Pinned by statements: a handle for each array would cost more than the copy.</remarks>
+    public unsafe nint Send<TCalls>(int descriptor)
+        where TCalls : struct, ISystemCalls
+    {
+        int count = Math.Min(_flushedCount, IoVector.MaxCount);
+        IoVector* vectors = stackalloc IoVector[IoVector.MaxCount];
+        nint sent;
+        fixed (byte* p0 = ArrayAt(0), p1 = ArrayAt(1), p2 = ArrayAt(2), p3 = ArrayAt(3))
+        fixed (byte* p4 = ArrayAt(4), p5 = ArrayAt(5), p6 = ArrayAt(6), p7 = ArrayAt(7))
+        {
+            vectors[0].Base = p0;
+            vectors[1].Base = p1;
+            vectors[2].Base = p2;
+            vectors[3].Base = p3;
+            vectors[4].Base = p4;
+            vectors[5].Base = p5;
+            vectors[6].Base = p6;
+            vectors[7].Base = p7;
+            for (int i = 0; i < count; i++)
+            {
+                ref Piece piece = ref At(i);
+                vectors[i].Base += piece.Start;
+                vectors[i].Length = piece.End - piece.Start;
+            }
 
-    /// <summary>The kernel has taken bytes.</summary>
-    public void Sent(long count)
+            sent = TCalls.SendMessage(descriptor, vectors, count);
+        }
+
+        if (sent > 0)
+        {
+            Remove(sent);
+        }
+
+        return sent;
+    }
+
+    /// <summary>Drops everything.</summary>
+    public void Clear()
+    {
+        while (_count > 0)
+        {
+            RemoveFirst();
+        }
+
+        _flushedCount = 0;
+        UnsentBytes = 0;
+    }
+
+    private ref Piece At(int index) => ref _pieces[(_first + index) & (_pieces.Length - 1)];
+
+    private byte[]? ArrayAt(int index) => index < _flushedCount ? At(index).Array : null;
+
+    private void Remove(long count)
     {
         UnsentBytes -= count;
         while (count > 0)
@@ -65,18 +115,6 @@ internal sealed class OutboundQueue
         }
     }
 
-    /// <summary>Drops everything.</summary>
-    public void Clear()
-    {
-        while (_count > 0)
-        {
-            RemoveFirst();
-        }
-
-        _flushedCount = 0;
-        UnsentBytes = 0;
-    }
-
     private void RemoveFirst()
     {
         ArrayPool<byte>.Shared.Return(At(0).Array);
@@ -86,7 +124,7 @@ internal sealed class OutboundQueue
     }
 
     /// <summary>Bytes from <see cref="Start"/> to <see cref="End"/> of an array that is given back when they are sent.</summary>
-    internal struct Piece
+    private struct Piece
     {
         public byte[] Array;
         public int Start;

@@ -20,6 +20,7 @@ internal struct PipeWait
     private object? _state;
     private int _phase;
     private short _version;
+    private CancellationTokenRegistration _registration;
 
     /// <summary>Tells one wait from the next.</summary>
     public readonly short Version => _version;
@@ -33,6 +34,30 @@ internal struct PipeWait
         _state = null;
         _continuation = null;
         _phase = Pending;
+    }
+
+    /// <summary>Has <paramref name="onCancelled"/> called if the token is cancelled during the wait. Before the wait is published: whoever ends it finds this.</summary>
+    public void Watch(Action<object?> onCancelled, object owner, CancellationToken cancellationToken)
+    {
+        if (cancellationToken.CanBeCanceled)
+        {
+            _registration = cancellationToken.UnsafeRegister(onCancelled, owner);
+        }
+    }
+
+    /// <summary>No call comes any more: waits for one that is running, for it must not be taken for the next wait's.</summary>
+    /// <returns>The token.</returns>
+    public CancellationToken EndWatch()
+    {
+        if (_registration == default)
+        {
+            return default;
+        }
+
+        CancellationToken cancellationToken = _registration.Token;
+        _registration.Dispose();
+        _registration = default;
+        return cancellationToken;
     }
 
     /// <summary>Ends the wait: runs what awaits it, here.</summary>

@@ -147,6 +147,22 @@ internal sealed partial class SocketConnection<TCalls> : ConnectionContext, ILoo
         }
     }
 
+    /// <summary>
+    /// Has what waits run where it belongs, soon: on the loop by <see cref="Post"/>, or on the thread pool. Never within the caller: its stack is not the
+    /// place for it.
+    /// </summary>
+    public void RunSoon(IThreadPoolWorkItem waiting)
+    {
+        if (IsInline)
+        {
+            Post();
+        }
+        else
+        {
+            ThreadPool.UnsafeQueueUserWorkItem(waiting, preferLocal: false);
+        }
+    }
+
     /// <summary>Before a system call on the descriptor. False: it is closed, or about to be.</summary>
     public bool TryEnter()
     {

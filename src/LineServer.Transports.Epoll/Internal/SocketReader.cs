@@ -32,7 +32,6 @@ internal sealed unsafe class SocketReader<TCalls>(SocketConnection<TCalls> conne
     private const int HangUp = 16;
 
     private PipeWait _wait;
-    private CancellationTokenRegistration _registration;
     private int _state = provesNothingByShortReads ? HangUp : 0;
     private ReceivedBytes _received;
     private AdaptiveSize _size;
@@ -174,7 +173,7 @@ internal sealed unsafe class SocketReader<TCalls>(SocketConnection<TCalls> conne
     {
         _wait.GetResult(token);
         _isWaiting = false;
-        return TakeResult(EndRegistration());
+        return TakeResult(_wait.EndWatch());
     }
 
     ValueTaskSourceStatus IValueTaskSource<ReadResult>.GetStatus(short token) => _wait.GetStatus(token);
@@ -187,14 +186,7 @@ internal sealed unsafe class SocketReader<TCalls>(SocketConnection<TCalls> conne
         }
 
         _isLate = true;
-        if (connection.IsInline)
-        {
-            connection.Post();
-        }
-        else
-        {
-            ThreadPool.UnsafeQueueUserWorkItem(this, preferLocal: false);
-        }
+        connection.RunSoon(this);
     }
 
     // Inline, a read that is begun off the loop completes there, and so does all that follows.
@@ -215,33 +207,14 @@ internal sealed unsafe class SocketReader<TCalls>(SocketConnection<TCalls> conne
         _wait.Reset();
         _isWaiting = true;
         short version = _wait.Version;
-        if (cancellationToken.CanBeCanceled)
-        {
-            // Before the wait is published: whoever ends it finds the registration.
-            _registration = cancellationToken.UnsafeRegister(static reader => ((SocketReader<TCalls>)reader!).Signal(TokenCancelled), this);
-        }
-
+        _wait.Watch(static reader => ((SocketReader<TCalls>)reader!).Signal(TokenCancelled), this, cancellationToken);
         if (TryPublishWait(MayReceiveHere))
         {
             return new ValueTask<ReadResult>(this, version);
         }
 
         _isWaiting = false;
-        return new ValueTask<ReadResult>(TakeResult(EndRegistration()));
-    }
-
-    private CancellationToken EndRegistration()
-    {
-        if (_registration == default)
-        {
-            return default;
-        }
-
-        // Waits for a callback that is running: none comes later, to a read that it is not meant for.
-        CancellationToken cancellationToken = _registration.Token;
-        _registration.Dispose();
-        _registration = default;
-        return cancellationToken;
+        return new ValueTask<ReadResult>(TakeResult(_wait.EndWatch()));
     }
 
     /// <summary>Publishes the wait; false if there is a result after all.</summary>

@@ -13,7 +13,6 @@ internal sealed unsafe class SocketWriter<TCalls>(SocketConnection<TCalls> conne
     where TCalls : struct, ISystemCalls
 {
     private PipeWait _wait;
-    private CancellationTokenRegistration _registration;
     private byte[]? _array; // what is written to now
     private int _start;
     private int _end;
@@ -238,7 +237,7 @@ internal sealed unsafe class SocketWriter<TCalls>(SocketConnection<TCalls> conne
     FlushResult IValueTaskSource<FlushResult>.GetResult(short token)
     {
         _wait.GetResult(token);
-        return TakeResult(EndRegistration());
+        return TakeResult(_wait.EndWatch());
     }
 
     ValueTaskSourceStatus IValueTaskSource<FlushResult>.GetStatus(short token) => _wait.GetStatus(token);
@@ -248,7 +247,7 @@ internal sealed unsafe class SocketWriter<TCalls>(SocketConnection<TCalls> conne
         if (!_wait.OnCompleted(continuation, state, token, flags))
         {
             _isLate = true;
-            RunSoon();
+            connection.RunSoon(this);
         }
     }
 
@@ -367,10 +366,9 @@ internal sealed unsafe class SocketWriter<TCalls>(SocketConnection<TCalls> conne
         OutboundQueue queue = _queue!;
         while (queue.FlushedCount > 0)
         {
-            nint sent = SendPieces(queue);
+            nint sent = queue.Send<TCalls>(connection.Descriptor);
             if (sent >= 0)
             {
-                queue.Sent(sent);
                 continue;
             }
 
@@ -397,35 +395,6 @@ internal sealed unsafe class SocketWriter<TCalls>(SocketConnection<TCalls> conne
         _isQueueing = false;
     }
 
-    // Pinned by statements: a handle for each array would cost more than the copy.
-    private nint SendPieces(OutboundQueue queue)
-    {
-        int count = Math.Min(queue.FlushedCount, IoVector.MaxCount);
-        IoVector* vectors = stackalloc IoVector[IoVector.MaxCount];
-        fixed (byte* p0 = queue.At(0).Array, p1 = ArrayAt(queue, 1), p2 = ArrayAt(queue, 2), p3 = ArrayAt(queue, 3))
-        fixed (byte* p4 = ArrayAt(queue, 4), p5 = ArrayAt(queue, 5), p6 = ArrayAt(queue, 6), p7 = ArrayAt(queue, 7))
-        {
-            vectors[0].Base = p0;
-            vectors[1].Base = p1;
-            vectors[2].Base = p2;
-            vectors[3].Base = p3;
-            vectors[4].Base = p4;
-            vectors[5].Base = p5;
-            vectors[6].Base = p6;
-            vectors[7].Base = p7;
-            for (int i = 0; i < count; i++)
-            {
-                ref OutboundQueue.Piece piece = ref queue.At(i);
-                vectors[i].Base += piece.Start;
-                vectors[i].Length = piece.End - piece.Start;
-            }
-
-            return TCalls.SendMessage(connection.Descriptor, vectors, count);
-        }
-    }
-
-    private static byte[]? ArrayAt(OutboundQueue queue, int index) => index < queue.FlushedCount ? queue.At(index).Array : null;
-
     private bool MustWait() => connection.MaxUnsentSize is { } limit && Volatile.Read(ref _queue) is { } queue && IsOver(queue, limit);
 
     private static bool IsOver(OutboundQueue queue, long limit)
@@ -440,11 +409,7 @@ internal sealed unsafe class SocketWriter<TCalls>(SocketConnection<TCalls> conne
     {
         _wait.Reset();
         short version = _wait.Version;
-        if (cancellationToken.CanBeCanceled)
-        {
-            _registration = cancellationToken.UnsafeRegister(static writer => ((SocketWriter<TCalls>)writer!).OnTokenCancelled(), this);
-        }
-
+        _wait.Watch(static writer => ((SocketWriter<TCalls>)writer!).OnTokenCancelled(), this, cancellationToken);
         lock (_queue!)
         {
             if (_queue.UnsentBytes > 0 && !_isLost && !_isCancelRequested && !_isTokenCancelled)
@@ -454,7 +419,7 @@ internal sealed unsafe class SocketWriter<TCalls>(SocketConnection<TCalls> conne
             }
         }
 
-        return new ValueTask<FlushResult>(TakeResult(EndRegistration()));
+        return new ValueTask<FlushResult>(TakeResult(_wait.EndWatch()));
     }
 
     private void OnTokenCancelled()
@@ -481,19 +446,7 @@ internal sealed unsafe class SocketWriter<TCalls>(SocketConnection<TCalls> conne
     {
         if (TryEndWait())
         {
-            RunSoon();
-        }
-    }
-
-    private void RunSoon()
-    {
-        if (connection.IsInline)
-        {
-            connection.Post();
-        }
-        else
-        {
-            ThreadPool.UnsafeQueueUserWorkItem(this, preferLocal: false);
+            connection.RunSoon(this);
         }
     }
 
@@ -530,19 +483,6 @@ internal sealed unsafe class SocketWriter<TCalls>(SocketConnection<TCalls> conne
         {
             _wait.End();
         }
-    }
-
-    private CancellationToken EndRegistration()
-    {
-        if (_registration == default)
-        {
-            return default;
-        }
-
-        CancellationToken cancellationToken = _registration.Token;
-        _registration.Dispose();
-        _registration = default;
-        return cancellationToken;
     }
 
     private FlushResult TakeResult(CancellationToken cancellationToken)
