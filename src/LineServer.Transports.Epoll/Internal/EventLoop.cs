@@ -52,6 +52,7 @@ internal sealed unsafe class EventLoop
             _epoll = Succeeded(Libc.EpollCreate(Libc.CloseOnExec), "epoll_create1");
             _wakeUp = Succeeded(Libc.EventDescriptor(0, Libc.CloseOnExec | Libc.NonBlocking), "eventfd");
             _ = Succeeded(Control(_wakeUp, EpollEvent.In | EpollEvent.EdgeTriggered, WakeUpData), "epoll_ctl");
+            DescriptorLimit.ThrowIfNoneForThread();
             _thread = new Thread(Run) { IsBackground = true, Name = name };
             _thread.UnsafeStart();
         }

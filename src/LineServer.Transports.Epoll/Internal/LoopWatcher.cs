@@ -34,6 +34,7 @@ internal sealed class LoopWatcher : IDisposable
 
     public void Watch(EventLoop[] loops)
     {
+        DescriptorLimit.ThrowIfNoneForThread();
         _looks = [.. loops.Select(loop => new Look(loop))];
         foreach (EventLoop loop in loops)
         {
