@@ -5,13 +5,15 @@ use std::net::{TcpListener, TcpStream};
 use std::os::raw::c_int;
 use std::os::unix::io::AsRawFd;
 use std::thread;
+use std::time::Duration;
 
 const BACKLOG: c_int = 4096;
 const STACK_SIZE: usize = 64 * 1024;
+const ACCEPT_RETRY: Duration = Duration::from_millis(10);
 
-fn serve(mut stream: TcpStream) -> io::Result<()> {
+fn serve(stream: TcpStream) -> io::Result<()> {
     stream.set_nodelay(true)?;
-    let mut reader = BufReader::new(stream.try_clone()?);
+    let (mut reader, mut writer) = (BufReader::new(&stream), &stream);
     let mut line = Vec::new();
     loop {
         line.clear();
@@ -19,7 +21,7 @@ fn serve(mut stream: TcpStream) -> io::Result<()> {
         if line.last() != Some(&b'\n') {
             return Ok(()); // The end, or the beginning of a line that never came.
         }
-        stream.write_all(&line)?;
+        writer.write_all(&line)?;
     }
 }
 
@@ -32,14 +34,14 @@ fn main() -> io::Result<()> {
     if unsafe { listen(listener.as_raw_fd(), BACKLOG) } != 0 {
         return Err(io::Error::last_os_error());
     }
-    for stream in listener.incoming() {
-        let stream = stream?;
-        let started = thread::Builder::new().stack_size(STACK_SIZE).spawn(move || serve(stream));
+    loop {
+        let started = listener.accept().and_then(|(stream, _)| thread::Builder::new().stack_size(STACK_SIZE).spawn(move || serve(stream)));
         if let Err(error) = started {
-            eprintln!("rust-threads: no thread for a connection, which is closed: {error}");
+            // No descriptor left, or no thread.
+            eprintln!("rust-threads: a connection is lost: {error}");
+            thread::sleep(ACCEPT_RETRY);
         }
     }
-    Ok(())
 }
 
 fn port() -> u16 {

@@ -3,12 +3,14 @@
 //! The runtime has one thread, as the servers that it is compared with have one core.
 
 use std::io;
+use std::time::Duration;
 
 use futures::{SinkExt, StreamExt};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio_util::codec::{Framed, LinesCodec, LinesCodecError};
 
 const BACKLOG: u32 = 4096;
+const ACCEPT_RETRY: Duration = Duration::from_millis(10);
 const LINE_MAX_SIZE: usize = 64 * 1024;
 
 async fn serve(stream: TcpStream) -> Result<(), LinesCodecError> {
@@ -29,8 +31,11 @@ async fn main() -> io::Result<()> {
     socket.bind(([127, 0, 0, 1], port).into())?;
     let listener = socket.listen(BACKLOG)?;
     loop {
-        let (stream, _) = listener.accept().await?;
-        tokio::spawn(serve(stream));
+        match listener.accept().await {
+            Ok((stream, _)) => drop(tokio::spawn(serve(stream))),
+            // No descriptor left, for example.
+            Err(_) => tokio::time::sleep(ACCEPT_RETRY).await,
+        }
     }
 }
 

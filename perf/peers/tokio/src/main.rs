@@ -2,11 +2,13 @@
 //! The runtime has one thread, as the servers that it is compared with have one core.
 
 use std::io;
+use std::time::Duration;
 
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpSocket, TcpStream};
 
 const BACKLOG: u32 = 4096;
+const ACCEPT_RETRY: Duration = Duration::from_millis(10);
 
 async fn serve(mut stream: TcpStream) -> io::Result<()> {
     stream.set_nodelay(true)?;
@@ -32,8 +34,11 @@ async fn main() -> io::Result<()> {
     socket.bind(([127, 0, 0, 1], port).into())?;
     let listener = socket.listen(BACKLOG)?;
     loop {
-        let (stream, _) = listener.accept().await?;
-        tokio::spawn(serve(stream));
+        match listener.accept().await {
+            Ok((stream, _)) => drop(tokio::spawn(serve(stream))),
+            // No descriptor left, for example.
+            Err(_) => tokio::time::sleep(ACCEPT_RETRY).await,
+        }
     }
 }
 
