@@ -37,7 +37,9 @@ public sealed class EpollTransportFactory : IConnectionListenerFactory, IConnect
         _transport.BindAsync(endpoint, cancellationToken);
 
     /// <inheritdoc/>
-    /// <exception cref="SocketException">There is no connection: refused, unreachable, timed out.</exception>
+    /// <exception cref="SocketException">There is no connection: refused, unreachable, timed out; <see cref="SocketError.OperationAborted"/>: the factory was
+    /// disposed meanwhile.</exception>
+    /// <exception cref="ObjectDisposedException">The factory was disposed before.</exception>
     /// <exception cref="NotSupportedException">The endpoint is of another kind.</exception>
     public ValueTask<ConnectionContext> ConnectAsync(EndPoint endpoint, CancellationToken cancellationToken = default) =>
         _transport.ConnectAsync(endpoint, cancellationToken);

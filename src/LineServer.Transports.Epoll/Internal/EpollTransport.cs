@@ -93,6 +93,8 @@ internal sealed class EpollTransport<TCalls> : IConnectionListenerFactory, IConn
         }
     }
 
+    /// <exception cref="ObjectDisposedException">The transport was disposed.</exception>
+    /// <exception cref="SocketException">There is no connection; <see cref="SocketError.OperationAborted"/>: the transport was disposed meanwhile.</exception>
     public async ValueTask<ConnectionContext> ConnectAsync(EndPoint endpoint, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(endpoint);
@@ -109,6 +111,7 @@ internal sealed class EpollTransport<TCalls> : IConnectionListenerFactory, IConn
             AddressFamily.InterNetworkV6 => Libc.AddressFamilyInet6,
             _ => Libc.AddressFamilyUnix,
         };
+        EventLoop loop = Loops.Fewest(); // throws; before there is a descriptor to be left behind
         int descriptor = Libc.Socket(family, Libc.SocketStream | Libc.NonBlocking | Libc.CloseOnExec, 0);
         if (descriptor < 0)
         {
@@ -117,10 +120,18 @@ internal sealed class EpollTransport<TCalls> : IConnectionListenerFactory, IConn
 
         if (family != Libc.AddressFamilyUnix)
         {
-            SocketOptions.Apply(descriptor, Options);
+            try
+            {
+                SocketOptions.Apply(descriptor, Options);
+            }
+            catch (SocketException)
+            {
+                _ = Libc.Close(descriptor);
+                throw;
+            }
         }
 
-        var connection = new SocketConnection<TCalls>(this, Loops.Fewest(), descriptor, endpoint.AddressFamily, PeerAddress.Parse(address.Buffer.Span));
+        var connection = new SocketConnection<TCalls>(this, loop, descriptor, endpoint.AddressFamily, PeerAddress.Parse(address.Buffer.Span));
         await connection.ConnectAsync(address, cancellationToken).ConfigureAwait(false);
         return connection;
     }

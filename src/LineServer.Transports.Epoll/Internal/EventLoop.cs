@@ -24,6 +24,7 @@ internal sealed unsafe class EventLoop
     private readonly LoopBuffers _buffers = new();
     private readonly Lock _postedGate = new();
     private readonly Lock _wakeUpGate = new();
+    private readonly Lock _registerGate = new();
     private ILoopItem? _firstPosted;
     private ILoopItem? _lastPosted;
     private int _threadId;
@@ -32,6 +33,7 @@ internal sealed unsafe class EventLoop
     private volatile bool _ending;
     private bool _hasEnded; // under the gate
     private bool _isWakeUpClosed; // under its gate
+    private bool _takesNoMore; // under its gate
 
     /// <param name="name">The thread's name; Linux keeps the first 15 bytes.</param>
     /// <param name="wait">epoll_wait.</param>
@@ -93,18 +95,28 @@ internal sealed unsafe class EventLoop
     public void UncountConnection() => Interlocked.Decrement(ref _connectionCount);
 
     /// <summary>Begins to watch a descriptor for <paramref name="events"/>, edge-triggered, once for all.</summary>
-    /// <returns>0, or −errno: no memory, or too many watches.</returns>
+    /// <returns>0, or −errno: no memory, or too many watches; ECANCELED: the loop ends, and nobody would look after the item any more.</returns>
     public int Register(ILoopItem item, int descriptor, uint events, out int slot)
     {
-        // The slot first: an edge may come before epoll_ctl has returned.
-        slot = _slots.Add(item, out ulong data);
-        int error = Control(descriptor, events | EpollEvent.EdgeTriggered, data);
-        if (error != 0)
+        // The loop may end meanwhile: either its end sees the item, or this sees the end. And its epoll instance's number may be another's then.
+        lock (_registerGate)
         {
-            _slots.Remove(slot);
-        }
+            if (_takesNoMore)
+            {
+                slot = -1;
+                return -(int)Errno.ECANCELED;
+            }
 
-        return error;
+            // The slot first: an edge may come before epoll_ctl has returned.
+            slot = _slots.Add(item, out ulong data);
+            int error = Control(descriptor, events | EpollEvent.EdgeTriggered, data);
+            if (error != 0)
+            {
+                _slots.Remove(slot);
+            }
+
+            return error;
+        }
     }
 
     /// <summary>Forgets an item. An edge of it that is under way finds nobody. The kernel forgets the descriptor when it is closed.</summary>
@@ -291,6 +303,11 @@ internal sealed unsafe class EventLoop
 
     private void EndAll()
     {
+        lock (_registerGate)
+        {
+            _takesNoMore = true;
+        }
+
         var reason = new ObjectDisposedException(nameof(EpollTransportFactory), "The transport was disposed.");
         foreach (ILoopItem item in _slots.Items())
         {

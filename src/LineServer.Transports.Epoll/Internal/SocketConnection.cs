@@ -86,9 +86,8 @@ internal sealed partial class SocketConnection<TCalls> : ConnectionContext, ILoo
     {
         Loop.CountConnection();
         const uint Edges = EpollEvent.In | EpollEvent.Out | EpollEvent.ReadHangUp | EpollEvent.Urgent;
-        int error = Loop.Register(this, Descriptor, Edges, out int slot);
-        // An edge may come, and be looked after, before this is set; closing needs it, and waits for the application, which has no connection yet.
-        _slot = slot;
+        // The field itself: it is set before an edge may come, or the loop's end, which closes what has a slot.
+        int error = Loop.Register(this, Descriptor, Edges, out _slot);
         if (error != 0)
         {
             Loop.UncountConnection();

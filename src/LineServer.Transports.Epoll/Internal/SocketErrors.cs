@@ -45,6 +45,7 @@ internal static class SocketErrors
         Errno.ENOENT => SocketError.AddressNotAvailable,
         Errno.EADDRNOTAVAIL => SocketError.AddressNotAvailable,
         Errno.EAGAIN => SocketError.TryAgain,
+        Errno.ECANCELED => SocketError.OperationAborted,
         _ => SocketError.SocketError,
     };
 }

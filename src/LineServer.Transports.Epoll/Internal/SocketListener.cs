@@ -162,6 +162,11 @@ internal sealed partial class SocketListener<TCalls> : IConnectionListener, ILoo
         PeerAddress peer = PeerAddress.Parse(new ReadOnlySpan<byte>(address, Math.Min(length, PeerAddress.MaxSize)));
         var connection = new SocketConnection<TCalls>(_transport, loop, accepted, _family, peer);
         int failed = connection.Start();
+        if (failed == -(int)Errno.ECANCELED)
+        {
+            return (null, AcceptOutcome.End); // the transport was disposed since
+        }
+
         if (failed != 0)
         {
             LogBackOff(Marshal.GetPInvokeErrorMessage(-failed));
