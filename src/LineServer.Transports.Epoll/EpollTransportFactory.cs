@@ -38,7 +38,9 @@ public sealed class EpollTransportFactory : IConnectionListenerFactory, IConnect
         _transport.BindAsync(endpoint, cancellationToken);
 
     /// <inheritdoc/>
-    /// <exception cref="SocketException">There is no connection: refused, unreachable, timed out.</exception>
+    /// <exception cref="SocketException">There is no connection: refused, unreachable, timed out; <see cref="SocketError.OperationAborted"/>: the factory was
+    /// disposed meanwhile.</exception>
+    /// <exception cref="ObjectDisposedException">The factory was disposed before.</exception>
     /// <exception cref="IOException">The event loops cannot start: no descriptor is left, or no memory. The next call tries again.</exception>
     /// <exception cref="NotSupportedException">The endpoint is of another kind.</exception>
     public ValueTask<ConnectionContext> ConnectAsync(EndPoint endpoint, CancellationToken cancellationToken = default) =>

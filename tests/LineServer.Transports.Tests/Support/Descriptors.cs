@@ -13,6 +13,10 @@ internal static class Descriptors
 
     public static bool Has(string name) => Open().Contains(name, StringComparer.Ordinal);
 
+    /// <summary>What transports open: sockets, epoll instances and event descriptors. The runtime opens files besides.</summary>
+    public static int Transports() =>
+        Open().Count(name => name.StartsWith("socket:", StringComparison.Ordinal) || name.StartsWith("anon_inode:", StringComparison.Ordinal));
+
     private static IEnumerable<string> Open()
     {
         foreach (FileInfo descriptor in new DirectoryInfo("/proc/self/fd").EnumerateFiles())
