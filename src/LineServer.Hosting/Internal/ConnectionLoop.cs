@@ -24,6 +24,7 @@ internal sealed partial class ConnectionLoop
     private bool _isReading; // between BeginRead and EndRead
     private bool _inTransport; // what is thrown now comes from the transport, not from the handler
     private bool _inputCompleted;
+    private readonly bool _isGreeter;
     private bool _connected;
     private int _payloadNeeded;
     private bool _payloadTaken;
@@ -39,6 +40,7 @@ internal sealed partial class ConnectionLoop
         _lines = new LineReader(endpoint.Format);
         _connection = new LineConnection(context, this);
         LineHandlerBase handler = endpoint.HandlerFactory();
+        _isGreeter = endpoint.IsGreeter(handler);
         _handler = handler as LineBatchHandler ?? new PerLineHandler((LineHandler)handler);
         _handler.Attach(_connection);
         if (_handler.NeverBlocks)
@@ -58,28 +60,25 @@ internal sealed partial class ConnectionLoop
         using CancellationTokenRegistration drain = _context.Features.Get<IConnectionLifetimeNotificationFeature>() is { } lifetime
             ? lifetime.ConnectionClosedRequested.UnsafeRegister(static loop => ((ConnectionLoop)loop!).BeginDrain(), this)
             : default;
-        if (refused == CloseReason.None)
-        {
-            await ServeAsync();
-        }
-        else
+        if (refused != CloseReason.None)
         {
             RequestClose(refused);
             LogRefused(refused);
         }
 
-        await CloseInOrderAsync();
-        _endpoint.Connections.Remove(this);
-        metrics.ConnectionClosed(CloseReason);
-        _endpoint.Logger.LogDebug("{Connection} on {Endpoint} ended: {CloseReason}", _connection, _endpoint.Options.Name, CloseReason);
-    }
-
-    private async Task ServeAsync()
-    {
+        // Here, and not in a method of its own: each idle connection would keep that method's state besides this one's.
         try
         {
-            await ConnectAsync();
-            bool goesOn = true;
+            bool goesOn = refused == CloseReason.None;
+            if (goesOn)
+            {
+                _connected = true;
+                if (_isGreeter)
+                {
+                    await GreetAsync();
+                }
+            }
+
             while (goesOn && !_stop)
             {
                 StageMail();
@@ -124,16 +123,15 @@ internal sealed partial class ConnectionLoop
                 _endpoint.Logger.LogError(e, "{Connection} on {Endpoint}: the handler failed; the connection is closed", _connection, _endpoint.Options.Name);
             }
         }
+
+        await CloseInOrderAsync();
+        _endpoint.Connections.Remove(this);
+        metrics.ConnectionClosed(CloseReason);
+        _endpoint.Logger.LogDebug("{Connection} on {Endpoint} ended: {CloseReason}", _connection, _endpoint.Options.Name, CloseReason);
     }
 
-    private async ValueTask ConnectAsync()
+    private async ValueTask GreetAsync()
     {
-        if (_handler is DelegateHandler)
-        {
-            return;
-        }
-
-        _connected = true;
         ValueTask connected = _handler.OnConnectedAsync(Replies, Aborted);
         if (connected.IsCompletedSuccessfully)
         {

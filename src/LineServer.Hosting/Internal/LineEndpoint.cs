@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using LineServer.Framing;
 using Microsoft.Extensions.Logging;
 
@@ -6,6 +7,8 @@ namespace LineServer.Hosting.Internal;
 /// <summary>What the connections of an endpoint share.</summary>
 internal sealed class LineEndpoint
 {
+    private readonly ConcurrentDictionary<Type, bool> _greeters = new();
+
     public LineEndpoint(LineOptions options, Func<LineHandlerBase> handlerFactory, LineMetrics metrics, TimeProvider time, ILogger logger)
     {
         Options = options;
@@ -38,4 +41,10 @@ internal sealed class LineEndpoint
     public BoundedRateLog OversizeLog { get; }
 
     public BoundedRateLog RejectedLog { get; }
+
+    /// <summary>Whether a handler has something to say or do before its first line. Few have, and the others' connections are spared what it takes.</summary>
+    public bool IsGreeter(LineHandlerBase handler) => _greeters.GetOrAdd(
+        handler.GetType(),
+        static (_, first) => ((Func<LineOutput, CancellationToken, ValueTask>)first.OnConnectedAsync).Method.DeclaringType != typeof(LineHandlerBase),
+        handler);
 }

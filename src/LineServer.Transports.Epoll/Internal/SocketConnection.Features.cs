@@ -27,6 +27,9 @@ internal sealed partial class SocketConnection<TCalls> :
     // Completing the output ends this side only: reading goes on. A host that knows the type can ask by it.
     private static readonly object EndsOutputOnly = SocketShutdown.Send;
 
+    // What Kestrel and Hosting set on each connection: one array, as long as it needs to be, for each of thousands.
+    private const int UsualFeatures = 5;
+
     private static long _lastId = DateTime.UtcNow.Ticks;
 
     private string? _id;
@@ -159,12 +162,15 @@ internal sealed partial class SocketConnection<TCalls> :
             return;
         }
 
-        KeyValuePair<Type, object?>[] others = _otherFeatures ?? [];
-        int index = Array.FindIndex(others, pair => pair.Key == key);
-        if (index < 0)
+        KeyValuePair<Type, object?>[] others = _otherFeatures ?? new KeyValuePair<Type, object?>[UsualFeatures];
+        int index = 0;
+        while (index < others.Length && others[index].Key is { } other && other != key)
         {
-            // One by one: hosts set a handful, and thousands of connections keep the array.
-            index = others.Length;
+            index++;
+        }
+
+        if (index == others.Length)
+        {
             Array.Resize(ref others, index + 1);
         }
 

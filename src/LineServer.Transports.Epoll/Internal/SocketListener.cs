@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Sockets;
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.Extensions.Logging;
@@ -20,7 +21,7 @@ internal sealed partial class SocketListener<TCalls> : IConnectionListener, ILoo
     private readonly EventLoop _loop;
     private readonly int _slot;
     private readonly AddressFamily _family;
-    private readonly SemaphoreSlim _readable = new(0);
+    private readonly AcceptSignal _signal = new();
     private readonly CancellationTokenSource _unbound = new();
     private readonly Lock _gate = new(); // nobody accepts on a descriptor that was closed
     private TimeSpan _backOff = FirstBackOff;
@@ -53,6 +54,8 @@ internal sealed partial class SocketListener<TCalls> : IConnectionListener, ILoo
 
     ILoopItem? ILoopItem.NextPosted { get; set; }
 
+    // Pooled, as its waits are: thousands of connections come one by one, and what each accept had to allocate lay between them.
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     public async ValueTask<ConnectionContext?> AcceptAsync(CancellationToken cancellationToken = default)
     {
         while (true)
@@ -77,7 +80,7 @@ internal sealed partial class SocketListener<TCalls> : IConnectionListener, ILoo
                     Close();
                     return null;
                 case AcceptOutcome.Wait:
-                    await WaitUntilReadableAsync(cancellationToken).ConfigureAwait(false);
+                    await _signal.WaitAsync(cancellationToken).ConfigureAwait(false);
                     break;
                 case AcceptOutcome.BackOff:
                     await BackOffAsync(cancellationToken).ConfigureAwait(false);
@@ -87,21 +90,19 @@ internal sealed partial class SocketListener<TCalls> : IConnectionListener, ILoo
     }
 
     /// <summary>Accepting ends. What waits in the backlog now is accepted first, as many as the backlog holds.</summary>
-    public async ValueTask UnbindAsync(CancellationToken cancellationToken = default) => await _unbound.CancelAsync().ConfigureAwait(false);
+    public async ValueTask UnbindAsync(CancellationToken cancellationToken = default)
+    {
+        await _unbound.CancelAsync().ConfigureAwait(false);
+        _signal.Set(); // one more look at the backlog
+    }
 
     public async ValueTask DisposeAsync()
     {
-        await _unbound.CancelAsync().ConfigureAwait(false);
+        await UnbindAsync().ConfigureAwait(false);
         Close();
     }
 
-    void ILoopItem.OnEvents(uint events)
-    {
-        if (_readable.CurrentCount == 0)
-        {
-            _readable.Release();
-        }
-    }
+    void ILoopItem.OnEvents(uint events) => _signal.Set();
 
     void ILoopItem.OnPosted()
     {
@@ -111,6 +112,7 @@ internal sealed partial class SocketListener<TCalls> : IConnectionListener, ILoo
     void ILoopItem.OnLoopEnded(Exception reason)
     {
         _unbound.Cancel();
+        _signal.Set();
         Close();
     }
 
@@ -182,19 +184,6 @@ internal sealed partial class SocketListener<TCalls> : IConnectionListener, ILoo
         }
 
         return outcome;
-    }
-
-    private async Task WaitUntilReadableAsync(CancellationToken cancellationToken)
-    {
-        using var either = CancellationTokenSource.CreateLinkedTokenSource(_unbound.Token, cancellationToken);
-        try
-        {
-            await _readable.WaitAsync(either.Token).ConfigureAwait(false);
-        }
-        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
-        {
-            // Unbound: one more look at the backlog.
-        }
     }
 
     private async Task BackOffAsync(CancellationToken cancellationToken)
