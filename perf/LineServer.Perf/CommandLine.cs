@@ -6,9 +6,9 @@ using System.Text.Json;
 using LineServer.Perf.Comparing;
 using LineServer.Perf.Linux;
 using LineServer.Perf.Load;
+using LineServer.Perf.Reporting;
 using LineServer.Perf.Servers;
 using LineServer.Perf.Work;
-using Spectre.Console;
 
 namespace LineServer.Perf;
 
@@ -43,12 +43,20 @@ internal sealed class CommandLine(TextWriter output, TextWriter notes)
     private readonly Option<string> _serverCores = new("--server-cpus") { Description = "Cores for the servers.", HelpName = "LIST", DefaultValueFactory = _ => "0" };
     private readonly Option<string> _generatorCores = new("--generator-cpus") { Description = "Cores for the generator.", HelpName = "LIST", DefaultValueFactory = _ => "1" };
     private readonly Option<string?> _reference = new("--reference") { Description = "The server that the others are divided by. [default: c-epoll if it is there, or the first]", HelpName = "NAME" };
-    private readonly Option<string?> _jsonFile = new("--json") { Description = "Where all rounds are written.", HelpName = "FILE" };
+    private readonly Option<string?> _jsonFile = new("--json") { Description = "Where all rounds are written; packed, if its name ends in .gz.", HelpName = "FILE" };
+    private readonly Option<string?> _htmlFile = new("--html") { Description = "Where a page with charts is written; it needs no other file.", HelpName = "FILE" };
+
+    private readonly Option<string> _fromJson = new("--json") { Description = "What compare --json wrote.", HelpName = "FILE", Required = true };
+    private readonly Option<bool> _asMarkdown = new("--markdown") { Description = "Print all tables as Markdown.", Arity = ArgumentArity.Zero };
+    private readonly Option<string[]> _into = new("--into") { Description = "A Markdown document whose marked places become the tables they name.", HelpName = "FILE", DefaultValueFactory = _ => [] };
+
+    private string _command = "lineperf";
 
     /// <summary>Runs what the arguments say.</summary>
     /// <returns>The exit status.</returns>
     public int Run(string[] args)
     {
+        _command = ShellWords.Join(["lineperf", .. args]);
         ParseResult parsed = Build().Parse(args, new ParserConfiguration { ResponseFileTokenReplacer = null });
         if (parsed.Errors is [var first, ..])
         {
@@ -85,9 +93,14 @@ internal sealed class CommandLine(TextWriter output, TextWriter notes)
         run.SetAction(RunOnce);
         var compare = new Command("compare", "Starts servers, and puts the same loads on them in turn.")
         {
-            _servers, _server, _workloads, _rounds, _compareSeconds, _warmUp, _laterWarmUp, _serverCores, _generatorCores, _reference, _jsonFile,
+            _servers, _server, _workloads, _rounds, _compareSeconds, _warmUp, _laterWarmUp, _serverCores, _generatorCores, _reference, _jsonFile, _htmlFile,
         };
         compare.SetAction(Compare);
+        var report = new Command("report", "Makes tables and charts from what compare --json wrote, without measuring.")
+        {
+            _fromJson, _htmlFile, _asMarkdown, _into,
+        };
+        report.SetAction(Report);
         return new RootCommand(
             """
             Loads line echo servers, checks every byte of every reply, and measures.
@@ -95,11 +108,12 @@ internal sealed class CommandLine(TextWriter output, TextWriter notes)
               lineperf compare --servers c-epoll,sockets --workloads request-reply,pipelined
               lineperf compare --servers c-epoll --server 'mine=./mine --port {port}' --workloads many
               lineperf run --port 7007 --pid 1234 --connections 50 --window 64 --seconds 5
+              lineperf report --json rounds.json --html rounds.html
 
             Exit status: 0, 1 (a server failed, or a reply was lost, wrong or out of order), 2 (bad option).
             """)
         {
-            run, compare, workloads, servers,
+            run, compare, report, workloads, servers,
         };
     }
 
@@ -185,30 +199,49 @@ internal sealed class CommandLine(TextWriter output, TextWriter notes)
             GeneratorCores = Cores.Parse("--generator-cpus", parsed.GetValue(_generatorCores)!),
             Reference = reference,
         };
-        Compare(options, parsed.GetValue(_jsonFile));
+        new ComparisonRun(options, _command, output, notes)
+        {
+            JsonFile = Writable("--json", parsed.GetValue(_jsonFile)),
+            HtmlFile = Writable("--html", parsed.GetValue(_htmlFile)),
+        }.Run();
         return ExitStatus.Success;
     }
 
-    private void Compare(ComparisonOptions options, string? jsonFile)
+    private int Report(ParseResult parsed)
     {
-        // Wide: a table that wraps at 80 characters cannot be read. Redirected output gets no colours.
-        IAnsiConsole console = AnsiConsole.Create(new AnsiConsoleSettings { Out = new AnsiConsoleOutput(output), Ansi = AnsiSupport.No });
-        console.Profile.Width = 400;
-        DateTimeOffset started = DateTimeOffset.Now;
-        var comparison = new Comparison(options, notes);
-        List<Round> all = [];
-        foreach (Workload workload in options.Workloads)
+        ComparisonDocument document = ComparisonFile.Read(parsed.GetValue(_fromJson)!);
+        IReadOnlyList<ReportTable> tables = ReportTables.Of(document);
+        string? html = Writable("--html", parsed.GetValue(_htmlFile));
+        if (html is not null)
         {
-            IReadOnlyList<Round> rounds = comparison.Run(workload);
-            all.AddRange(rounds);
-            ComparisonTable.Write(console, workload, rounds, options);
-            if (jsonFile is not null)
+            HtmlReport.Write(html, document);
+        }
+
+        string[] documents = parsed.GetValue(_into)!;
+        foreach (string file in documents)
+        {
+            File.WriteAllText(file, MarkedSections.Fill(file, File.ReadAllText(file), tables));
+        }
+
+        if (parsed.GetValue(_asMarkdown))
+        {
+            output.Write(string.Join('\n', tables.Select(table => $"{table.Title}\n\n{Markdown.Of(table)}")));
+        }
+        else if (html is null && documents.Length == 0)
+        {
+            foreach (ReportTable table in tables)
             {
-                // After each workload: a later failure takes nothing away.
-                ComparisonReport.Write(jsonFile, options, all, started);
+                ConsoleTable.Write(output, table);
+                output.WriteLine();
             }
         }
+
+        return ExitStatus.Success;
     }
+
+    // Found out before anything is measured: it may take an hour.
+    private static string? Writable(string option, string? file) =>
+        file is null || Directory.Exists(Path.GetDirectoryName(Path.GetFullPath(file))) ? file : throw new UsageException($"{option}: there is no folder for {file}");
 
     private static string[] Names(string option, string? list)
     {

@@ -8,46 +8,90 @@ namespace LineServer.Perf.Comparing;
 /// Measures servers side by side. Each keeps its process for all rounds of a workload (what a JIT has compiled stays), and each round gives every server
 /// its turn, the next round in the other direction: what the machine does to one it does to all. For memory every round has a new process.
 /// </summary>
+/// <remarks>
+/// A server that cannot be built or started is left out from then on; one that fails at work is left out of that workload. Both are told
+/// (<see cref="Absences"/>), and neither takes the others' results away.
+/// </remarks>
 /// <param name="options">What is compared, and how.</param>
 /// <param name="notes">Where progress is told.</param>
 internal sealed class Comparison(ComparisonOptions options, TextWriter notes)
 {
-    /// <summary>All rounds of a workload.</summary>
-    /// <exception cref="RunFailedException">A server could not be started, died, or gave a wrong reply.</exception>
-    public IReadOnlyList<Round> Run(Workload workload)
+    private readonly List<Round> _rounds = [];
+    private readonly List<Absence> _absences = [];
+    private readonly Dictionary<string, ServerProcess> _running = new(StringComparer.Ordinal);
+
+    /// <summary>Of all workloads so far.</summary>
+    public IReadOnlyList<Round> Rounds => _rounds;
+
+    /// <summary>Of all workloads so far.</summary>
+    public IReadOnlyList<Absence> Absences => _absences;
+
+    /// <summary>Runs all rounds of a workload.</summary>
+    public void Run(Workload workload)
     {
         options.GeneratorCores.PinThisProcess();
-        List<Round> rounds = [];
-        Dictionary<string, ServerProcess> running = new(StringComparer.Ordinal);
+        foreach (string server in _absences.Where(absence => !absence.Failed).Select(absence => absence.Server).Distinct(StringComparer.Ordinal).ToArray())
+        {
+            _absences.Add(_absences.First(absence => absence.Server == server && !absence.Failed) with { Workload = workload.Name });
+        }
+
         try
         {
             for (int number = 1; number <= options.Rounds; number++)
             {
                 foreach (ServerCommand server in number % 2 == 1 ? options.Servers : options.Servers.Reverse())
                 {
-                    notes.WriteLine($"{workload.Name}, round {number} of {options.Rounds}: {server.Name}");
-                    bool isFirst = !running.ContainsKey(server.Name);
-                    if (isFirst)
+                    if (!_absences.Any(absence => absence.Workload == workload.Name && absence.Server == server.Name))
                     {
-                        running.Add(server.Name, ServerProcess.Start(server, options.ServerCores));
-                    }
-
-                    rounds.Add(new Round(workload.Name, server.Name, number, Measure(workload, running[server.Name], isFirst)));
-                    if (workload.Kind == WorkloadKind.Idle && running.Remove(server.Name, out ServerProcess? used))
-                    {
-                        used.Dispose();
+                        Run(workload, server, number);
                     }
                 }
             }
-
-            return rounds;
         }
         finally
         {
-            foreach (ServerProcess process in running.Values)
+            foreach (ServerProcess process in _running.Values)
             {
                 process.Dispose();
             }
+
+            _running.Clear();
+        }
+    }
+
+    private void Run(Workload workload, ServerCommand server, int number)
+    {
+        notes.WriteLine($"{workload.Name}, round {number} of {options.Rounds}: {server.Name}");
+        bool isFirst = !_running.ContainsKey(server.Name);
+        bool isStarted = !isFirst;
+        try
+        {
+            if (isFirst)
+            {
+                _running.Add(server.Name, ServerProcess.Start(server, options.ServerCores));
+                isStarted = true;
+            }
+
+            _rounds.Add(new Round(workload.Name, server.Name, number, Measure(workload, _running[server.Name], isFirst)));
+        }
+        catch (RunFailedException e)
+        {
+            notes.WriteLine($"lineperf: {e.Message}");
+            _absences.Add(new Absence(workload.Name, server.Name, e.Message, Failed: isStarted));
+            Stop(server);
+        }
+
+        if (workload.Kind == WorkloadKind.Idle)
+        {
+            Stop(server);
+        }
+    }
+
+    private void Stop(ServerCommand server)
+    {
+        if (_running.Remove(server.Name, out ServerProcess? used))
+        {
+            used.Dispose();
         }
     }
 
