@@ -6,6 +6,7 @@ using System.Text.Json;
 using LineServer.Perf.Comparing;
 using LineServer.Perf.Linux;
 using LineServer.Perf.Load;
+using LineServer.Perf.Profiling;
 using LineServer.Perf.Reporting;
 using LineServer.Perf.Servers;
 using LineServer.Perf.Work;
@@ -49,6 +50,10 @@ internal sealed class CommandLine(TextWriter output, TextWriter notes)
     private readonly Option<string> _fromJson = new("--json") { Description = "What compare --json wrote.", HelpName = "FILE", Required = true };
     private readonly Option<bool> _asMarkdown = new("--markdown") { Description = "Print all tables as Markdown.", Arity = ArgumentArity.Zero };
     private readonly Option<string[]> _into = new("--into") { Description = "A Markdown document whose marked places become the tables they name.", HelpName = "FILE", DefaultValueFactory = _ => [] };
+
+    private readonly Option<string> _profiledServer = new("--server") { Description = "A built-in server by name, or another as for compare.", HelpName = "NAME", Required = true };
+    private readonly Option<string> _profiledWorkload = new("--workload") { Description = "By name; one that sends lines.", HelpName = "NAME", Required = true };
+    private readonly Option<string> _tool = new("--with") { Description = "strace: system calls for each line. perf: where the CPU time goes.", HelpName = "strace|perf", DefaultValueFactory = _ => "strace" };
 
     private string _command = "lineperf";
 
@@ -101,6 +106,11 @@ internal sealed class CommandLine(TextWriter output, TextWriter notes)
             _fromJson, _htmlFile, _asMarkdown, _into,
         };
         report.SetAction(Report);
+        var profile = new Command("profile", "Starts a server, puts a load on it, and looks at it with strace or perf.")
+        {
+            _profiledServer, _profiledWorkload, _tool, _compareSeconds, _warmUp, _serverCores, _generatorCores,
+        };
+        profile.SetAction(ProfileServer);
         return new RootCommand(
             """
             Loads line echo servers, checks every byte of every reply, and measures.
@@ -109,11 +119,12 @@ internal sealed class CommandLine(TextWriter output, TextWriter notes)
               lineperf compare --servers c-epoll --server 'mine=./mine --port {port}' --workloads many
               lineperf run --port 7007 --pid 1234 --connections 50 --window 64 --seconds 5
               lineperf report --json rounds.json --html rounds.html
+              lineperf profile --server epoll --workload pipelined --with strace
 
             Exit status: 0, 1 (a server failed, or a reply was lost, wrong or out of order), 2 (bad option).
             """)
         {
-            run, compare, report, workloads, servers,
+            run, compare, report, profile, workloads, servers,
         };
     }
 
@@ -236,6 +247,28 @@ internal sealed class CommandLine(TextWriter output, TextWriter notes)
             }
         }
 
+        return ExitStatus.Success;
+    }
+
+    private int ProfileServer(ParseResult parsed)
+    {
+        string name = parsed.GetValue(_profiledServer)!, tool = parsed.GetValue(_tool)!;
+        Workload workload = Workloads.Find(parsed.GetValue(_profiledWorkload)!);
+        if (workload.Kind is not (WorkloadKind.ClosedLoop or WorkloadKind.OpenLoop))
+        {
+            throw new UsageException($"--workload: '{workload.Name}' is no stream of lines that could be counted");
+        }
+
+        new Profile
+        {
+            Server = name.Contains('=', StringComparison.Ordinal) ? ServerCommand.Parse(name) : BuiltInServers.Find(name, []),
+            Workload = workload,
+            Tool = ProfilingTool.All.TryGetValue(tool, out Func<ProfilingTool>? make) ? make() : throw new UsageException($"--with takes {string.Join(" or ", ProfilingTool.All.Keys)}, not '{tool}'"),
+            WarmUp = TimeSpan.FromSeconds(parsed.GetValue(_warmUp)),
+            Time = TimeSpan.FromSeconds(parsed.GetValue(_compareSeconds)),
+            ServerCores = Cores.Parse("--server-cpus", parsed.GetValue(_serverCores)!),
+            GeneratorCores = Cores.Parse("--generator-cpus", parsed.GetValue(_generatorCores)!),
+        }.Run(output);
         return ExitStatus.Success;
     }
 

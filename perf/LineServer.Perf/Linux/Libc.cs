@@ -26,6 +26,7 @@ internal static unsafe class Libc
     public const int ThreadCpuClock = 3;
     public const int SchedulingIdle = 5;
     public const int SetTimerSlack = 29;
+    public const int SignalInterrupt = 2;
     public const int SignalTerminate = 15;
 
     /// <summary>epoll_pwait2(2), whose timeout has nanoseconds; the number is the same on every architecture.</summary>

@@ -17,7 +17,7 @@ internal static class ConsoleTable
         for (int i = 0; i < report.Columns.Count; i++)
         {
             var column = new TableColumn(Markup.Escape(report.Columns[i])).NoWrap();
-            _ = table.AddColumn(i == 0 || report.IsText ? column : column.RightAligned());
+            _ = table.AddColumn(i < report.TextColumns ? column : column.RightAligned());
         }
 
         List<string> reasons = [];

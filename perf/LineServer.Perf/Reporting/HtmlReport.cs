@@ -153,7 +153,7 @@ internal sealed class HtmlReport
 
         double most = known.Max(pair => pair.All.Count);
         double[] parts = [.. NamedParts.Where(part => 1 / (1 - part) <= most * 1.0001)];
-        var x = Axis.Log(1, Math.Max(10, most), [.. NamedParts.Select(part => (1 / (1 - part), Percent(part)))]);
+        var x = Axis.Log(1, Math.Max(10, most), [.. NamedParts.Where(part => 1 / (1 - part) <= Math.Max(10, most) * 1.0001).Select(part => (1 / (1 - part), Percent(part)))]);
         var y = Axis.Log(Math.Max(0.1, known.Min(pair => pair.All.Min)), Math.Max(0.2, known.Max(pair => pair.All.Max)), Quantity.Microseconds);
         Series[] series =
         [
@@ -175,7 +175,7 @@ internal sealed class HtmlReport
                 x,
                 "part of the lines that took no longer",
                 y,
-                "microseconds and more"),
+                "time"),
             new(
                 id,
                 "",
@@ -243,8 +243,7 @@ internal sealed class HtmlReport
         _ = _page.Append("<div class=\"wide\" tabindex=\"0\"><table>\n");
         if (table.Columns.Any(column => column.Length > 0))
         {
-            string text = table.IsText ? " class=\"text\"" : "";
-            _ = _page.Append($"<thead><tr>{string.Concat(table.Columns.Select(column => $"<th scope=\"col\"{text}>{Svg.Escape(column)}</th>"))}</tr></thead>\n");
+            _ = _page.Append($"<thead><tr>{string.Concat(table.Columns.Select((column, i) => $"<th scope=\"col\"{(i < table.TextColumns ? " class=\"text\"" : "")}>{Svg.Escape(column)}</th>"))}</tr></thead>\n");
         }
 
         _ = _page.Append("<tbody>\n");
@@ -254,7 +253,7 @@ internal sealed class HtmlReport
             for (int i = 1; i < row.Count; i++)
             {
                 bool isLast = i == row.Count - 1 && row.Count < table.Columns.Count;
-                _ = _page.Append($"<td{(table.IsText || isLast ? " class=\"text\"" : "")}{(isLast ? $" colspan=\"{table.Columns.Count - i}\"" : "")}>{Svg.Escape(row[i])}</td>");
+                _ = _page.Append($"<td{(i < table.TextColumns || isLast ? " class=\"text\"" : "")}{(isLast ? $" colspan=\"{table.Columns.Count - i}\"" : "")}>{Svg.Escape(row[i])}</td>");
             }
 
             _ = _page.Append("</tr>\n");

@@ -9,7 +9,7 @@ internal static class Markdown
     {
         var text = new StringBuilder();
         _ = Row(text, table.Columns, table.Columns.Count);
-        _ = Row(text, [.. table.Columns.Select((_, i) => i == 0 || table.IsText ? "---" : "--:")], table.Columns.Count);
+        _ = Row(text, [.. table.Columns.Select((_, i) => i < table.TextColumns ? "---" : "--:")], table.Columns.Count);
         foreach (IReadOnlyList<string> row in table.Rows)
         {
             _ = Row(text, row, table.Columns.Count);

@@ -19,6 +19,14 @@ internal static class Quantity
 
     public static string Count(double value) => Scaled(value, [(1e6, " M"), (1e3, " k"), (1, "")]);
 
+    /// <summary>Without the zeros that say how exact it is: for a tick of an axis.</summary>
+    public static string Short(string quantity)
+    {
+        int end = quantity.TakeWhile(letter => char.IsAsciiDigit(letter) || letter is '.' or '-').Count();
+        string number = quantity[..end];
+        return (number.Contains('.', StringComparison.Ordinal) ? number.TrimEnd('0').TrimEnd('.') : number) + quantity[end..];
+    }
+
     // 999.6 shall be 1 k rather than 1000.
     private static string Scaled(double value, (double Factor, string Unit)[] units)
     {

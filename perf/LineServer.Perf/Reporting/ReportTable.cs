@@ -7,6 +7,6 @@ namespace LineServer.Perf.Reporting;
 /// <param name="Rows">Cells; a row that is shorter than the others has no more to say.</param>
 internal sealed record ReportTable(string Name, string Title, IReadOnlyList<string> Columns, IReadOnlyList<IReadOnlyList<string>> Rows)
 {
-    /// <summary>Cells that hold text rather than figures.</summary>
-    public bool IsText { get; init; }
+    /// <summary>How many columns, from the first on, hold text rather than figures.</summary>
+    public int TextColumns { get; init; } = 1;
 }

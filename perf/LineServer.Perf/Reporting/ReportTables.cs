@@ -26,7 +26,7 @@ internal static class ReportTables
     public static ReportTable Servers(ComparisonDocument document) => new(
         "servers", "Servers", ["server", "version", "command"], [.. document.Servers.Select(server => (IReadOnlyList<string>)[server.Name, server.Version ?? "–", server.Command])])
     {
-        IsText = true,
+        TextColumns = 3,
     };
 
     public static ReportTable MachineOf(ComparisonDocument document)
@@ -49,7 +49,7 @@ internal static class ReportTables
                 ["command", document.Command],
             ])
         {
-            IsText = true,
+            TextColumns = 2,
         };
     }
 
@@ -59,7 +59,7 @@ internal static class ReportTables
         ["server", "workloads", "reason"],
         [.. document.Absences.GroupBy(absence => (absence.Server, absence.Reason)).Select(group => (IReadOnlyList<string>)[group.Key.Server, string.Join(", ", group.Select(absence => absence.Workload)), group.Key.Reason])])
     {
-        IsText = true,
+        TextColumns = 3,
     };
 
     // What the overview says of a server in a workload; null for a workload that it does not speak of.

@@ -26,6 +26,9 @@ internal sealed class WorkloadRun(IPEndPoint server, int? process)
     /// <summary>Of idle connections: until the memory is looked at.</summary>
     public TimeSpan SettleTime { get; init; } = TimeSpan.FromSeconds(2);
 
+    /// <summary>Called when the warm-up is over; what it gives is disposed when the interval has ended, before the connections are closed.</summary>
+    public Func<IDisposable>? Watch { get; init; }
+
     /// <exception cref="RunFailedException">A reply was wrong or lost, a connection was lost, or the server is gone.</exception>
     public Measurement Measure(Workload workload)
     {
@@ -49,6 +52,7 @@ internal sealed class WorkloadRun(IPEndPoint server, int? process)
         var loop = new ClosedLoop(connections, workload.Window);
         loop.Run(After(warmUp));
         loop.Latency.Clear();
+        using IDisposable? watched = Watch?.Invoke();
         long before = connections.ReceivedBytes;
         var interval = Interval.Begin(process);
         loop.Run(After(time));
@@ -63,6 +67,7 @@ internal sealed class WorkloadRun(IPEndPoint server, int? process)
         var loop = new OpenLoop(connections, workload.Window, workload.Rate);
         loop.Run(After(warmUp));
         loop.ClearCounts();
+        using IDisposable? watched = Watch?.Invoke();
         long before = connections.ReceivedBytes;
         var interval = Interval.Begin(process);
         loop.Run(After(Time));

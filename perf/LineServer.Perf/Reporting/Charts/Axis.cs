@@ -17,7 +17,7 @@ internal sealed class Axis
     {
         double step = StepOf(max > 0 ? max : 1);
         double end = Math.Ceiling((max > 0 ? max : 1) / step) * step;
-        return new(isLog: false, 0, end, [.. Steps(0, end, step).Select(value => (value, label(value)))]);
+        return new(isLog: false, 0, end, [.. Steps(0, end, step).Select(value => (value, Quantity.Short(label(value))))]);
     }
 
     /// <summary>Between these, both positive, with a little room beyond.</summary>
@@ -25,11 +25,28 @@ internal sealed class Axis
     {
         double room = Math.Max(1.02, Math.Pow(max / min, 0.04));
         (min, max) = (min / room, max * room);
-        return new(isLog: true, min, max, [.. LogTicks(min, max).Select(value => (value, label(value)))]);
+        return new(isLog: true, min, max, [.. LogTicks(min, max).Select(value => (value, Quantity.Short(label(value))))]);
     }
 
     /// <summary>Between these, both positive, with these ticks.</summary>
     public static Axis Log(double min, double max, IReadOnlyList<(double Value, string Label)> ticks) => new(isLog: true, min, max, ticks);
+
+    /// <summary>The ticks whose names fit side by side.</summary>
+    /// <param name="at">From a value to its place.</param>
+    public IEnumerable<(double Place, string Label)> Named(Func<double, double> at)
+    {
+        const double Letter = 6;
+        double taken = double.NegativeInfinity;
+        foreach ((double value, string label) in Ticks)
+        {
+            double place = at(value), half = label.Length * Letter / 2;
+            if (place - half > taken)
+            {
+                taken = place + half;
+                yield return (place, label);
+            }
+        }
+    }
 
     public double At(double value) => Math.Clamp(_isLog ? Math.Log(value / _min) / Math.Log(_max / _min) : (value - _min) / (_max - _min), 0, 1);
 

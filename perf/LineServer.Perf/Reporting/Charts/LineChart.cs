@@ -16,15 +16,15 @@ internal static class LineChart
         double AtY(double value) => Bottom - (y.At(value) * (Bottom - Top));
 
         var svg = new Svg(id, Width, Height, title, description);
-        double taken = double.NegativeInfinity;
-        foreach ((double value, string label) in x.Ticks)
+        foreach ((double value, _) in x.Ticks)
         {
             svg.Line("grid", AtX(value), Top, AtX(value), Bottom);
-            if (AtX(value) - taken > 40)
-            {
-                svg.Text("tick middle", AtX(value), Bottom + 15, label);
-                taken = AtX(value);
-            }
+        }
+
+        foreach ((double place, string label) in x.Named(AtX))
+        {
+            bool isLast = place > Right - 16;
+            svg.Text(isLast ? "tick end" : "tick middle", isLast ? Width - 2 : place, Bottom + 15, label);
         }
 
         foreach ((double value, string label) in y.Ticks)

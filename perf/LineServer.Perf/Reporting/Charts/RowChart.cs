@@ -28,15 +28,14 @@ internal static class RowChart
         double At(double value) => Left + (axis.At(value) * (Right - Left));
 
         var svg = new Svg(id, Width, bottom + Bottom, title, $"{description}{(isLog ? " The axis is logarithmic." : "")}");
-        double taken = double.NegativeInfinity;
-        foreach ((double value, string label) in axis.Ticks)
+        foreach ((double value, _) in axis.Ticks)
         {
             svg.Line("grid", At(value), Top, At(value), bottom);
-            if (At(value) - taken > 34)
-            {
-                svg.Text("tick middle", At(value), bottom + 15, label);
-                taken = At(value);
-            }
+        }
+
+        foreach ((double place, string label) in axis.Named(At))
+        {
+            svg.Text("tick middle", place, bottom + 15, label);
         }
 
         if (isRatio)
@@ -83,7 +82,7 @@ internal static class RowChart
 
         foreach (double round in figure.Rounds)
         {
-            svg.Circle("round", at(round), y, 1.8);
+            svg.Circle("round", at(round), y, 2.5);
         }
 
         if (!hasBar)
