@@ -1,4 +1,5 @@
 using LineServer.Perf.Linux;
+using LineServer.Perf.Load;
 using LineServer.Perf.Servers;
 using LineServer.Perf.Work;
 
@@ -12,28 +13,36 @@ namespace LineServer.Perf.Comparing;
 /// <param name="notes">Where progress is told.</param>
 internal sealed class Comparison(ComparisonOptions options, TextWriter notes)
 {
-    /// <summary>All rounds of a workload.</summary>
+    /// <summary>All rounds of a workload, of the servers that can do it.</summary>
     /// <exception cref="RunFailedException">A server could not be started, died, or gave a wrong reply.</exception>
     public IReadOnlyList<Round> Run(Workload workload)
     {
         options.GeneratorCores.PinThisProcess();
         List<Round> rounds = [];
         Dictionary<string, ServerProcess> running = new(StringComparer.Ordinal);
+        Dictionary<string, double> capacities = new(StringComparer.Ordinal); // Measured once for each process.
+        ServerCommand[] servers = [.. options.Servers.Where(server => server.Supports(workload.Handler))];
         try
         {
             for (int number = 1; number <= options.Rounds; number++)
             {
-                foreach (ServerCommand server in number % 2 == 1 ? options.Servers : options.Servers.Reverse())
+                foreach (ServerCommand server in number % 2 == 1 ? servers : servers.Reverse())
                 {
                     notes.WriteLine($"{workload.Name}, round {number} of {options.Rounds}: {server.Name}");
                     bool isFirst = !running.ContainsKey(server.Name);
                     if (isFirst)
                     {
-                        running.Add(server.Name, ServerProcess.Start(server, options.ServerCores));
+                        running.Add(server.Name, ServerProcess.Start(server, options.ServerCores, workload.Handler));
                     }
 
-                    rounds.Add(new Round(workload.Name, server.Name, number, Measure(workload, running[server.Name], isFirst)));
-                    if (workload.Kind == WorkloadKind.Idle && running.Remove(server.Name, out ServerProcess? used))
+                    Measurement measured = Measure(workload, running[server.Name], isFirst, capacities.TryGetValue(server.Name, out double known) ? known : null);
+                    rounds.Add(new Round(workload.Name, server.Name, number, measured));
+                    if (measured.CapacityLinesPerSecond is { } capacity)
+                    {
+                        capacities[server.Name] = capacity;
+                    }
+
+                    if (workload.NeedsNewProcess && running.Remove(server.Name, out ServerProcess? used))
                     {
                         used.Dispose();
                     }
@@ -51,10 +60,11 @@ internal sealed class Comparison(ComparisonOptions options, TextWriter notes)
         }
     }
 
-    private Measurement Measure(Workload workload, ServerProcess server, bool isFirst)
+    private Measurement Measure(Workload workload, ServerProcess server, bool isFirst, double? capacity)
     {
-        var run = new WorkloadRun(server.EndPoint, server.Id)
+        var run = new WorkloadRun(ServerAddress.Of(server.EndPoint), server.Id)
         {
+            Capacity = capacity,
             WarmUp = isFirst ? options.WarmUp : options.LaterWarmUp,
             Time = options.Time,
             ReplyTimeout = options.ReplyTimeout,

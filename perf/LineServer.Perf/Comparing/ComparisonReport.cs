@@ -28,7 +28,24 @@ internal static class ComparisonReport
             LaterWarmUpSeconds = options.LaterWarmUp.TotalSeconds,
             options.Reference,
             Servers = options.Servers.Select(server => new { server.Name, server.Command }),
-            Workloads = options.Workloads.Select(workload => new { workload.Name, Kind = workload.Kind.ToString(), workload.Connections, workload.Window, workload.LineSize, workload.Rate }),
+            Workloads = options.Workloads.Select(workload => new
+            {
+                workload.Name,
+                Kind = workload.Kind.ToString(),
+                workload.Connections,
+                workload.Window,
+                workload.LineSize,
+                workload.MaxLineSize,
+                workload.Rate,
+                workload.Load,
+                workload.Steps,
+                workload.Active,
+                workload.SlowConnections,
+                workload.SlowWindow,
+                workload.SlowLineSize,
+            }),
+            LeftOut = options.Workloads.SelectMany(workload => options.Servers.Where(server => !server.Supports(workload.Handler)).Select(server =>
+                new { Workload = workload.Name, Server = server.Name, Reason = $"has no {workload.Handler} mode" })),
             Measurements = rounds,
         };
         File.WriteAllText(path, JsonSerializer.Serialize(report, Format) + "\n");

@@ -1,3 +1,4 @@
+using LineServer.Perf.Servers;
 using LineServer.Perf.Work;
 using Spectre.Console;
 
@@ -29,9 +30,15 @@ internal static class ComparisonTable
         }
 
         var ranking = new Ranking(rounds, options.Reference);
-        foreach (string server in options.Servers.Select(server => server.Name))
+        foreach (ServerCommand server in options.Servers)
         {
-            _ = table.AddRow([Markup.Escape(server), .. columns.Select(column => Markup.Escape(column.Cell(new Row(ranking, server, options.Rounds))))]);
+            if (!server.Supports(workload.Handler))
+            {
+                _ = table.AddRow([Markup.Escape(server.Name), $"has no {workload.Handler} mode", .. columns.Skip(1).Select(_ => Nothing)]);
+                continue;
+            }
+
+            _ = table.AddRow([Markup.Escape(server.Name), .. columns.Select(column => Markup.Escape(column.Cell(new Row(ranking, server.Name, options.Rounds))))]);
         }
 
         console.WriteLine($"{workload.Name}: {workload.Summary}; {options.Rounds} rounds of {options.Time.TotalSeconds:0.##} s; reference {options.Reference}");
@@ -51,14 +58,30 @@ internal static class ComparisonTable
             ("p50 µs, due", row => row.Median(m => m.FromDue?.P50, "#,0.#")),
             ("p99 µs, due", row => row.Median(m => m.FromDue?.P99, "#,0.#")),
             ("late lines", row => row.Median(m => m.LateLines, "#,0")),
+            ("of lines/s at capacity", row => row.Median(m => m.CapacityLinesPerSecond, "#,0")),
             Generator,
         ],
+        WorkloadKind.Ingest => [CpuALine, CpuRatio, Lines, LinesRatio, Generator, ("generator's CPU ns a line", row => row.Median(m => m.GeneratorCpuNanosecondsPerLine, "#,0.#"))],
         WorkloadKind.Idle =>
         [
             ("bytes a connection", row => row.Figure(m => m.BytesPerConnection, "#,0")),
             ("÷ reference", row => row.Ratio(m => m.BytesPerConnection)),
+            ("bytes a connection more", row => row.Figure(m => m.BytesPerConnectionSlope, "#,0")),
             ("resident MB", row => row.Median(m => m.ServerResidentBytes / 1e6, "#,0.0")),
             CpuShare,
+            ("p99 µs of the active, due, with the fewest", row => row.Median(m => m.IdleSteps?[0].FromDue?.P99, "#,0.#")),
+            ("with the most", row => row.Median(m => m.FromDue?.P99, "#,0.#")),
+        ],
+        WorkloadKind.Churn => [("CPU ns a connection", CpuALine.Cell), CpuRatio, ("connections/s", Lines.Cell), LinesRatio, SentP50, SentP99, Generator],
+        WorkloadKind.SlowReaders =>
+        [
+            ("p99 µs without", row => row.Figure(m => m.WithoutSlowReaders?.FromSent?.P99, "#,0.#")),
+            ("p99 µs with", row => row.Figure(m => m.FromSent?.P99, "#,0.#")),
+            ("with ÷ without", row => row.Figure(m => m.FromSent?.P99 / m.WithoutSlowReaders?.FromSent?.P99, "0.00")),
+            ("lines/s, with ÷ without", row => row.Figure(m => m.LinesPerSecond / m.WithoutSlowReaders?.LinesPerSecond, "0.00")),
+            ("unread MB taken", row => row.Median(m => m.UnreadBytes / 1e6, "#,0.0")),
+            ("resident MB without", row => row.Median(m => m.WithoutSlowReaders?.ServerResidentBytes / 1e6, "#,0.0")),
+            ("with", row => row.Median(m => m.ServerResidentBytes / 1e6, "#,0.0")),
         ],
         _ =>
         [
