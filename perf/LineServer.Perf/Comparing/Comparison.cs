@@ -1,4 +1,5 @@
 using LineServer.Perf.Linux;
+using LineServer.Perf.Load;
 using LineServer.Perf.Servers;
 using LineServer.Perf.Work;
 
@@ -18,7 +19,9 @@ internal sealed class Comparison(ComparisonOptions options, TextWriter notes)
 {
     private readonly List<Round> _rounds = [];
     private readonly List<Absence> _absences = [];
+    private readonly Dictionary<string, string> _cannotStart = new(StringComparer.Ordinal); // Why, by server.
     private readonly Dictionary<string, ServerProcess> _running = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, double> _capacities = new(StringComparer.Ordinal); // Measured once for each process that runs.
 
     /// <summary>Of all workloads so far.</summary>
     public IReadOnlyList<Round> Rounds => _rounds;
@@ -26,13 +29,16 @@ internal sealed class Comparison(ComparisonOptions options, TextWriter notes)
     /// <summary>Of all workloads so far.</summary>
     public IReadOnlyList<Absence> Absences => _absences;
 
-    /// <summary>Runs all rounds of a workload.</summary>
+    /// <summary>Runs all rounds of a workload, of the servers that can do it.</summary>
     public void Run(Workload workload)
     {
         options.GeneratorCores.PinThisProcess();
-        foreach (string server in _absences.Where(absence => !absence.Failed).Select(absence => absence.Server).Distinct(StringComparer.Ordinal).ToArray())
+        foreach (ServerCommand server in options.Servers)
         {
-            _absences.Add(_absences.First(absence => absence.Server == server && !absence.Failed) with { Workload = workload.Name });
+            if (WhyNot(workload, server) is { } reason)
+            {
+                _absences.Add(new Absence(workload.Name, server.Name, reason, Failed: false));
+            }
         }
 
         try
@@ -50,41 +56,65 @@ internal sealed class Comparison(ComparisonOptions options, TextWriter notes)
         }
         finally
         {
-            foreach (ServerProcess process in _running.Values)
+            foreach (ServerCommand server in options.Servers)
             {
-                process.Dispose();
+                Stop(server);
             }
-
-            _running.Clear();
         }
     }
+
+    private string? WhyNot(Workload workload, ServerCommand server) =>
+        _cannotStart.GetValueOrDefault(server.Name) ?? (server.Supports(workload.Handler) ? null : $"it has no {workload.Handler} mode");
 
     private void Run(Workload workload, ServerCommand server, int number)
     {
         notes.WriteLine($"{workload.Name}, round {number} of {options.Rounds}: {server.Name}");
         bool isFirst = !_running.ContainsKey(server.Name);
-        bool isStarted = !isFirst;
+        if (isFirst && !TryStart(workload, server))
+        {
+            return;
+        }
+
         try
         {
-            if (isFirst)
+            Measurement measured = Measure(workload, _running[server.Name], isFirst, _capacities.TryGetValue(server.Name, out double known) ? known : null);
+            _rounds.Add(new Round(workload.Name, server.Name, number, measured));
+            if (measured.CapacityLinesPerSecond is { } capacity)
             {
-                _running.Add(server.Name, ServerProcess.Start(server, options.ServerCores));
-                isStarted = true;
+                _capacities[server.Name] = capacity;
             }
 
-            _rounds.Add(new Round(workload.Name, server.Name, number, Measure(workload, _running[server.Name], isFirst)));
+            if (workload.NeedsNewProcess)
+            {
+                Stop(server);
+            }
         }
         catch (RunFailedException e)
         {
-            notes.WriteLine($"lineperf: {e.Message}");
-            _absences.Add(new Absence(workload.Name, server.Name, e.Message, Failed: isStarted));
+            LeaveOut(workload, server, e.Message, failed: true);
             Stop(server);
         }
+    }
 
-        if (workload.Kind == WorkloadKind.Idle)
+    private bool TryStart(Workload workload, ServerCommand server)
+    {
+        try
         {
-            Stop(server);
+            _running.Add(server.Name, ServerProcess.Start(server, options.ServerCores, workload.Handler));
+            return true;
         }
+        catch (RunFailedException e)
+        {
+            _cannotStart[server.Name] = e.Message;
+            LeaveOut(workload, server, e.Message, failed: false);
+            return false;
+        }
+    }
+
+    private void LeaveOut(Workload workload, ServerCommand server, string reason, bool failed)
+    {
+        notes.WriteLine($"lineperf: {reason}");
+        _absences.Add(new Absence(workload.Name, server.Name, reason, failed));
     }
 
     private void Stop(ServerCommand server)
@@ -93,12 +123,15 @@ internal sealed class Comparison(ComparisonOptions options, TextWriter notes)
         {
             used.Dispose();
         }
+
+        _ = _capacities.Remove(server.Name);
     }
 
-    private Measurement Measure(Workload workload, ServerProcess server, bool isFirst)
+    private Measurement Measure(Workload workload, ServerProcess server, bool isFirst, double? capacity)
     {
-        var run = new WorkloadRun(server.EndPoint, server.Id)
+        var run = new WorkloadRun(ServerAddress.Of(server.EndPoint), server.Id)
         {
+            Capacity = capacity,
             WarmUp = isFirst ? options.WarmUp : options.LaterWarmUp,
             Time = options.Time,
             ReplyTimeout = options.ReplyTimeout,

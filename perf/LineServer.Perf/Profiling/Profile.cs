@@ -1,4 +1,5 @@
 using LineServer.Perf.Linux;
+using LineServer.Perf.Load;
 using LineServer.Perf.Servers;
 using LineServer.Perf.Work;
 
@@ -32,7 +33,7 @@ internal sealed record Profile
         {
             try
             {
-                measured = new WorkloadRun(process.EndPoint, process.Id) { WarmUp = WarmUp, Time = Time, Watch = () => Tool.Watch(process.Id) }.Measure(Workload);
+                measured = new WorkloadRun(ServerAddress.Of(process.EndPoint), process.Id) { WarmUp = WarmUp, Time = Time, Generators = 1, Watch = () => Tool.Watch(process.Id) }.Measure(Workload);
             }
             catch (RunFailedException e)
             {

@@ -98,6 +98,7 @@ internal sealed class HtmlReport
         Latency(workload, ranking, "sent", "Latency from sent", "from when a line was sent to its reply", measured => measured.FromSent);
         Latency(workload, ranking, "due", "Latency from due", "from when a line was due on the schedule to its reply", measured => measured.FromDue);
         Latency(workload, ranking, "quiet", "Latency from due without the flood", "of the same connections, before the flood began", measured => measured.WithoutFlood?.FromDue);
+        Latency(workload, ranking, "fast", "Latency from sent without slow readers", "of the same connections, before the others came", measured => measured.WithoutSlowReaders?.FromSent);
         _ = _page.Append("</div>\n");
         Table(table);
         _ = _page.Append("</section>\n");
@@ -191,36 +192,51 @@ internal sealed class HtmlReport
     // Over the workloads that look at memory: a line's slope is what a connection costs.
     private void MemoryByConnections()
     {
-        Workload[] idle = [.. _document.Workloads.Where(workload => _document.Measurements.Any(round => round.Workload == workload.Name && round.Measured.BytesPerConnection is not null)).OrderBy(workload => workload.Connections)];
-        if (idle.Length == 0)
+        foreach (Workload workload in _document.Workloads)
         {
-            return;
+            Ranking ranking = _document.RankingOf(workload.Name);
+            int[] steps = [.. _document.Servers.SelectMany(server => ranking.Of(server.Name)).SelectMany(measured => measured.IdleSteps ?? []).Select(step => step.Connections).Distinct().Order()];
+            if (steps.Length > 0)
+            {
+                MemoryByConnections(workload, steps, _document.Servers.ToDictionary(server => server.Name, server => steps.Select(step => ranking.Of(server.Name, measured => MemoryOf(measured, step))).ToArray(), StringComparer.Ordinal));
+            }
         }
+    }
 
-        double? Held(Workload workload, Measurement measured) => measured.BytesPerConnection * workload.Connections;
-        (ComparedServer Server, (Workload Workload, Spread Held)[] Points)[] known =
-        [
-            .. _document.Servers.Select(server => (server, idle.Select(workload => (workload, _document.RankingOf(workload.Name).Of(server.Name, measured => Held(workload, measured)))).Where(pair => pair.Item2 is not null).Select(pair => (pair.workload, pair.Item2!)).ToArray())),
-        ];
-        var x = Axis.Linear(idle[^1].Connections, Quantity.Count);
-        var y = Axis.Linear(known.SelectMany(pair => pair.Points).Max(point => point.Held.Max), Quantity.Bytes);
+    private void MemoryByConnections(Workload workload, int[] steps, Dictionary<string, Spread?[]> held)
+    {
+        (int Connections, Spread Held)[] PointsOf(ComparedServer server) => [.. steps.Zip(held[server.Name]).Where(pair => pair.Second is not null).Select(pair => (pair.First, pair.Second!))];
         Series[] series =
         [
-            .. known.Where(pair => pair.Points.Length > 0).Select(pair => new Series(
-                pair.Server.Name,
-                ColourOf(pair.Server.Name),
-                [(0, 0), .. pair.Points.Select(point => ((double)point.Workload.Connections, point.Held.Median))],
-                [.. pair.Points.Select(point => ((double)point.Workload.Connections, point.Held.Median, $"{pair.Server.Name}: {Quantity.Bytes(point.Held.Median)} for {point.Workload.Connections:N0} connections"))],
-                [.. pair.Points.Select(point => ((double)point.Workload.Connections, point.Held.Min, point.Held.Max))])),
+            .. _document.Servers.Where(server => PointsOf(server).Length > 0).Select(server => new Series(
+                server.Name,
+                ColourOf(server.Name),
+                [(0, 0), .. PointsOf(server).Select(point => ((double)point.Connections, point.Held.Median))],
+                [.. PointsOf(server).Select(point => ((double)point.Connections, point.Held.Median, $"{server.Name}: {Quantity.Bytes(point.Held.Median)} for {point.Connections:N0} connections"))],
+                [.. PointsOf(server).Select(point => ((double)point.Connections, point.Held.Min, point.Held.Max))])),
         ];
-        _ = _page.Append("<section>\n<h2 id=\"memory\">Memory by connections</h2>\n<div class=\"grid\">\n");
+        _ = _page.Append($"<section>\n<h2 id=\"{Svg.Escape(workload.Name)}-memory\">Memory by connections</h2>\n<p class=\"soft\">{Svg.Escape(workload.Name)}: {Svg.Escape(workload.Summary)}</p>\n<div class=\"grid\">\n");
         Figure(
             "Memory of idle connections",
             "resident memory beyond that without connections; the slope is what one costs",
-            LineChart.Draw("memory-lines", "Memory by connections", "A line for each server from no connections to the most: the resident memory that they added.", series, x, "connections", y, "memory"),
-            new("memory", "", ["server", .. idle.Select(workload => $"{workload.Connections:N0}")], [.. known.Select(pair => (IReadOnlyList<string>)[pair.Server.Name, .. idle.Select(workload => pair.Points.FirstOrDefault(point => point.Workload == workload).Held is { } held ? Quantity.Bytes(held.Median) : "–")])]));
+            LineChart.Draw(
+                $"{workload.Name}-steps",
+                $"{workload.Name}: Memory by connections",
+                "A line for each server, from no connections to the most: the resident memory that they added.",
+                series,
+                Axis.Linear(steps[^1], Quantity.Count),
+                "connections",
+                Axis.Linear(held.Values.SelectMany(spreads => spreads).OfType<Spread>().Max(spread => spread.Max), Quantity.Bytes),
+                "memory"),
+            new("steps", "", ["server", .. steps.Select(step => step.ToString("#,0", CultureInfo.InvariantCulture))], [.. _document.Servers.Select(server => (IReadOnlyList<string>)[server.Name, .. held[server.Name].Select(spread => spread is null ? "–" : Quantity.Bytes(spread.Median))])]));
         _ = _page.Append("</div>\n</section>\n");
     }
+
+    // Beyond what it held without connections, which is known from the largest number of them.
+    private static double? MemoryOf(Measurement measured, int connections) =>
+        measured is { IdleSteps: [.., var last] all, BytesPerConnection: { } each } && all.FirstOrDefault(step => step.Connections == connections) is { } at
+            ? at.ResidentBytes - last.ResidentBytes + (each * last.Connections)
+            : null;
 
     private void Origin()
     {

@@ -48,15 +48,31 @@ internal static class WorkloadTable
             ("p50 µs, due", row => row.Median(m => m.FromDue?.P50, "#,0.#")),
             ("p99 µs, due", row => row.Median(m => m.FromDue?.P99, "#,0.#")),
             ("late lines", row => row.Median(m => m.LateLines, "#,0")),
+            ("of lines/s at capacity", row => row.Median(m => m.CapacityLinesPerSecond, "#,0")),
             Generator,
         ],
+        WorkloadKind.Ingest => [CpuALine, CpuRatio, CpuSign, Lines, LinesRatio, LinesSign, Generator, ("generator's CPU ns a line", row => row.Median(m => m.GeneratorCpuNanosecondsPerLine, "#,0.#"))],
         WorkloadKind.Idle =>
         [
             ("bytes a connection", row => row.Figure(m => m.BytesPerConnection, "#,0")),
             ("÷ reference", row => row.Ratio(m => m.BytesPerConnection)),
             ("sign held", row => row.Sign(m => m.BytesPerConnection)),
+            ("bytes a connection more", row => row.Figure(m => m.BytesPerConnectionSlope, "#,0")),
             ("resident MB", row => row.Median(m => m.ServerResidentBytes / 1e6, "#,0.0")),
             CpuShare,
+            ("p99 µs of the active, due, with the fewest", row => row.Median(m => m.IdleSteps?[0].FromDue?.P99, "#,0.#")),
+            ("with the most", row => row.Median(m => m.FromDue?.P99, "#,0.#")),
+        ],
+        WorkloadKind.Churn => [("CPU ns a connection", CpuALine.Cell), CpuRatio, CpuSign, ("connections/s", Lines.Cell), LinesRatio, LinesSign, SentP50, SentP99, Generator],
+        WorkloadKind.SlowReaders =>
+        [
+            ("p99 µs without", row => row.Figure(m => m.WithoutSlowReaders?.FromSent?.P99, "#,0.#")),
+            ("p99 µs with", row => row.Figure(m => m.FromSent?.P99, "#,0.#")),
+            ("with ÷ without", row => row.Figure(m => m.FromSent?.P99 / m.WithoutSlowReaders?.FromSent?.P99, "0.00")),
+            ("lines/s, with ÷ without", row => row.Figure(m => m.LinesPerSecond / m.WithoutSlowReaders?.LinesPerSecond, "0.00")),
+            ("unread MB taken", row => row.Median(m => m.UnreadBytes / 1e6, "#,0.0")),
+            ("resident MB without", row => row.Median(m => m.WithoutSlowReaders?.ServerResidentBytes / 1e6, "#,0.0")),
+            ("with", row => row.Median(m => m.ServerResidentBytes / 1e6, "#,0.0")),
         ],
         _ =>
         [

@@ -23,7 +23,7 @@ internal static class BuiltInServers
     // The configuration by environment, as any user would give it: env KEY=VALUE before the command.
     private static ServerCommand LineServer(string name, string options, string environment = "") => new(
         name,
-        $"{(environment.Length > 0 ? $"env {environment} " : "")}dotnet '{{root}}/{Daemon}' --listen tcp://127.0.0.1:{{port}} {options}",
+        $"{(environment.Length > 0 ? $"env {environment} " : "")}dotnet '{{root}}/{Daemon}' --listen tcp://127.0.0.1:{{port}} --handler {{handler}} {options}",
         Daemon,
         "dotnet build src/LineServer/LineServer.csproj -c Release")
     {
