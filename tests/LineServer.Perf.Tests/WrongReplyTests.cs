@@ -1,3 +1,4 @@
+using LineServer.Perf.Load;
 using LineServer.Perf.Work;
 
 namespace LineServer.Perf.Tests;
@@ -99,7 +100,7 @@ public class WrongReplyTests
 
     // A wrong server ends the run long before its time is over, but for a lost line, which is found when the run ends.
     private static Measurement Run(EchoServer server, int connections, int window, TimeSpan? time = null) =>
-        new WorkloadRun(server.EndPoint, process: null)
+        new WorkloadRun(ServerAddress.Of(server.EndPoint), process: null)
         {
             WarmUp = TimeSpan.Zero,
             Time = window == 1 ? TimeSpan.FromSeconds(0.5) : time ?? TimeSpan.FromSeconds(0.2),

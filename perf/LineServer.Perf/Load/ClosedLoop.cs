@@ -59,12 +59,12 @@ internal sealed class ClosedLoop(ConnectionSet connections, int window)
             connection.ProbeEnd = 0;
         }
 
-        int lineSize = connections.LineSize;
-        connection.TargetBytes = (connection.ReceivedBytes / lineSize * lineSize) + ((long)window * lineSize);
+        LineSizes lines = connections.Lines;
+        connection.TargetBytes = lines.StartOf(lines.LineAt(connection.ReceivedBytes) + window);
         if (connection.ProbeEnd == 0 && connection.SentBytes < connection.TargetBytes)
         {
             // The first line that is sent whole now.
-            connection.ProbeEnd = ((connection.SentBytes + lineSize - 1) / lineSize * lineSize) + lineSize;
+            connection.ProbeEnd = lines.StartOf(lines.LineAt(lines.RoundUp(connection.SentBytes)) + 1);
             connection.ProbeTime = now;
         }
 

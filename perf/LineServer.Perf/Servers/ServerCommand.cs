@@ -2,12 +2,20 @@ namespace LineServer.Perf.Servers;
 
 /// <summary>A server that can be started.</summary>
 /// <param name="Name">As it stands in the table.</param>
-/// <param name="Command">As a shell reads it; {port} and {root} (the checkout) are replaced.</param>
+/// <param name="Command">
+/// As a shell reads it; {port}, {root} (the checkout) and {handler} (what it does with lines: "echo" or "discard") are replaced. Without {handler} it echoes.
+/// </param>
 /// <param name="Needs">A file that must be there, under the checkout; null for none.</param>
 /// <param name="BuiltBy">The command that makes that file.</param>
 /// <param name="BuiltOnUse">Whether that command is run before each use; otherwise the user is told.</param>
 internal sealed record ServerCommand(string Name, string Command, string? Needs = null, string? BuiltBy = null, bool BuiltOnUse = false)
 {
+    /// <summary>A command that prints the version of it, and of what it was built with, on one line; it runs in the checkout. Null for none.</summary>
+    public string? VersionBy { get; init; }
+
+    /// <summary>Whether it can be started so that it does this with lines.</summary>
+    public bool Supports(string handler) => handler == "echo" || Command.Contains("{handler}", StringComparison.Ordinal);
+
     /// <summary>Reads 'name=command with {port}'.</summary>
     /// <exception cref="UsageException">It is not in that form.</exception>
     public static ServerCommand Parse(string text)
