@@ -51,6 +51,11 @@ internal static class RunSummary
             output.WriteLine($"               context switches {measured.ServerVoluntarySwitches:N0} voluntary, {measured.ServerInvoluntarySwitches:N0} not");
         }
 
+        if (measured.OpeningSeconds is { } opening)
+        {
+            output.WriteLine($"opened         in {opening:0.000} s, with {measured.ServerOpeningCpuSeconds:0.000} s of the server's CPU");
+        }
+
         if (measured.BytesPerConnection is { } bytes)
         {
             output.WriteLine($"memory         {bytes:N0} bytes a connection");

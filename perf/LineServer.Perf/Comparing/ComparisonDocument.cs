@@ -61,6 +61,9 @@ internal sealed record ComparisonDocument
         Absences.FirstOrDefault(absence => absence.Workload == workload && absence.Server == server)?.Reason;
 
     /// <summary>A workload's rounds. Those of a server that failed in a later one are left out: nobody knows what else it did wrong.</summary>
-    public Ranking RankingOf(string workload) =>
-        new([.. Measurements.Where(round => round.Workload == workload && ReasonFor(workload, round.Server) is null)], Reference);
+    public Ranking RankingOf(string workload) => RankingOf(workload, Reference);
+
+    /// <summary>The same, with ratios to another server than the reference.</summary>
+    public Ranking RankingOf(string workload, string reference) =>
+        new([.. Measurements.Where(round => round.Workload == workload && ReasonFor(workload, round.Server) is null)], reference);
 }

@@ -9,7 +9,7 @@ internal static class ReportTables
 {
     public static IReadOnlyList<ReportTable> Of(ComparisonDocument document) =>
     [
-        Overview(document), .. document.Workloads.Select(workload => WorkloadTable.Of(document, workload)), Servers(document), MachineOf(document), Absences(document),
+        Overview(document), .. document.Workloads.Select(workload => WorkloadTable.Of(document, workload)), .. ScaleTables.Of(document), Servers(document), MachineOf(document), Absences(document),
     ];
 
     /// <summary>A server's row says what it costs beside the reference, whose own row has the figures themselves.</summary>
@@ -66,7 +66,7 @@ internal static class ReportTables
     private static Func<string, string>? Overviewed(ComparisonDocument document, Workload workload)
     {
         Ranking ranking = document.RankingOf(workload.Name);
-        bool isMemory = ranking.Of(document.Reference, measured => measured.BytesPerConnection) is not null;
+        bool isMemory = workload.Kind == WorkloadKind.Idle && ranking.Of(document.Reference, measured => measured.BytesPerConnection) is not null;
         bool isCapacity = workload.Kind == WorkloadKind.ClosedLoop;
         return isMemory || isCapacity
             ? server => document.ReasonFor(workload.Name, server) is not null ? "no result" : isMemory ? Memory(ranking, server) : Capacity(ranking, server, document.Reference)

@@ -63,6 +63,14 @@ internal static class WorkloadTable
             ("p99 µs of the active, due, with the fewest", row => row.Median(m => m.IdleSteps?[0].FromDue?.P99, "#,0.#")),
             ("with the most", row => row.Median(m => m.FromDue?.P99, "#,0.#")),
         ],
+        WorkloadKind.Scale =>
+        [
+            CpuALine, CpuRatio, CpuSign, Lines, LinesRatio, LinesSign,
+            ("switches a line", row => row.Figure(m => m.ServerSwitchesPerLine, "0.00")),
+            ("bytes a connection", row => row.Figure(m => m.BytesPerConnection, "#,0")),
+            ("opened in ms", row => row.Figure(m => m.OpeningSeconds * 1e3, "#,0.0")),
+            SentP50, SentP99, Generator,
+        ],
         WorkloadKind.Churn => [("CPU ns a connection", CpuALine.Cell), CpuRatio, CpuSign, ("connections/s", Lines.Cell), LinesRatio, LinesSign, SentP50, SentP99, Generator],
         WorkloadKind.SlowReaders =>
         [

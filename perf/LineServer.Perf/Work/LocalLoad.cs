@@ -33,9 +33,12 @@ internal sealed class LocalLoad(ServerAddress server, Workload workload, TimeSpa
         long before = _connections.CountReplies();
         var interval = Interval.Begin(process);
         loop.Run(End(from, until, process));
-        Measurement measured = interval.End() with { Lines = _connections.CountReplies() - before };
+        interval.Stop();
+        long lines = _connections.CountReplies() - before;
+
+        // To read the switches of thousands of threads takes long: it is done when nothing is under way, and the replies until then belong to them.
         loop.Finish();
-        return new(measured, loop.Latency, FromDue: null);
+        return new(interval.End() with { Lines = lines, LinesUntilQuiet = _connections.CountReplies() - before }, loop.Latency, FromDue: null);
     }
 
     private LoadResult RunOpenLoop(long from, long until, int? process)

@@ -31,6 +31,12 @@ internal sealed record Measurement
 
     public long? ServerInvoluntarySwitches { get; init; }
 
+    /// <summary>Replies from the beginning until nothing was under way any more: the switches and faults are theirs. Null where those were read while work went on.</summary>
+    public long? LinesUntilQuiet { get; init; }
+
+    /// <summary>Of both kinds.</summary>
+    public double? ServerSwitchesPerLine => (LinesUntilQuiet ?? Lines) is > 0 and long lines ? (ServerVoluntarySwitches + ServerInvoluntarySwitches) / (double)lines : null;
+
     public long? ServerMinorFaults { get; init; }
 
     /// <summary>At the end of the interval.</summary>
@@ -38,11 +44,17 @@ internal sealed record Measurement
 
     public int? ServerDescriptors { get; init; }
 
-    /// <summary>For each idle connection, of the largest number.</summary>
+    /// <summary>For each idle connection, of the largest number; where connections grow in number, for each of them before it worked.</summary>
     public double? BytesPerConnection { get; init; }
 
     /// <summary>For each idle connection more: see <see cref="IdleStep.Slope"/>.</summary>
     public double? BytesPerConnectionSlope { get; init; }
+
+    /// <summary>Until each connection had its first reply, at most 200 at a time on the way: wall time, in which the generator works too.</summary>
+    public double? OpeningSeconds { get; init; }
+
+    /// <summary>CPU time of the server in that time.</summary>
+    public double? ServerOpeningCpuSeconds { get; init; }
 
     /// <summary>Of idle connections: each number of them, the smallest first. The latencies of this record are those with the largest.</summary>
     public IReadOnlyList<IdleStep>? IdleSteps { get; init; }

@@ -36,7 +36,7 @@ internal sealed record Workload(string Name, WorkloadKind Kind, int Connections,
 
     /// <summary>It says something of a process that has done nothing before: each round has a new one.</summary>
     [JsonIgnore]
-    public bool NeedsNewProcess => Kind is WorkloadKind.Idle or WorkloadKind.SlowReaders;
+    public bool NeedsNewProcess => Kind is WorkloadKind.Idle or WorkloadKind.Scale or WorkloadKind.SlowReaders;
 
     [JsonIgnore]
     public LineSizes Lines => MaxLineSize > LineSize ? LineSizes.Mixed(LineSize, MaxLineSize) : LineSizes.Same(LineSize);
@@ -49,6 +49,7 @@ internal sealed record Workload(string Name, WorkloadKind Kind, int Connections,
         WorkloadKind.Ingest => $"{Connections:N0} connections that send as fast as the server takes it, {LinesText}, no replies",
         WorkloadKind.Idle => $"{string.Join(", ", Steps.Select(step => $"{step:N0}"))} idle connections after one line each: memory" +
             (Active > 0 ? $"; {Rate:N0} lines a second over {Active:N0} of them" : ""),
+        WorkloadKind.Scale => $"{Connections:N0} connections opened, then {Window:N0} in flight each, {LinesText}",
         WorkloadKind.Churn => $"{Connections:N0} at a time connect, send one line of {LineSize:N0} bytes, get its reply, and close",
         WorkloadKind.SlowReaders => $"{Connections:N0} connections, {Window:N0} in flight each, without and with {SlowConnections:N0} that send up to {SlowWindow:N0} lines of {SlowLineSize:N0} bytes and do not read",
         _ => $"{Rate:N0} lines a second over {Connections:N0} quiet connections, without and with one that floods",

@@ -18,6 +18,7 @@ internal sealed class WorkloadFields(Func<long, string, UsageException> wrong)
         ("open-loop", WorkloadKind.OpenLoop, ["connections", "window", "lineSize", "maxLineSize", "rate", "load"]),
         ("ingest", WorkloadKind.Ingest, ["connections", "lineSize", "maxLineSize"]),
         ("idle", WorkloadKind.Idle, ["steps", "lineSize", "active", "rate"]),
+        ("scale", WorkloadKind.Scale, ["connections", "window", "lineSize"]),
         ("churn", WorkloadKind.Churn, ["connections", "lineSize"]),
         ("slow-readers", WorkloadKind.SlowReaders, ["connections", "window", "lineSize", "slowConnections", "slowWindow", "slowLineSize"]),
         ("flood", WorkloadKind.Flood, ["connections", "window", "lineSize", "rate"]),

@@ -15,6 +15,9 @@ internal enum WorkloadKind
     /// <summary>Connections are open and silent, more and more of them; a few among them are active: memory, and latency.</summary>
     Idle,
 
+    /// <summary>Connections are opened, and then lines in flight are kept at a number: what each costs to make, to hold and to use.</summary>
+    Scale,
+
     /// <summary>Connections come, send one line, and go: what a connection costs.</summary>
     Churn,
 

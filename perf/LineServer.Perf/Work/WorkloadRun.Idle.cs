@@ -7,18 +7,10 @@ internal sealed partial class WorkloadRun
 {
     private const int WarmUpConnections = 50;
 
-    // What the server's own start costs (code compiled at its first connection, its first buffers) is no connection's memory: some connections work
-    // for the warm-up, and are gone, before the memory is looked at.
     private Measurement MeasureIdle(Workload workload)
     {
-        int known = process ?? throw new UsageException($"'{workload.Name}' looks at the server's memory: it needs its process (--pid)");
-        if (WarmUp > TimeSpan.Zero)
-        {
-            _ = MeasureLoop(workload with { Kind = WorkloadKind.ClosedLoop, Connections = Math.Min(WarmUpConnections, workload.Connections) }, WarmUp, TimeSpan.Zero);
-            Thread.Sleep(SettleTime);
-        }
-
-        long before = ProcessUse.Of(known).ResidentBytes;
+        int known = KnownProcess(workload);
+        long before = ResidentAfterOthers(workload, known, SettleTime);
         using ILoad idle = CreateLoad(workload);
         List<IdleStep> steps = [];
         Measurement? measured = null;
@@ -42,6 +34,21 @@ internal sealed partial class WorkloadRun
             BytesPerConnectionSlope = IdleStep.Slope(steps),
             IdleSteps = steps,
         };
+    }
+
+    private int KnownProcess(Workload workload) => process ?? throw new UsageException($"'{workload.Name}' looks at the server's memory: it needs its process (--pid)");
+
+    // What the server's own start costs (code compiled at its first connection, its first buffers) is no connection's memory: some connections work
+    // for the warm-up, and are gone, before the memory is looked at.
+    private long ResidentAfterOthers(Workload workload, int known, TimeSpan settleTime)
+    {
+        if (WarmUp > TimeSpan.Zero)
+        {
+            _ = MeasureLoop(workload with { Kind = WorkloadKind.ClosedLoop, Connections = Math.Min(WarmUpConnections, workload.Connections) }, WarmUp, TimeSpan.Zero);
+            Thread.Sleep(settleTime);
+        }
+
+        return ProcessUse.Of(known).ResidentBytes;
     }
 
     // They are there for this time only, besides the idle ones: so the memory of those is that of connections that have done nothing.

@@ -37,7 +37,7 @@ internal sealed partial class WorkloadRun(ServerAddress server, int? process)
     /// <exception cref="UsageException">This kind of work is done by one process only.</exception>
     public Measurement Measure(Workload workload)
     {
-        if (Generators > 1 && workload.Kind is not (WorkloadKind.ClosedLoop or WorkloadKind.OpenLoop or WorkloadKind.Idle))
+        if (Generators > 1 && workload.Kind is not (WorkloadKind.ClosedLoop or WorkloadKind.OpenLoop or WorkloadKind.Idle or WorkloadKind.Scale))
         {
             throw new UsageException($"--generators: '{workload.Name}' is the work of one process");
         }
@@ -53,6 +53,7 @@ internal sealed partial class WorkloadRun(ServerAddress server, int? process)
             WorkloadKind.OpenLoop => MeasureOpenLoop(workload),
             WorkloadKind.Ingest => MeasureIngest(workload),
             WorkloadKind.Idle => MeasureIdle(workload),
+            WorkloadKind.Scale => MeasureScale(workload),
             WorkloadKind.Churn => MeasureChurn(workload),
             WorkloadKind.SlowReaders => MeasureSlowReaders(workload),
             _ => MeasureFlood(workload),
