@@ -10,7 +10,6 @@ internal sealed class Interval
     private readonly long _ownCpu;
     private readonly long _start;
     private readonly long? _serverCpu;
-    private (double Seconds, double OwnCpu, long? ServerCpu)? _stopped;
 
     private Interval(int? server, bool isSharp)
     {
@@ -30,14 +29,12 @@ internal sealed class Interval
     /// <param name="server">The server's process, if it is known.</param>
     public static Interval BeginNow(int? server) => new(server, isSharp: true);
 
-    /// <summary>Stops the clocks, of wall and of CPU time. What else the server uses until <see cref="End"/> is still counted.</summary>
-    public void Stop() => _stopped ??= ((Clock.Now - _start) / 1e9, (Clock.ThreadCpu - _ownCpu) / 1e9, CpuOf(_server));
-
     /// <summary>Ends it; the lines and latencies are for the caller to add.</summary>
     public Measurement End()
     {
-        Stop();
-        (double seconds, double ownCpu, long? serverCpu) = _stopped!.Value;
+        double seconds = (Clock.Now - _start) / 1e9;
+        double ownCpu = (Clock.ThreadCpu - _ownCpu) / 1e9;
+        long? serverCpu = CpuOf(_server);
         ProcessUse? after = _server is { } process ? ProcessUse.Of(process) : null;
         return new()
         {

@@ -33,12 +33,12 @@ internal sealed class LocalLoad(ServerAddress server, Workload workload, TimeSpa
         long before = _connections.CountReplies();
         var interval = Interval.Begin(process);
         loop.Run(End(from, until, process));
-        interval.Stop();
-        long lines = _connections.CountReplies() - before;
 
-        // To read the switches of thousands of threads takes long: it is done when nothing is under way, and the replies until then belong to them.
+        // As it began: from nothing under way to nothing under way, what the server did and the replies that came are of the same lines, also of thousands.
+        FinishBeforeReading(loop.Finish, process);
+        Measurement measured = interval.End() with { Lines = _connections.CountReplies() - before };
         loop.Finish();
-        return new(interval.End() with { Lines = lines, LinesUntilQuiet = _connections.CountReplies() - before }, loop.Latency, FromDue: null);
+        return new(measured, loop.Latency, FromDue: null);
     }
 
     private LoadResult RunOpenLoop(long from, long until, int? process)

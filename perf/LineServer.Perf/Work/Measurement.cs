@@ -31,11 +31,8 @@ internal sealed record Measurement
 
     public long? ServerInvoluntarySwitches { get; init; }
 
-    /// <summary>Replies from the beginning until nothing was under way any more: the switches and faults are theirs. Null where those were read while work went on.</summary>
-    public long? LinesUntilQuiet { get; init; }
-
     /// <summary>Of both kinds.</summary>
-    public double? ServerSwitchesPerLine => (LinesUntilQuiet ?? Lines) is > 0 and long lines ? (ServerVoluntarySwitches + ServerInvoluntarySwitches) / (double)lines : null;
+    public double? ServerSwitchesPerLine => Lines > 0 ? (ServerVoluntarySwitches + ServerInvoluntarySwitches) / (double)Lines : null;
 
     public long? ServerMinorFaults { get; init; }
 
