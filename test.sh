@@ -41,7 +41,7 @@ echo "== checking the format"
 dotnet format LineServer.sln --verify-no-changes --no-restore
 
 echo "== checking the scripts"
-bash -n test.sh tests/full.sh .ci/run perf/peers/build.sh perf/peers/*/build.sh perf/checks/*.sh
+bash -n test.sh tests/full.sh .ci/run perf/measure.sh perf/peers/build.sh perf/peers/*/build.sh perf/checks/*.sh
 
 echo "== testing"
 results=$(mktemp -d)
