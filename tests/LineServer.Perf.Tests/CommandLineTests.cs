@@ -27,7 +27,7 @@ public class CommandLineTests
     [InlineData("--line-size takes a whole number from 8 to 65536, not '7'", "run", "--port", "1", "--line-size", "7")]
     [InlineData("--port", "run")]
     [InlineData("--port takes a whole number from 1 to 65535, not '0'", "run", "--port", "0")]
-    [InlineData("--address takes an IPv4 or IPv6 address, not 'x'", "run", "--port", "1", "--address", "x")]
+    [InlineData("--address takes an IP address, not 'x'", "run", "--port", "1", "--address", "x")]
     [InlineData("--window cannot be given with it", "run", "--port", "1", "--workload", "many", "--window", "2")]
     public void A_mistake_is_one_line_and_exit_status_2(string problem, params string[] args)
     {
