@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.CommandLine.Parsing;
 using System.Globalization;
 using System.Net;
+using System.Net.Sockets;
 using System.Text.Json;
 using LineServer.Perf.Comparing;
 using LineServer.Perf.Generators;
@@ -39,6 +40,10 @@ internal sealed class CommandLine(TextWriter output, TextWriter notes)
     private readonly Option<double> _timeout = Number("--reply-timeout", 10, 0.01, 3_600, "When nothing comes for so long, a reply was lost.");
     private readonly Option<bool> _asJson = new("--json") { Description = "Print one line of JSON.", Arity = ArgumentArity.Zero };
     private readonly Option<string?> _cores = new("--cores") { Description = "Cores for the generator.", HelpName = "LIST" };
+
+    private readonly Option<int> _wrongPort = new("--port") { Description = "Where it listens, on 127.0.0.1.", HelpName = "N", Required = true, CustomParser = result => ParseWhole(result, 1, 65535) };
+    private readonly Option<Fault> _fault = new("--fault") { Description = "What it does wrong: drop, swap or flip.", HelpName = "NAME", Required = true, CustomParser = ParseFault };
+    private readonly Option<int> _every = Whole("--every", 10_000_000, 2, int.MaxValue, "Once in so many lines.");
 
     private readonly Option<string?> _servers = new("--servers") { Description = "Names, with commas between: see 'lineperf servers'.", HelpName = "A,B" };
     private readonly Option<string[]> _server = new("--server") { Description = "Another server. It must listen on 127.0.0.1:{port}, and echo lines. {handler} is 'echo', or 'discard' for workloads without replies.", HelpName = "'NAME=COMMAND with {port}'", DefaultValueFactory = _ => [] };
@@ -124,6 +129,8 @@ internal sealed class CommandLine(TextWriter output, TextWriter notes)
             _profiledServer, _profiledWorkload, _workloadFile, _tool, _compareSeconds, _warmUp, _serverCores, _generatorCores,
         };
         profile.SetAction(ProfileServer);
+        var wrong = new Command("wrong-server", "Echoes lines, but for one in so many: to see that it is noticed.") { _wrongPort, _fault, _every };
+        wrong.SetAction(ServeWrong);
         return new RootCommand(
             """
             Loads line echo servers, checks every byte of every reply, and measures.
@@ -137,7 +144,7 @@ internal sealed class CommandLine(TextWriter output, TextWriter notes)
             Exit status: 0, 1 (a server failed, or a reply was lost, wrong or out of order), 2 (bad option).
             """)
         {
-            run, compare, report, profile, workloads, servers, generator,
+            run, compare, report, profile, workloads, servers, wrong, generator,
         };
     }
 
@@ -178,6 +185,21 @@ internal sealed class CommandLine(TextWriter output, TextWriter notes)
         }
 
         return ExitStatus.Success;
+    }
+
+    private int ServeWrong(ParseResult parsed)
+    {
+        try
+        {
+            using var server = new WrongServer(parsed.GetValue(_wrongPort), parsed.GetValue(_fault), parsed.GetValue(_every));
+            notes.WriteLine($"a server that is wrong on purpose listens on {server.EndPoint}");
+            server.Serve();
+            return ExitStatus.Success;
+        }
+        catch (SocketException e)
+        {
+            throw new RunFailedException($"cannot listen: {e.Message}");
+        }
     }
 
     private Workload WorkloadOf(ParseResult parsed)
@@ -367,6 +389,18 @@ internal sealed class CommandLine(TextWriter output, TextWriter notes)
 
         result.AddError($"--address takes an IP address, not '{result.Tokens[0].Value}'");
         return null;
+    }
+
+    private static Fault ParseFault(ArgumentResult result)
+    {
+        string text = result.Tokens[0].Value;
+        Fault[] found = [.. Enum.GetValues<Fault>().Where(fault => fault.ToString().Equals(text, StringComparison.OrdinalIgnoreCase))];
+        if (found.Length == 0)
+        {
+            result.AddError($"--fault takes drop, swap or flip, not '{text}'");
+        }
+
+        return found.FirstOrDefault();
     }
 
     private static string OptionName(ArgumentResult result) => ((OptionResult)result.Parent!).Option.Name;

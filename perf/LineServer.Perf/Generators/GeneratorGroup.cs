@@ -81,7 +81,7 @@ internal sealed class GeneratorGroup : ILoad
         }
 
         SleepUntil(from);
-        var interval = Interval.Begin(process);
+        var interval = Interval.BeginNow(process);
         SleepUntil(until);
         Measurement server = interval.End();
         LatencyHistogram sent = new(), due = new();

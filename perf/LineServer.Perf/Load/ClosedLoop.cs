@@ -43,11 +43,16 @@ internal sealed class ClosedLoop(ConnectionSet connections, int window)
         }
     }
 
-    /// <summary>Waits for the replies to what has been sent.</summary>
+    /// <summary>Waits for the replies to what has been sent. It may go on after that.</summary>
     public void Finish()
     {
         connections.StopSending();
         connections.AwaitReplies(taken: null);
+        _started = false;
+        for (int i = 0; i < connections.Count; i++)
+        {
+            connections[i].ProbeEnd = 0;
+        }
     }
 
     private void Send(int index, long now)

@@ -18,6 +18,7 @@ internal sealed class OpenLoop
     private readonly long[] _sentTimes; // Of each connection a ring, as long as its window.
     private readonly long _firstLine;   // Of each connection: what went before the schedule.
     private long _start;
+    private long _stopped;
     private long _due;                  // Lines of the schedule that are due by now.
 
     /// <param name="connections">They have been opened.</param>
@@ -38,11 +39,11 @@ internal sealed class OpenLoop
 
     public long LateLines { get; private set; }
 
-    /// <summary>Goes on until this time of <see cref="Clock.Now"/>.</summary>
+    /// <summary>Goes on until this time of <see cref="Clock.Now"/>. Between two calls the schedule stands still.</summary>
     public void Run(long until)
     {
         long now = Clock.Now;
-        _start = _start == 0 ? now : _start;
+        _start = _start == 0 ? now : _start + now - _stopped;
         for (; now < until; now = Clock.Now)
         {
             // Up to a fixed time: a rate that is too high for this thread must not keep it from reading.
@@ -58,6 +59,8 @@ internal sealed class OpenLoop
                 Take(_connections.Queue.Connection(i), _connections.Queue.Events(i));
             }
         }
+
+        _stopped = now;
     }
 
     /// <summary>Forgets the latencies and the late lines so far: those of the warm-up.</summary>

@@ -1,3 +1,4 @@
+using LineServer.Perf.Linux;
 using LineServer.Perf.Load;
 
 namespace LineServer.Perf.Work;
@@ -26,11 +27,12 @@ internal sealed class LocalLoad(ServerAddress server, Workload workload, TimeSpa
     {
         var loop = new ClosedLoop(_connections, workload.Window);
         loop.Run(from);
+        FinishBeforeReading(loop.Finish, process);
         loop.Latency.Clear();
         using IDisposable? watched = Watch?.Invoke();
         long before = _connections.CountReplies();
         var interval = Interval.Begin(process);
-        loop.Run(until);
+        loop.Run(End(from, until, process));
         Measurement measured = interval.End() with { Lines = _connections.CountReplies() - before };
         loop.Finish();
         return new(measured, loop.Latency, FromDue: null);
@@ -40,13 +42,27 @@ internal sealed class LocalLoad(ServerAddress server, Workload workload, TimeSpa
     {
         var loop = new OpenLoop(_connections, workload.Window, workload.Rate);
         loop.Run(from);
+        FinishBeforeReading(loop.Finish, process);
         loop.ClearCounts();
         using IDisposable? watched = Watch?.Invoke();
         long before = _connections.CountReplies();
         var interval = Interval.Begin(process);
-        loop.Run(until);
+        loop.Run(End(from, until, process));
         Measurement measured = interval.End() with { Lines = _connections.CountReplies() - before };
         loop.Finish();
         return new(measured with { LateLines = loop.LateLines }, loop.FromSent, loop.FromDue);
     }
+
+    // To read what a server's process has used may take many milliseconds (it looks at every descriptor): nothing is under way then, or it would seem slow.
+    // Without a process nothing is read.
+    private static void FinishBeforeReading(Action finish, int? process)
+    {
+        if (process is not null)
+        {
+            finish();
+        }
+    }
+
+    // The time begins when that is done. Without a process, others measure the same time: it stays as it is.
+    private static long End(long from, long until, int? process) => process is null ? until : Clock.Now + until - from;
 }

@@ -51,6 +51,6 @@ internal sealed partial class WorkloadRun
         using var load = new LocalLoad(server, active, ReplyTimeout, BesideNumber);
         load.Open(active.Connections);
         long from = After(WarmUp / 4);
-        return load.Run(from, from + (long)Time.TotalNanoseconds, process).Complete();
+        return load.Run(from, from + (long)Time.TotalNanoseconds, process: null).Complete();
     }
 }

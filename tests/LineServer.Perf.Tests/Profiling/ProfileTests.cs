@@ -1,3 +1,4 @@
+using System.Globalization;
 using LineServer.Perf.Profiling;
 
 namespace LineServer.Perf.Tests.Profiling;
@@ -62,10 +63,14 @@ public class ProfileTests
     [InlineData("perf")]
     public async Task A_tool_that_is_not_installed_is_told_with_its_package(string tool)
     {
-        (int exitStatus, string output, string notes) = await Lineperf.RunInEnvironmentAsync(
-            new() { ["PATH"] = "/nowhere" }, "profile", "--server", "c-epoll", "--workload", "many", "--with", tool);
+        (int exitStatus, string output, string notes) = await Lineperf.RunWithPathAsync(
+            "/nowhere", "profile", "--server", "c-epoll", "--workload", "many", "--with", tool);
         Assert.Equal(1, exitStatus);
         Assert.Empty(output);
         Assert.Matches($"^lineperf: {tool} is not installed \\(on Debian: apt-get install [a-z-]+\\)\n$", notes);
     }
+
+    // The third column of a system call's row.
+    private static double ALine(string output, string call) =>
+        double.Parse(output.Split('\n').Single(line => line.StartsWith($"| {call} ", StringComparison.Ordinal)).Split('|')[3], CultureInfo.InvariantCulture);
 }
