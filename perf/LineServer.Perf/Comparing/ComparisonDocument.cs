@@ -53,9 +53,6 @@ internal sealed record ComparisonDocument
 
     public required IReadOnlyList<Round> Measurements { get; init; }
 
-    /// <summary>The place of a server in the tables.</summary>
-    public int PlaceOf(string server) => Servers.TakeWhile(other => other.Name != server).Count();
-
     /// <summary>Why a server has no result of a workload; null when it has one.</summary>
     public string? ReasonFor(string workload, string server) =>
         Absences.FirstOrDefault(absence => absence.Workload == workload && absence.Server == server)?.Reason;
