@@ -26,7 +26,8 @@ public class CompareTests
             JsonElement[] rounds = [.. document.RootElement.GetProperty("measurements").EnumerateArray()];
             Assert.Equal(
                 Workloads.SelectMany(workload => Servers.Select(server => $"{workload}: {server}")),
-                rounds.Select(round => $"{round.GetProperty("workload").GetString()}: {round.GetProperty("server").GetString()}"));
+                rounds.Select(round => $"{round.GetProperty("workload").GetString()}: {round.GetProperty("server").GetString()}"),
+                StringComparer.Ordinal);
             Assert.All(rounds, round => Assert.True(round.GetProperty("measured").GetProperty("lines").GetInt64() > 0));
         }
         finally
