@@ -9,7 +9,7 @@ public class CommandLineTests
     [Fact]
     public void Workloads_and_servers_are_listed_one_a_line()
     {
-        Assert.Equal(Workloads.All.Select(workload => workload.Name), Lines(InProcess("workloads")), StringComparer.Ordinal);
+        Assert.Equal(Workloads.Load().All.Select(workload => workload.Name), Lines(InProcess("workloads")), StringComparer.Ordinal);
         Assert.Equal(BuiltInServers.All.Select(server => server.Name), Lines(InProcess("servers")), StringComparer.Ordinal);
     }
 
@@ -24,10 +24,19 @@ public class CommandLineTests
     [InlineData("is no list of cores", "compare", "--servers", "c-epoll", "--server-cpus", "x")]
     [InlineData("there is no core 1000", "compare", "--servers", "c-epoll", "--generator-cpus", "1000")]
     [InlineData("--rounds takes a whole number from 1 to 1000, not '0'", "compare", "--servers", "c-epoll", "--rounds", "0")]
-    [InlineData("--line-size takes a whole number from 17 to 65536, not '16'", "run", "--port", "1", "--line-size", "16")]
-    [InlineData("--port", "run")]
+    [InlineData("--line-size takes a whole number from 8 to 65536, not '7'", "run", "--port", "1", "--line-size", "7")]
+    [InlineData("--max-line-size: 20 is not more than the smallest size, --line-size 32", "run", "--port", "1", "--max-line-size", "20")]
+    [InlineData("where does the server listen? --port N or --unix PATH", "run")]
+    [InlineData("--port and --unix are two ways to say where", "run", "--port", "1", "--unix", "/a")]
+    [InlineData("--address is for --port", "run", "--unix", "/a", "--address", "::1")]
+    [InlineData("no connection to unix:/a can come from 127.0.0.1", "run", "--unix", "/a", "--source", "127.0.0.1")]
+    [InlineData("--source: 'x' is no IP address", "run", "--port", "1", "--source", "127.0.0.1,x")]
+    [InlineData("--generators: 'churn' is the work of one process", "run", "--port", "1", "--workload", "churn", "--generators", "2")]
+    [InlineData("--workload-file is for --workload", "run", "--port", "1", "--workload-file", "/nowhere")]
+    [InlineData("cannot read the workloads", "compare", "--servers", "c-epoll", "--workload-file", "/nowhere")]
+    [InlineData("--fault takes drop, swap or flip, not 'all'", "wrong-server", "--port", "1", "--fault", "all")]
     [InlineData("--port takes a whole number from 1 to 65535, not '0'", "run", "--port", "0")]
-    [InlineData("takes an IPv4 address", "run", "--port", "1", "--address", "::1")]
+    [InlineData("--address takes an IP address, not 'localhost'", "run", "--port", "1", "--address", "localhost")]
     [InlineData("--window cannot be given with it", "run", "--port", "1", "--workload", "many", "--window", "2")]
     public void A_mistake_is_one_line_and_exit_status_2(string problem, params string[] args)
     {
@@ -64,6 +73,19 @@ public class CommandLineTests
         {
             File.Delete(file);
         }
+    }
+
+    [Fact]
+    public async Task A_server_that_has_no_discard_mode_is_named_and_one_that_has_is_measured()
+    {
+        string peer = Path.Combine(Checkout.Root, "perf/peers/bin/c-epoll");
+        (int exitStatus, string output, string notes) = await Lineperf.RunAsync(
+            "compare", "--servers", "c-epoll", "--server", $"echoes={peer} --port {{port}}", "--server", $"takes={peer} --port {{port}} --handler {{handler}}",
+            "--workloads", "ingest", "--rounds", "1", "--seconds", "0.2", "--warmup", "0", "--server-cpus", "0", "--generator-cpus", "0");
+        Assert.True(exitStatus == 0, notes);
+        Assert.Matches(@"\| echoes +\| +has no discard mode", output);
+        Assert.Matches(@"\| takes +\| +[0-9]", output);
+        Assert.Matches(@"\| c-epoll +\| +[0-9]", output);
     }
 
     [Fact]

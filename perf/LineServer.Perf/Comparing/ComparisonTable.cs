@@ -18,6 +18,7 @@ internal static class ComparisonTable
     private static readonly (string Header, Func<Row, string> Cell) SentP99 = ("p99 µs", row => row.Median(m => m.FromSent?.P99, "#,0.#"));
     private static readonly (string Header, Func<Row, string> Cell) CpuShare = ("CPU of the server", row => row.Figure(m => m.ServerCpuShare, "0.0 %"));
     private static readonly (string Header, Func<Row, string> Cell) Generator = ("generator's CPU", row => row.Generator());
+    private static readonly (string Header, Func<Row, string> Cell) GeneratorALine = ("ns a line", row => row.Median(m => m.GeneratorCpuNanosecondsPerLine, "#,0.#"));
 
     public static void Write(IAnsiConsole console, Workload workload, IReadOnlyList<Round> rounds, ComparisonOptions options)
     {
@@ -47,7 +48,7 @@ internal static class ComparisonTable
 
     private static (string Header, Func<Row, string> Cell)[] ColumnsOf(WorkloadKind kind) => kind switch
     {
-        WorkloadKind.ClosedLoop => [CpuALine, CpuRatio, Lines, LinesRatio, SentP50, SentP99, Generator],
+        WorkloadKind.ClosedLoop => [CpuALine, CpuRatio, Lines, LinesRatio, SentP50, SentP99, Generator, GeneratorALine],
         WorkloadKind.OpenLoop =>
         [
             CpuShare,
@@ -58,10 +59,10 @@ internal static class ComparisonTable
             ("p50 µs, due", row => row.Median(m => m.FromDue?.P50, "#,0.#")),
             ("p99 µs, due", row => row.Median(m => m.FromDue?.P99, "#,0.#")),
             ("late lines", row => row.Median(m => m.LateLines, "#,0")),
-            ("of lines/s at capacity", row => row.Median(m => m.CapacityLinesPerSecond, "#,0")),
+            ("lines/s at capacity", row => row.Median(m => m.CapacityLinesPerSecond, "#,0")),
             Generator,
         ],
-        WorkloadKind.Ingest => [CpuALine, CpuRatio, Lines, LinesRatio, Generator, ("generator's CPU ns a line", row => row.Median(m => m.GeneratorCpuNanosecondsPerLine, "#,0.#"))],
+        WorkloadKind.Ingest => [CpuALine, CpuRatio, Lines, LinesRatio, Generator, GeneratorALine],
         WorkloadKind.Idle =>
         [
             ("bytes a connection", row => row.Figure(m => m.BytesPerConnection, "#,0")),

@@ -7,7 +7,7 @@ internal static class BuiltInServers
 
     public static readonly ServerCommand[] All =
     [
-        Peer("c-epoll"),
+        Peer("c-epoll", "--handler {handler}"),
         LineServer("sockets", "--transport sockets"),
         LineServer("epoll", "--transport epoll"),
     ];
@@ -17,8 +17,8 @@ internal static class BuiltInServers
         given.Concat(All).FirstOrDefault(server => server.Name == name)
         ?? throw new UsageException($"there is no server '{name}'; there are: {string.Join(", ", given.Concat(All).Select(server => server.Name).Distinct(StringComparer.Ordinal))}");
 
-    private static ServerCommand Peer(string name) =>
-        new(name, $"'{{root}}/perf/peers/bin/{name}' --port {{port}}", $"perf/peers/bin/{name}", $"perf/peers/build.sh {name}", BuiltOnUse: true);
+    private static ServerCommand Peer(string name, string options = "") =>
+        new(name, $"'{{root}}/perf/peers/bin/{name}' --port {{port}} {options}", $"perf/peers/bin/{name}", $"perf/peers/build.sh {name}", BuiltOnUse: true);
 
     // The configuration by environment, as any user would give it: env KEY=VALUE before the command.
     private static ServerCommand LineServer(string name, string options, string environment = "") => new(
