@@ -121,6 +121,7 @@ public class GeneratorTests
         using Process run = Process.Start(new ProcessStartInfo(
             "sh", ["-c", $"ulimit -n 600; exec '{AppContext.BaseDirectory}/lineperf' run --port {server.EndPoint.Port} --connections 700 --seconds 0.2 --warmup 0 --json"])
         {
+            UseShellExecute = false,
             RedirectStandardOutput = true,
         })!;
         string output = await run.StandardOutput.ReadToEndAsync();
