@@ -10,6 +10,16 @@ internal static class BuiltInServers
         Peer("c-epoll", "--handler {handler}"),
         LineServer("sockets", "--transport sockets"),
         LineServer("epoll", "--transport epoll"),
+        Peer("c-uring"),
+        Peer("libevent"),
+        Peer("tokio"),
+        Peer("tokio-codec"),
+        Peer("rust-threads"),
+        Peer("go"),
+        Peer("netty"),
+        Peer("kestrel-pipelines"),
+        Peer("cs-threads"),
+        Peer("cs-streamreader"),
     ];
 
     /// <exception cref="UsageException">There is none of this name.</exception>
