@@ -34,6 +34,8 @@ public class CommandLineTests
     [InlineData("--generators: 'churn' is the work of one process", "run", "--port", "1", "--workload", "churn", "--generators", "2")]
     [InlineData("--workload-file is for --workload", "run", "--port", "1", "--workload-file", "/nowhere")]
     [InlineData("cannot read the workloads", "compare", "--servers", "c-epoll", "--workload-file", "/nowhere")]
+    [InlineData("--protocol takes echo or redis-ping, not 'http'", "run", "--port", "1", "--protocol", "http")]
+    [InlineData("--protocol: there are no lines of that size in redis-ping", "run", "--port", "1", "--protocol", "redis-ping", "--line-size", "20")]
     [InlineData("--fault takes drop, swap or flip, not 'all'", "wrong-server", "--port", "1", "--fault", "all")]
     [InlineData("--port takes a whole number from 1 to 65535, not '0'", "run", "--port", "0")]
     [InlineData("--address takes an IP address, not 'localhost'", "run", "--port", "1", "--address", "localhost")]

@@ -1,3 +1,5 @@
+using System.Text;
+using LineServer.Perf.Linux;
 using LineServer.Perf.Load;
 using LineServer.Perf.Work;
 
@@ -63,11 +65,17 @@ public class KindsTests
     public void Churn_makes_a_connection_for_each_line()
     {
         using var server = new EchoServer((number, line) => number == 0 ? [line] : null);
-        Measurement measured = Run(server, Churn);
-        Assert.True(measured.Lines > Churn.Connections);
-        Assert.InRange(measured.FromSent!.Count, measured.Lines, measured.Lines + Churn.Connections);
-        Assert.InRange(server.Accepted, measured.Lines, measured.Lines + Churn.Connections);
-        Assert.True(server.ClientAddresses.Count > 1, "they leave from several addresses");
+        using var loop = new ChurnLoop(server.Address.FromLoopback(4), atOnce: 5, lineSize: 32, TimeSpan.FromSeconds(10));
+        do
+        {
+            loop.Run(Clock.Now + 10_000_000);
+        }
+        while (loop.Completed < 20);
+
+        loop.Finish();
+        Assert.Equal(loop.Completed, server.Accepted);
+        Assert.Equal(loop.Completed, loop.Latency.Count);
+        Assert.Equal(4, server.ClientAddresses.Count);
     }
 
     [Fact]
@@ -145,6 +153,34 @@ public class KindsTests
         var workload = new Workload("test", WorkloadKind.ClosedLoop, Connections: 3, Window: 16, LineSize: 8) { MaxLineSize = 16 * 1024 };
         Assert.True(Run(server, workload).Lines > 0);
         Assert.True(Run(server, workload with { Kind = WorkloadKind.OpenLoop, Rate = 500 }).Lines > 0);
+    }
+
+    [Theory]
+    [InlineData(32)]
+    [InlineData(4096)]
+    public void Redis_answers_a_ping_with_the_same_numbers_at_the_same_place(int lineSize)
+    {
+        bool isWrong = false;
+        using var server = new EchoServer((number, line) =>
+        {
+            string[] words = Encoding.ASCII.GetString(line).Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries);
+            Assert.Equal(["PING", words[^1]], words, StringComparer.Ordinal);
+            return isWrong && number == 100 ? [] : [Encoding.ASCII.GetBytes($"${words[1].Length}\r\n{words[1]}\r\n")];
+        });
+        ServerAddress address = server.Address.Speaking(LineProtocol.RedisPing);
+        var workload = new Workload("test", WorkloadKind.ClosedLoop, Connections: 2, Window: 4, lineSize);
+        Assert.True(new WorkloadRun(address, process: null) { WarmUp = TimeSpan.Zero, Time = TimeSpan.FromSeconds(0.2) }.Measure(workload).Lines > 0);
+        isWrong = true;
+        var wrong = new WorkloadRun(address, process: null) { WarmUp = TimeSpan.Zero, Time = TimeSpan.FromMinutes(1) };
+        Assert.Contains("that is line 101 of connection", Assert.Throws<RunFailedException>(() => wrong.Measure(workload)).Message);
+    }
+
+    [Fact]
+    public void Redis_has_no_lines_that_are_too_short_or_mixed()
+    {
+        Assert.True(LineProtocol.RedisPing.Allows(LineSizes.Same(32)));
+        Assert.False(LineProtocol.RedisPing.Allows(LineSizes.Same(22)));
+        Assert.False(LineProtocol.RedisPing.Allows(LineSizes.Mixed(32, 100)));
     }
 
     private static string Fails(EchoServer server, Workload workload) => Assert.Throws<RunFailedException>(() => Run(server, workload, timeout: TimeSpan.FromSeconds(0.5))).Message;

@@ -1,5 +1,4 @@
 using LineServer.Perf.Linux;
-using LineServer.Perf.Load;
 using LineServer.Perf.Servers;
 using LineServer.Perf.Work;
 
@@ -21,7 +20,7 @@ internal sealed class Comparison(ComparisonOptions options, TextWriter notes)
         List<Round> rounds = [];
         Dictionary<string, ServerProcess> running = new(StringComparer.Ordinal);
         Dictionary<string, double> capacities = new(StringComparer.Ordinal); // Measured once for each process.
-        ServerCommand[] servers = [.. options.Servers.Where(server => server.Supports(workload.Handler))];
+        ServerCommand[] servers = [.. options.Servers.Where(server => server.Supports(workload))];
         try
         {
             for (int number = 1; number <= options.Rounds; number++)
@@ -62,7 +61,7 @@ internal sealed class Comparison(ComparisonOptions options, TextWriter notes)
 
     private Measurement Measure(Workload workload, ServerProcess server, bool isFirst, double? capacity)
     {
-        var run = new WorkloadRun(ServerAddress.Of(server.EndPoint), server.Id)
+        var run = new WorkloadRun(server.Address, server.Id)
         {
             Capacity = capacity,
             WarmUp = isFirst ? options.WarmUp : options.LaterWarmUp,

@@ -44,8 +44,8 @@ internal static class ComparisonReport
                 workload.SlowWindow,
                 workload.SlowLineSize,
             }),
-            LeftOut = options.Workloads.SelectMany(workload => options.Servers.Where(server => !server.Supports(workload.Handler)).Select(server =>
-                new { Workload = workload.Name, Server = server.Name, Reason = $"has no {workload.Handler} mode" })),
+            LeftOut = options.Workloads.SelectMany(workload => options.Servers.Where(server => !server.Supports(workload)).Select(server =>
+                new { Workload = workload.Name, Server = server.Name, Reason = server.WhyNot(workload) })),
             Measurements = rounds,
         };
         File.WriteAllText(path, JsonSerializer.Serialize(report, Format) + "\n");

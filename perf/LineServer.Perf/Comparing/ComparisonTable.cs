@@ -33,9 +33,9 @@ internal static class ComparisonTable
         var ranking = new Ranking(rounds, options.Reference);
         foreach (ServerCommand server in options.Servers)
         {
-            if (!server.Supports(workload.Handler))
+            if (server.WhyNot(workload) is { } reason)
             {
-                _ = table.AddRow([Markup.Escape(server.Name), $"has no {workload.Handler} mode", .. columns.Skip(1).Select(_ => Nothing)]);
+                _ = table.AddRow([Markup.Escape(server.Name), Markup.Escape(reason), .. columns.Skip(1).Select(_ => Nothing)]);
                 continue;
             }
 

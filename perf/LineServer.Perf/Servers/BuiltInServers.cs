@@ -1,3 +1,5 @@
+using LineServer.Perf.Load;
+
 namespace LineServer.Perf.Servers;
 
 /// <summary>The servers by name. To add one, add it to the list.</summary>
@@ -20,6 +22,7 @@ internal static class BuiltInServers
         Peer("kestrel-pipelines"),
         Peer("cs-threads"),
         Peer("cs-streamreader"),
+        Peer("redis") with { Protocol = LineProtocol.RedisPing },
     ];
 
     /// <exception cref="UsageException">There is none of this name.</exception>

@@ -1,3 +1,6 @@
+using LineServer.Perf.Load;
+using LineServer.Perf.Work;
+
 namespace LineServer.Perf.Servers;
 
 /// <summary>A server that can be started.</summary>
@@ -10,8 +13,17 @@ namespace LineServer.Perf.Servers;
 /// <param name="BuiltOnUse">Whether that command is run before each use; otherwise the user is told.</param>
 internal sealed record ServerCommand(string Name, string Command, string? Needs = null, string? BuiltBy = null, bool BuiltOnUse = false)
 {
-    /// <summary>Whether it can be started so that it does this with lines.</summary>
-    public bool Supports(string handler) => handler == "echo" || Command.Contains("{handler}", StringComparison.Ordinal);
+    /// <summary>How it is spoken to.</summary>
+    public LineProtocol Protocol { get; init; } = LineProtocol.Echo;
+
+    /// <summary>Whether it has what a workload needs.</summary>
+    public bool Supports(Workload workload) => WhyNot(workload) is null;
+
+    /// <summary>What it has not that a workload needs; null when it has all.</summary>
+    public string? WhyNot(Workload workload) =>
+        !CanDo(workload.Handler) ? $"has no {workload.Handler} mode"
+        : !Protocol.Allows(workload.Lines) || (workload.SlowConnections > 0 && !Protocol.Allows(LineSizes.Same(workload.SlowLineSize))) ? $"has no such lines in {Protocol.Name}"
+        : null;
 
     /// <summary>Reads 'name=command with {port}'.</summary>
     /// <exception cref="UsageException">It is not in that form.</exception>
@@ -27,4 +39,7 @@ internal sealed record ServerCommand(string Name, string Command, string? Needs 
             ? new ServerCommand(name, command)
             : throw new UsageException($"--server: the command of '{name}' has no {{port}}");
     }
+
+    // Whether it can be started so that it does this with lines.
+    private bool CanDo(string handler) => handler == "echo" || Command.Contains("{handler}", StringComparison.Ordinal);
 }
