@@ -43,7 +43,7 @@ internal static class DelimiterScanner
     /// <param name="end">In: where the first line begins. Out: behind the last whole line.</param>
     /// <param name="delimiter">What to look for.</param>
     /// <param name="maxLineSize">A line whose delimiter is not within so many bytes is left; at least a block's worth (64).</param>
-    /// <param name="enough">Where <paramref name="end"/> need not go beyond.</param>
+    /// <param name="enough">The line that reaches this position is the last.</param>
     /// <returns>How many lines.</returns>
     public static int SweepRun(ReadOnlySpan<byte> bytes, ref int from, ref int end, byte delimiter, int maxLineSize, long enough)
     {
@@ -65,8 +65,19 @@ internal static class DelimiterScanner
                     break;
                 }
 
+                ulong reaching = offset + BlockSize >= enough ? mask & (ulong.MaxValue << (int)Math.Max(0, enough - 1 - offset)) : 0;
+                if (reaching != 0)
+                {
+                    mask &= reaching ^ (reaching - 1); // up to the first of them
+                }
+
                 count += BitOperations.PopCount(mask);
                 behind = offset + BlockSize - BitOperations.LeadingZeroCount(mask);
+                if (reaching != 0)
+                {
+                    offset = behind;
+                    break;
+                }
             }
 
             offset = isWhole ? offset + BlockSize : bytes.Length;

@@ -173,7 +173,7 @@ public sealed class LineReader
     /// Takes whole lines that lie side by side, terminators included, in one piece: for those who pass lines on as they came. False: the next line is
     /// none of that kind (it crosses segments, may be too long, or has no end yet), or there is none; <see cref="TryRead"/> tells.
     /// </summary>
-    /// <param name="enough">Bytes, at least 1: the run ends with the line that reaches them, or less than 64 bytes behind it.</param>
+    /// <param name="enough">Bytes: the run ends with the line that reaches them.</param>
     /// <param name="run">The lines; valid until the read ends.</param>
     public bool TryReadRun(int enough, out ReadOnlySpan<byte> run)
     {

@@ -32,12 +32,16 @@ public sealed class EpollTransportFactory : IConnectionListenerFactory, IConnect
     /// <inheritdoc/>
     /// <exception cref="AddressInUseException">Somebody listens there.</exception>
     /// <exception cref="SocketException">It cannot be bound.</exception>
+    /// <exception cref="IOException">The event loops cannot start: no descriptor is left, or no memory. The next call tries again.</exception>
     /// <exception cref="NotSupportedException">The endpoint is of another kind.</exception>
     public ValueTask<IConnectionListener> BindAsync(EndPoint endpoint, CancellationToken cancellationToken = default) =>
         _transport.BindAsync(endpoint, cancellationToken);
 
     /// <inheritdoc/>
-    /// <exception cref="SocketException">There is no connection: refused, unreachable, timed out.</exception>
+    /// <exception cref="SocketException">There is no connection: refused, unreachable, timed out; <see cref="SocketError.OperationAborted"/>: the factory was
+    /// disposed meanwhile.</exception>
+    /// <exception cref="ObjectDisposedException">The factory was disposed before.</exception>
+    /// <exception cref="IOException">The event loops cannot start: no descriptor is left, or no memory. The next call tries again.</exception>
     /// <exception cref="NotSupportedException">The endpoint is of another kind.</exception>
     public ValueTask<ConnectionContext> ConnectAsync(EndPoint endpoint, CancellationToken cancellationToken = default) =>
         _transport.ConnectAsync(endpoint, cancellationToken);

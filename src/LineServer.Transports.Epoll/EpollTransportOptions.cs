@@ -7,7 +7,8 @@ namespace LineServer.Transports.Epoll;
 public sealed class EpollTransportOptions
 {
     /// <summary>
-    /// Event loops, each a thread with an epoll instance of its own. At least 1; by default one for each processor that this process may use.
+    /// Event loops, each a thread with an epoll instance of its own. At least 1; by default one for each processor that this process may use. Listeners
+    /// have no loop to themselves: new connections of a listener are noticed on one of these, and wait while it is held, whichever loop they would be dealt to.
     /// </summary>
     public int LoopCount { get; set; } = Environment.ProcessorCount;
 
@@ -67,7 +68,8 @@ public sealed class EpollTransportOptions
 
     /// <summary>
     /// How long code may hold a loop before that is reported, once, with the connection (a warning in the log, and the counter
-    /// <c>epoll.loop.held</c>). At least a millisecond; null is not at all; 100 ms by default.
+    /// <c>epoll.loop.held</c>). A held loop holds up its connections, and the new ones of the listeners that it serves (<see cref="LoopCount"/>). From a
+    /// millisecond to 24 days; null is not at all; 100 ms by default.
     /// </summary>
     public TimeSpan? HeldLoopThreshold { get; set; } = TimeSpan.FromMilliseconds(100);
 
@@ -85,7 +87,8 @@ public sealed class EpollTransportOptions
     /// <exception cref="NotSupportedException">The endpoint is of another kind.</exception>
     public static Socket CreateDefaultBoundListenSocket(EndPoint endpoint) => Internal.ListenSocket.Bind(endpoint, mode: null);
 
-    internal IEnumerable<string> Validate()
+    /// <summary>What is out of its range, each beginning with the name of its option.</summary>
+    public IEnumerable<string> Validate()
     {
         if (LoopCount < 1)
         {
@@ -117,14 +120,18 @@ public sealed class EpollTransportOptions
             yield return $"{nameof(KeepAliveTime)} and {nameof(KeepAliveInterval)} must be at least a second, {nameof(KeepAliveRetryCount)} at least 1.";
         }
 
-        if (UserTimeout < TimeSpan.FromMilliseconds(1) || HeldLoopThreshold < TimeSpan.FromMilliseconds(1))
+        foreach ((string name, TimeSpan? value) in new[] { (nameof(UserTimeout), UserTimeout), (nameof(HeldLoopThreshold), HeldLoopThreshold) })
         {
-            yield return $"{nameof(UserTimeout)} and {nameof(HeldLoopThreshold)} must be at least a millisecond.";
-        }
+            if (value < TimeSpan.FromMilliseconds(1))
+            {
+                yield return $"{name} must be at least 1 ms, not {value}.";
+            }
 
-        if (UserTimeout?.TotalMilliseconds > int.MaxValue || HeldLoopThreshold?.TotalMilliseconds > int.MaxValue)
-        {
-            yield return $"{nameof(UserTimeout)} and {nameof(HeldLoopThreshold)} must be at most 24 days.";
+            // The kernel's setting is an int of milliseconds, and a thread sleeps no longer.
+            if (value?.TotalMilliseconds > int.MaxValue)
+            {
+                yield return $"{name} must be at most 24 days, not {value}.";
+            }
         }
 
         if (ReservedDescriptors < 0)

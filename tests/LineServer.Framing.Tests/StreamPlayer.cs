@@ -160,9 +160,10 @@ internal sealed class StreamPlayer(byte[] stream, LineFormat format)
                 case Way.Runs:
                     while (batch < delivery.Batch)
                     {
-                        if (_reader.TryReadRun(1 << (_taken % 10), out ReadOnlySpan<byte> run))
+                        int enough = 1 << (_taken % 10);
+                        if (_reader.TryReadRun(enough, out ReadOnlySpan<byte> run))
                         {
-                            batch += TakeRun(run);
+                            batch += TakeRun(run, enough);
                         }
                         else if (_reader.TryRead(out Line line))
                         {
@@ -186,7 +187,7 @@ internal sealed class StreamPlayer(byte[] stream, LineFormat format)
             Same(batch < delivery.Batch, _reader.IsExhausted, "exhausted");
         }
 
-        private int TakeRun(ReadOnlySpan<byte> run)
+        private int TakeRun(ReadOnlySpan<byte> run, int enough)
         {
             int start = _expected.Lines[_taken].Start;
             int end = start;
@@ -199,6 +200,7 @@ internal sealed class StreamPlayer(byte[] stream, LineFormat format)
             }
 
             SameBytes(_stream.AsSpan(start, end - start), run, "run");
+            Same(true, _taken > takenBefore && _expected.Lines[_taken - 1].Start - start < enough, "the line before the last one was not enough");
             return _taken - takenBefore;
         }
 

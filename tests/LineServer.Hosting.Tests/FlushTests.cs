@@ -39,6 +39,18 @@ public class FlushTests
         Assert.Equal(100, _writer.MostStaged);
     }
 
+    [Fact]
+    public async Task A_run_of_lines_ends_where_the_replies_reach_the_limit()
+    {
+        await using LineTestConnection client = Server.With(
+            () => new RunEcho(), options => options.Limits.MaxWriteBufferSize = 95, output: writer => _writer = new CountingWriter(writer)).Connect();
+        string lines = string.Concat(Enumerable.Range(0, 100).Select(i => $"line {i:D4}\n"));
+        await client.SendAsync(lines);
+        Assert.Equal(lines, client.ReadAvailable());
+        Assert.Equal(10, _writer.Flushes); // of ten lines: the tenth reaches 95
+        Assert.Equal(100, _writer.MostStaged);
+    }
+
     [Theory]
     [MemberData(nameof(Shapes.All), MemberType = typeof(Shapes))]
     public async Task A_client_that_does_not_read_is_not_read_from_and_little_is_held_for_it(Shape shape)
@@ -87,6 +99,21 @@ public class FlushTests
         Server.With(shape.Handler(answer), options, reader => _reader = new CountingReader(reader), writer => _writer = new CountingWriter(writer));
 
     private static void Echo(AnyLine line, LineOutput reply) => reply.WriteLine(line.Span);
+
+    private sealed class RunEcho : LineBatchHandler
+    {
+        public override ValueTask OnBatch(LineBatch batch)
+        {
+            while (batch.TryReadRun(out ReadOnlySpan<byte> lines))
+            {
+                batch.Output.Write(lines);
+            }
+
+            Assert.False(batch.TryReadRun(out _));
+            _ = batch.TryRead(out _); // tells that there is no more, or that the output is full
+            return default;
+        }
+    }
 
     private sealed class Waiter(Task go) : LineHandler
     {

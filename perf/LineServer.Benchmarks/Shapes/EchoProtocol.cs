@@ -30,6 +30,28 @@ internal static class EchoProtocol
         }
     }
 
+    internal sealed class Runs : LineBatchHandler
+    {
+        public override ValueTask OnBatch(LineBatch batch)
+        {
+            while (true)
+            {
+                if (batch.TryReadRun(out ReadOnlySpan<byte> lines))
+                {
+                    batch.Output.Write(lines);
+                }
+                else if (batch.TryRead(out Line line))
+                {
+                    batch.Output.WriteLine(line);
+                }
+                else
+                {
+                    return default;
+                }
+            }
+        }
+    }
+
     internal sealed class Visitor : LineBatchHandler
     {
         public override ValueTask OnBatch(LineBatch batch)

@@ -46,6 +46,7 @@ internal static class ShapesInTurn
             ("LineHandler", Ours(lines => lines.UseLines<EchoProtocol.Async>())),
             ("LineBatchHandler, foreach", Ours(lines => lines.UseLines<EchoProtocol.Batch>())),
             ("LineBatchHandler, visitor", Ours(lines => lines.UseLines<EchoProtocol.Visitor>())),
+            ("LineBatchHandler, runs", Ours(lines => lines.UseLines<EchoProtocol.Runs>())),
             ("rejected: delegate of a sequence", connection => RejectedShapes.SequenceDelegateAsync(connection, EchoSequence)),
             ("rejected: pull", connection => RejectedShapes.PullAsync(connection, EchoPullAsync)),
             ("rejected: StreamReader", connection => RejectedShapes.TextAsync(connection, line => line)),

@@ -6,6 +6,9 @@ namespace LineServer.Transports.Epoll.Internal;
 /// </summary>
 internal sealed unsafe class DescriptorLimit
 {
+    // A pipe of .NET's own (strace, .NET 10). Without it the process ends, "Out of memory", and nobody can catch that.
+    private const int TakenByThread = 2;
+
     private readonly long _firstReserved = long.MaxValue;
 
     /// <param name="reserved">Descriptors to leave free.</param>
@@ -15,6 +18,29 @@ internal sealed unsafe class DescriptorLimit
         if (reserved > 0 && Libc.GetLimit(Libc.ResourceOpenFiles, currentAndMost) == 0 && currentAndMost[0] < int.MaxValue)
         {
             _firstReserved = (long)currentAndMost[0] - reserved;
+        }
+    }
+
+    /// <summary>Before a thread is started: whether .NET gets the descriptors that it takes for one.</summary>
+    /// <exception cref="IOException">It does not.</exception>
+    public static void ThrowIfNoneForThread()
+    {
+        int* probes = stackalloc int[TakenByThread];
+        int found = 0;
+        while (found < TakenByThread && (probes[found] = Libc.EventDescriptor(0, Libc.CloseOnExec)) >= 0)
+        {
+            found++;
+        }
+
+        bool isEnough = found == TakenByThread;
+        while (found > 0)
+        {
+            _ = Libc.Close(probes[--found]);
+        }
+
+        if (!isEnough)
+        {
+            throw new IOException("No file descriptor is left to start a thread (RLIMIT_NOFILE).");
         }
     }
 

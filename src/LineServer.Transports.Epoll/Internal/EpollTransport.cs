@@ -102,6 +102,8 @@ internal sealed class EpollTransport<TCalls> : IConnectionListenerFactory, IConn
             throw new NotSupportedException($"The epoll transport connects to IP and Unix domain sockets, not to {endpoint.GetType().Name}.");
         }
 
+        // Before there is a descriptor: it may fail.
+        EventLoop loop = Loops.Fewest();
         SocketAddress address = endpoint.Serialize();
         int family = endpoint.AddressFamily switch
         {
@@ -115,12 +117,22 @@ internal sealed class EpollTransport<TCalls> : IConnectionListenerFactory, IConn
             throw new SocketException((int)SocketErrors.FromErrno((Errno)Marshal.GetLastSystemError()));
         }
 
-        if (family != Libc.AddressFamilyUnix)
+        SocketConnection<TCalls> connection;
+        try
         {
-            SocketOptions.Apply(descriptor, Options);
+            if (family != Libc.AddressFamilyUnix)
+            {
+                SocketOptions.Apply(descriptor, Options);
+            }
+
+            connection = new SocketConnection<TCalls>(this, loop, descriptor, endpoint.AddressFamily, PeerAddress.Parse(address.Buffer.Span));
+        }
+        catch
+        {
+            _ = Libc.Close(descriptor);
+            throw;
         }
 
-        var connection = new SocketConnection<TCalls>(this, Loops.Fewest(), descriptor, endpoint.AddressFamily, PeerAddress.Parse(address.Buffer.Span));
         await connection.ConnectAsync(address, cancellationToken).ConfigureAwait(false);
         return connection;
     }

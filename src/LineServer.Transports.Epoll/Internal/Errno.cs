@@ -32,4 +32,5 @@ internal enum Errno
     EHOSTDOWN = 112,
     EHOSTUNREACH = 113,
     EINPROGRESS = 115,
+    ECANCELED = 125,
 }

@@ -29,6 +29,7 @@ internal sealed unsafe class EventLoop
     private readonly LoopBuffers _buffers = new();
     private readonly Lock _postedGate = new();
     private readonly Lock _wakeUpGate = new();
+    private readonly Lock _registerGate = new();
     private ILoopItem? _firstPosted;
     private ILoopItem? _lastPosted;
     private nuint _stackLow;
@@ -36,8 +37,10 @@ internal sealed unsafe class EventLoop
     private int _isAsleep;
     private int _connectionCount;
     private volatile bool _ending;
-    private bool _hasEnded; // under the gate
+    private bool _hasEnded; // under the gate of what is posted
+    private bool _isRunByPool; // under the same gate: after the end, one worker of the thread pool at a time stands in for the loop
     private bool _isWakeUpClosed; // under its gate
+    private bool _takesNoMore; // under the gate of registering
 
     /// <param name="name">The thread's name; Linux keeps the first 15 bytes.</param>
     /// <param name="wait">epoll_wait.</param>
@@ -49,12 +52,22 @@ internal sealed unsafe class EventLoop
         _wait = wait;
         ReadBudget = readBudget;
         _logger = logger;
-        _epoll = Descriptor(Libc.EpollCreate(Libc.CloseOnExec), "epoll_create1");
-        _wakeUp = Descriptor(Libc.EventDescriptor(0, Libc.CloseOnExec | Libc.NonBlocking), "eventfd");
-        int error = Control(_wakeUp, EpollEvent.In | EpollEvent.EdgeTriggered, WakeUpData);
-        Debug.Assert(error == 0, "a fresh eventfd can be watched");
-        _thread = new Thread(Run, StackSize) { IsBackground = true, Name = name };
-        _thread.UnsafeStart();
+        _epoll = _wakeUp = -1;
+        try
+        {
+            _epoll = Succeeded(Libc.EpollCreate(Libc.CloseOnExec), "epoll_create1");
+            _wakeUp = Succeeded(Libc.EventDescriptor(0, Libc.CloseOnExec | Libc.NonBlocking), "eventfd");
+            _ = Succeeded(Control(_wakeUp, EpollEvent.In | EpollEvent.EdgeTriggered, WakeUpData), "epoll_ctl");
+            DescriptorLimit.ThrowIfNoneForThread();
+            _thread = new Thread(Run, StackSize) { IsBackground = true, Name = name };
+            _thread.UnsafeStart();
+        }
+        catch
+        {
+            CloseIfOpen(_wakeUp);
+            CloseIfOpen(_epoll);
+            throw;
+        }
     }
 
     /// <summary>An array of at least so many bytes; from any thread.</summary>
@@ -103,6 +116,9 @@ internal sealed unsafe class EventLoop
     /// <summary>What the loop runs now; null while it waits.</summary>
     public ILoopItem? Current { get; private set; }
 
+    /// <summary>False while the loop waits for edges. True a moment longer than that at either end; every item runs while it is true.</summary>
+    public bool IsAwake => Volatile.Read(ref _isAsleep) == 0;
+
     /// <summary>Told when the loop wakes; null where nobody watches.</summary>
     public LoopWatcher? Watcher { get; set; }
 
@@ -111,18 +127,32 @@ internal sealed unsafe class EventLoop
     public void UncountConnection() => Interlocked.Decrement(ref _connectionCount);
 
     /// <summary>Begins to watch a descriptor for <paramref name="events"/>, edge-triggered, once for all.</summary>
-    /// <returns>0, or −errno: no memory, or too many watches.</returns>
+    /// <param name="item">Whom edges are told.</param>
+    /// <param name="descriptor">What is watched.</param>
+    /// <param name="events">The edges.</param>
+    /// <param name="slot">The item's own field: it is set before the loop can end the item.</param>
+    /// <returns>0, or −errno: no memory, too many watches, or ECANCELED if the loop ends.</returns>
     public int Register(ILoopItem item, int descriptor, uint events, out int slot)
     {
-        // The slot first: an edge may come before epoll_ctl has returned.
-        slot = _slots.Add(item, out ulong data);
-        int error = Control(descriptor, events | EpollEvent.EdgeTriggered, data);
-        if (error != 0)
+        slot = -1;
+        // A loop that ends has told all of its items, or takes no more: none comes in between, nor to an epoll instance whose number is another's by then.
+        lock (_registerGate)
         {
-            _slots.Remove(slot);
-        }
+            if (_takesNoMore)
+            {
+                return -(int)Errno.ECANCELED;
+            }
 
-        return error;
+            // The slot first: an edge may come before epoll_ctl has returned.
+            slot = _slots.Add(item, out ulong data);
+            int error = Control(descriptor, events | EpollEvent.EdgeTriggered, data);
+            if (error != 0)
+            {
+                _slots.Remove(slot);
+            }
+
+            return error;
+        }
     }
 
     /// <summary>Forgets an item. An edge of it that is under way finds nobody. The kernel forgets the descriptor when it is closed.</summary>
@@ -133,13 +163,6 @@ internal sealed unsafe class EventLoop
     {
         lock (_postedGate)
         {
-            if (_hasEnded)
-            {
-                // Who has just begun to await what the end of the loop has ended.
-                ThreadPool.UnsafeQueueUserWorkItem(static it => it.Loop.RunPosted(it.Item), (Loop: this, Item: item), preferLocal: false);
-                return;
-            }
-
             if (_lastPosted is null)
             {
                 _firstPosted = item;
@@ -150,6 +173,12 @@ internal sealed unsafe class EventLoop
             }
 
             _lastPosted = item;
+            if (_hasEnded)
+            {
+                // Who has just begun to await what the end of the loop has ended, or was the last to leave a connection.
+                RunByPool();
+                return;
+            }
         }
 
         WakeUp();
@@ -313,6 +342,11 @@ internal sealed unsafe class EventLoop
     private void EndAll()
     {
         var reason = new ObjectDisposedException(nameof(EpollTransportFactory), "The transport was disposed.");
+        lock (_registerGate)
+        {
+            _takesNoMore = true;
+        }
+
         foreach (ILoopItem item in _slots.Items())
         {
             try
@@ -327,7 +361,8 @@ internal sealed unsafe class EventLoop
             }
         }
 
-        // Those of which another thread was within a system call are posted when it returns; it does not block, so that is soon.
+        // Those of which another thread was within a system call are posted when it returns; it does not block, so that is soon. Whoever takes
+        // longer finds the thread pool in the loop's place.
         SpinWait.SpinUntil(
             () =>
             {
@@ -338,9 +373,37 @@ internal sealed unsafe class EventLoop
         lock (_postedGate)
         {
             _hasEnded = true;
+            if (_firstPosted is not null)
+            {
+                RunByPool();
+            }
         }
+    }
 
-        RunPosted();
+    // Under the gate of what is posted. One worker for all: items count on it that nobody else looks after them meanwhile, when they close above all.
+    private void RunByPool()
+    {
+        if (!_isRunByPool)
+        {
+            _isRunByPool = true;
+            ThreadPool.UnsafeQueueUserWorkItem(static loop => loop.RunAllPosted(), this, preferLocal: false);
+        }
+    }
+
+    private void RunAllPosted()
+    {
+        while (true)
+        {
+            RunPosted();
+            lock (_postedGate)
+            {
+                if (_firstPosted is null)
+                {
+                    _isRunByPool = false;
+                    return;
+                }
+            }
+        }
     }
 
     private int Control(int descriptor, uint events, ulong data)
@@ -350,6 +413,14 @@ internal sealed unsafe class EventLoop
         return Libc.EpollControl(_epoll, Libc.EpollAdd, descriptor, @event) == 0 ? 0 : -Marshal.GetLastSystemError();
     }
 
-    private static int Descriptor(int descriptor, string call) =>
-        descriptor >= 0 ? descriptor : throw new IOException($"{call} failed: {Marshal.GetPInvokeErrorMessage(Marshal.GetLastSystemError())}");
+    private static int Succeeded(int result, string call) =>
+        result >= 0 ? result : throw new IOException($"{call} failed: {Marshal.GetPInvokeErrorMessage(Marshal.GetLastSystemError())}");
+
+    private static void CloseIfOpen(int descriptor)
+    {
+        if (descriptor >= 0)
+        {
+            _ = Libc.Close(descriptor);
+        }
+    }
 }

@@ -12,7 +12,6 @@ internal static unsafe partial class Libc
     public const int NoSignal = 0x4000;
     public const int NonBlocking = 0x800;
     public const int CloseOnExec = 0x80000;
-    public const int AddressFamilyUnspecified = 0;
     public const int AddressFamilyUnix = 1;
     public const int AddressFamilyInet = 2;
     public const int AddressFamilyInet6 = 10;
@@ -22,8 +21,6 @@ internal static unsafe partial class Libc
     public const int LevelSocket = 1;
     public const int OptionError = 4;
     public const int LevelTcp = 6;
-    public const int TcpNoDelay = 1;
-    public const int TcpUserTimeout = 18;
     public const int EpollAdd = 1;
     public const int ResourceOpenFiles = 7;
 

@@ -84,12 +84,28 @@ internal sealed class LoopGroup : IDisposable
                 return !_isDisposed;
             }
 
-            for (int i = 0; i < _loops.Length; i++)
+            int started = 0;
+            try
             {
-                _loops[i] = _create(i);
+                for (; started < _loops.Length; started++)
+                {
+                    _loops[started] = _create(started);
+                }
+
+                _watcher?.Watch(_loops);
+            }
+            catch
+            {
+                // No descriptor left, for one. All loops or none: the next who needs one tries again.
+                foreach (EventLoop loop in _loops.AsSpan(0, started))
+                {
+                    loop.End();
+                }
+
+                Array.Clear(_loops);
+                throw;
             }
 
-            _watcher?.Watch(_loops);
             _isStarted = true;
             return true;
         }

@@ -14,13 +14,14 @@ internal sealed class LoopWatcher : IDisposable
     private const int LooksPerThreshold = 2;
     private static readonly TimeSpan ShortestPeriod = TimeSpan.FromMilliseconds(1);
 
-    private readonly ManualResetEventSlim _watching = new(initialState: false, spinCount: 0);
+    // Never disposed: a loop may be about to set it.
+    private readonly AutoResetEvent _wake = new(initialState: false);
     private readonly TimeSpan _period;
     private readonly TimeSpan _threshold;
     private readonly TransportMetrics _metrics;
     private readonly ILogger _logger;
     private Look[] _looks = [];
-    private volatile bool _isResting = true;
+    private volatile bool _isResting; // or about to
     private volatile bool _isDisposed;
 
     public LoopWatcher(TimeSpan threshold, TransportMetrics metrics, ILogger logger)
@@ -33,6 +34,7 @@ internal sealed class LoopWatcher : IDisposable
 
     public void Watch(EventLoop[] loops)
     {
+        DescriptorLimit.ThrowIfNoneForThread();
         _looks = [.. loops.Select(loop => new Look(loop))];
         foreach (EventLoop loop in loops)
         {
@@ -42,20 +44,21 @@ internal sealed class LoopWatcher : IDisposable
         new Thread(Run) { IsBackground = true, Name = "epoll-watch" }.UnsafeStart();
     }
 
-    /// <summary>From a loop that wakes.</summary>
+    /// <summary>From a loop that wakes, after it has said so (<see cref="EventLoop.IsAwake"/>) and before it runs anything.</summary>
     public void OnAwake()
     {
         if (_isResting)
         {
+            // In this order: whoever sees that nobody rests can rely on the signal, which is there or about to be.
             _isResting = false;
-            _watching.Set();
+            _wake.Set();
         }
     }
 
     public void Dispose()
     {
         _isDisposed = true;
-        _watching.Set();
+        _wake.Set();
     }
 
     /// <summary>One look at every loop.</summary>
@@ -73,14 +76,8 @@ internal sealed class LoopWatcher : IDisposable
 
     private void Run()
     {
-        while (true)
+        while (!_isDisposed)
         {
-            _watching.Wait();
-            if (_isDisposed)
-            {
-                return;
-            }
-
             Thread.Sleep(_period);
             try
             {
@@ -98,17 +95,24 @@ internal sealed class LoopWatcher : IDisposable
         }
     }
 
+    /// <summary>Returns when a loop has woken.</summary>
+    /// <remarks>
+    /// A loop writes that it is awake, then reads whether this rests; this writes that it rests, then reads whether all loops sleep. Of two such, one sees the
+    /// other only if both have a barrier in between. The loops are spared theirs, which each wake-up would pay: the barrier here counts for all
+    /// threads of the process (membarrier(2)). So a loop has either written before it, and is seen here, or reads after it, and sees that this rests.
+    /// <see cref="EventLoop.Current"/> would not do: it is null for a moment after a loop has looked.
+    /// A signal that comes too late for one rest ends the next at once, which costs one look.
+    /// </remarks>
     private void Rest()
     {
-        _watching.Reset();
         _isResting = true;
-        // Either this sees that a loop has woken meanwhile, or that loop sees that nobody watches.
-        Interlocked.MemoryBarrier();
-        if (_isDisposed || Array.Exists(_looks, look => look.Loop.Current is not null))
+        Interlocked.MemoryBarrierProcessWide();
+        if (!Array.Exists(_looks, look => look.Loop.IsAwake))
         {
-            OnAwake();
-            _watching.Set();
+            _wake.WaitOne();
         }
+
+        _isResting = false;
     }
 
     /// <returns>True if the loop waits for edges.</returns>

@@ -79,7 +79,7 @@ internal sealed partial class SocketConnection<TCalls> :
 
     public override EndPoint? LocalEndPoint
     {
-        get => Rare.LocalEndPoint ??= _family == AddressFamily.Unix ? UnixEndPoint(static socket => socket.LocalEndPoint) : ReadLocalEndPoint();
+        get => Rare.LocalEndPoint ?? FindLocalEndPoint();
         set => Rare.LocalEndPoint = value;
     }
 
@@ -236,6 +236,13 @@ internal sealed partial class SocketConnection<TCalls> :
         {
             return null; // closed meanwhile
         }
+    }
+
+    // The first stays: who asks while somebody aborts may read what the abort has left of the address, which was asked for before that.
+    private EndPoint? FindLocalEndPoint()
+    {
+        EndPoint? found = _family == AddressFamily.Unix ? UnixEndPoint(static socket => socket.LocalEndPoint) : ReadLocalEndPoint();
+        return Interlocked.CompareExchange(ref Rare.LocalEndPoint, found, null) ?? found;
     }
 
     private unsafe IPEndPoint? ReadLocalEndPoint()

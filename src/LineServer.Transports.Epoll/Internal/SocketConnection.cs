@@ -84,14 +84,15 @@ internal sealed partial class SocketConnection<TCalls> : ConnectionContext, ILoo
     /// <returns>0, or −errno; the connection is closed then.</returns>
     public int Start()
     {
-        Loop.CountConnection();
         const uint Edges = EpollEvent.In | EpollEvent.Out | EpollEvent.ReadHangUp | EpollEvent.Urgent;
-        int error = Loop.Register(this, Descriptor, Edges, out int slot);
-        // An edge may come, and be looked after, before this is set; closing needs it, and waits for the application, which has no connection yet.
-        _slot = slot;
-        if (error != 0)
+        int error = Loop.Register(this, Descriptor, Edges, out _slot);
+        if (error == 0)
         {
-            Loop.UncountConnection();
+            // Not before: what throws has counted nothing. The loop may have ended the connection by now, and uncounted it: the sum is right all the same.
+            Loop.CountConnection();
+        }
+        else
+        {
             _ = Libc.Close(Descriptor);
         }
 
@@ -284,10 +285,17 @@ internal sealed partial class SocketConnection<TCalls> : ConnectionContext, ILoo
     {
         Abort(new ConnectionAbortedException(reason.Message, reason));
         _connecting?.TrySetException(new SocketException((int)SocketError.OperationAborted));
-        _writer.Resume();
-        _reader.Resume();
-        _isClosing = true;
-        CloseIfDue();
+        try
+        {
+            _writer.Resume();
+            _reader.Resume();
+        }
+        finally
+        {
+            // Even if what waited throws: nobody asks again.
+            _isClosing = true;
+            CloseIfDue();
+        }
     }
 
     private static bool IsHangUp(uint events) => (events & (EpollEvent.ReadHangUp | EpollEvent.HangUp | EpollEvent.Error)) != 0;
@@ -295,7 +303,7 @@ internal sealed partial class SocketConnection<TCalls> : ConnectionContext, ILoo
     /// <inheritdoc/>
     public override string ToString() => RemoteEndPoint is IPEndPoint ip ? ip.ToString() : ConnectionId;
 
-    // On the loop.
+    // On the loop; when that has ended, on the one worker of the thread pool that stands in for it. Never by two at once, so the descriptor is closed once.
     private void CloseIfDue()
     {
         if (!_isClosing || _isDescriptorClosed)
@@ -363,6 +371,12 @@ internal sealed partial class SocketConnection<TCalls> : ConnectionContext, ILoo
         if (!TryEnter())
         {
             return;
+        }
+
+        if (_family != AddressFamily.Unix && _extras?.LocalEndPoint is null)
+        {
+            // The last moment: what follows dissolves the address with the connection, and whoever logs the end asks for it then.
+            _ = LocalEndPoint;
         }
 
         // connect(2) to no address dissolves a TCP connection, and resets it where that is due; a Unix socket cannot.

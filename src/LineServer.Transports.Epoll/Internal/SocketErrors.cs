@@ -17,8 +17,8 @@ internal static class SocketErrors
         // No descriptor or memory left, or a firewall's rule: waiting is all we can do.
         Errno.EMFILE or Errno.ENFILE or Errno.ENOBUFS or Errno.ENOMEM or Errno.EPERM => AcceptOutcome.BackOff,
 
-        // The descriptor listens no more.
-        Errno.EBADF or Errno.EINVAL or Errno.ENOTSOCK => AcceptOutcome.End,
+        // The descriptor listens no more, or the transport was disposed (EventLoop.Register).
+        Errno.EBADF or Errno.EINVAL or Errno.ENOTSOCK or Errno.ECANCELED => AcceptOutcome.End,
 
         // Unknown, and so no reason to end for good.
         _ => AcceptOutcome.BackOff,
@@ -45,6 +45,7 @@ internal static class SocketErrors
         Errno.ENOENT => SocketError.AddressNotAvailable,
         Errno.EADDRNOTAVAIL => SocketError.AddressNotAvailable,
         Errno.EAGAIN => SocketError.TryAgain,
+        Errno.ECANCELED => SocketError.OperationAborted,
         _ => SocketError.SocketError,
     };
 }

@@ -147,28 +147,41 @@ internal sealed partial class SocketListener<TCalls> : IConnectionListener, ILoo
 
         if (accepted < 0)
         {
-            var error = (Errno)(-accepted);
-            AcceptOutcome outcome = SocketErrors.OnAccept(error);
-            if (outcome == AcceptOutcome.BackOff)
-            {
-                LogBackOff(Marshal.GetPInvokeErrorMessage((int)error));
-            }
-
-            return (null, outcome);
+            return (null, Failed((Errno)(-accepted)));
         }
 
         _backOff = FirstBackOff;
         _isShort = _transport.Descriptors.IsReserved(accepted);
         PeerAddress peer = PeerAddress.Parse(new ReadOnlySpan<byte>(address, Math.Min(length, PeerAddress.MaxSize)));
-        var connection = new SocketConnection<TCalls>(_transport, loop, accepted, _family, peer);
-        int failed = connection.Start();
-        if (failed != 0)
+        int error;
+        try
         {
-            LogBackOff(Marshal.GetPInvokeErrorMessage(-failed));
-            return (null, AcceptOutcome.BackOff);
+            var connection = new SocketConnection<TCalls>(_transport, loop, accepted, _family, peer);
+            error = -connection.Start();
+            if (error == 0)
+            {
+                return (connection, AcceptOutcome.Next);
+            }
+        }
+        catch (OutOfMemoryException)
+        {
+            // Nobody has it yet.
+            _ = Libc.Close(accepted);
+            error = (int)Errno.ENOMEM;
         }
 
-        return (connection, AcceptOutcome.Next);
+        return (null, Failed((Errno)error));
+    }
+
+    private AcceptOutcome Failed(Errno error)
+    {
+        AcceptOutcome outcome = SocketErrors.OnAccept(error);
+        if (outcome == AcceptOutcome.BackOff)
+        {
+            LogBackOff(Marshal.GetPInvokeErrorMessage((int)error));
+        }
+
+        return outcome;
     }
 
     private async Task WaitUntilReadableAsync(CancellationToken cancellationToken)

@@ -17,26 +17,6 @@ internal sealed class EpollSettings
     public TimeSpan? HeldLoopThreshold { get; set; } = Defaults.HeldLoopThreshold;
 
     /// <summary>What is out of its range, each beginning with the name of its key.</summary>
-    public IEnumerable<string> Validate()
-    {
-        if (LoopCount < 1)
-        {
-            yield return $"{nameof(LoopCount)} must be at least 1, not {LoopCount}.";
-        }
-
-        if (ReadBudget < 1)
-        {
-            yield return $"{nameof(ReadBudget)} must be at least 1, not {ReadBudget}.";
-        }
-
-        if (HeldLoopThreshold < TimeSpan.FromMilliseconds(1))
-        {
-            yield return $"{nameof(HeldLoopThreshold)} must be at least 1 ms, not {HeldLoopThreshold}.";
-        }
-
-        if (HeldLoopThreshold?.TotalMilliseconds > int.MaxValue)
-        {
-            yield return $"{nameof(HeldLoopThreshold)} must be at most 24 days, not {HeldLoopThreshold}.";
-        }
-    }
+    public IEnumerable<string> Validate() =>
+        new EpollTransportOptions { LoopCount = LoopCount, ReadBudget = ReadBudget, HeldLoopThreshold = HeldLoopThreshold }.Validate();
 }

@@ -56,6 +56,41 @@ public class HeldLoopTests
         Assert.Equal(1, Interlocked.Read(ref held));
     }
 
+    [Fact]
+    public async Task Every_hold_is_reported_whenever_the_watcher_goes_to_rest()
+    {
+        using var log = new WarningLog();
+        var options = new EpollTransportOptions { LoopCount = 1, UnsafePreferInlineScheduling = true, HeldLoopThreshold = TimeSpan.FromMilliseconds(1) };
+        await using var transport = new EpollTransport<LinuxSystemCalls>(options, log, TimeProvider.System);
+        await using IConnectionListener listener = await transport.BindAsync(new IPEndPoint(IPAddress.Loopback, 0));
+        using SocketPeer peer = await SocketPeer.ConnectAsync(listener.EndPoint);
+        ConnectionContext connection = (await listener.AcceptAsync().InTime())!;
+        using var release = new SemaphoreSlim(0);
+        Task handling = BlockAtEachReadAsync(connection, release);
+        for (int round = 0; round < 200; round++)
+        {
+            int before = log.Count;
+            await peer.SendAsync(new byte[1]);
+            await Bounded.UntilTrue(() => log.Count > before, $"hold {round} is reported");
+            release.Release();
+            // The loop sleeps, and the watcher looks once more or not: at another moment of its period each time.
+            Thread.SpinWait(round * 500);
+        }
+
+        peer.Dispose();
+        await handling.InTime();
+        await connection.DisposeAsync().InTime();
+    }
+
+    private static async Task BlockAtEachReadAsync(ConnectionContext connection, SemaphoreSlim release)
+    {
+        while (await connection.Transport.Input.ReadAsync() is { IsCompleted: false } read)
+        {
+            connection.Transport.Input.AdvanceTo(read.Buffer.End);
+            release.Wait();
+        }
+    }
+
     private static async Task BlockAtReadAsync(ConnectionContext connection, ManualResetEventSlim release)
     {
         ReadResult read = await connection.Transport.Input.ReadAsync();

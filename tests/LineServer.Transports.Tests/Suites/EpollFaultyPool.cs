@@ -8,6 +8,7 @@ namespace LineServer.Transports.Tests.Suites;
 public static class EpollFaultyPool
 {
     private static readonly Transport It = new EpollUnderTest<FaultySystemCalls<FaultPlan>>(inline: false);
+    private static readonly Transport Accepting = new EpollUnderTest<FaultySystemCalls<AcceptingFaultPlan>>(inline: false);
 
     public sealed class Bytes() : BytesTests(It, share: 4);
 
@@ -16,6 +17,8 @@ public static class EpollFaultyPool
     public sealed class Reset() : ResetTests(It);
 
     public sealed class Races() : RaceTests(It);
+
+    public sealed class BackPressure() : BackPressureTests(It);
 
     public sealed class Reader() : ReaderTests(It);
 
@@ -28,6 +31,10 @@ public static class EpollFaultyPool
     public sealed class Lifetime() : LifetimeTests(It);
 
     public sealed class Handler() : HandlerTests(It);
+
+    public sealed class Listener() : ListenerTests(Accepting);
+
+    public sealed class Address() : AddressTests(It);
 
     public sealed class Churn() : ChurnTests(It, share: 4);
 

@@ -4,7 +4,7 @@ using LineServer.Transports.Tests.Transports;
 
 namespace LineServer.Transports.Tests.Suites;
 
-/// <summary>Ours over Unix domain sockets, continuations on the loop.</summary>
+/// <summary>Ours over Unix domain sockets, continuations on the loop. No Http and no Process: those are about TCP, whatever the transport would bind.</summary>
 public static class EpollInlineUnix
 {
     private static readonly Transport It = new EpollUnderTest<LinuxSystemCalls>(inline: true, unix: true);

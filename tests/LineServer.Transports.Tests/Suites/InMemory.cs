@@ -3,7 +3,7 @@ using LineServer.Transports.Tests.Transports;
 
 namespace LineServer.Transports.Tests.Suites;
 
-/// <summary>A pair of pipes. It has no addresses and no descriptors.</summary>
+/// <summary>A pair of pipes. It has no addresses and no descriptors, no host can bind it, and no other process reaches it: so without those themes.</summary>
 public static class InMemory
 {
     private static readonly Transport It = new InMemoryTransport();

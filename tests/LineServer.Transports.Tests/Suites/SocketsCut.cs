@@ -16,15 +16,29 @@ public static class SocketsCut
 
     public sealed class Races() : RaceTests(It);
 
+    public sealed class BackPressure() : BackPressureTests(It);
+
     public sealed class Reader() : ReaderTests(It);
 
     public sealed class Writer() : WriterTests(It);
 
     public sealed class Misuse() : MisuseTests(It);
 
+    public sealed class Cancellation() : CancellationTests(It);
+
     public sealed class Lifetime() : LifetimeTests(It);
 
     public sealed class Handler() : HandlerTests(It);
 
+    public sealed class Listener() : ListenerTests(It);
+
+    public sealed class Address() : AddressTests(It);
+
     public sealed class Churn() : ChurnTests(It, share: 4);
+
+    public sealed class Descriptor() : DescriptorTests(It);
+
+    public sealed class Http() : HttpTests(It);
+
+    public sealed class Process() : ProcessTests(It);
 }

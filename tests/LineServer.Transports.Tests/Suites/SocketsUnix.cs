@@ -3,7 +3,7 @@ using LineServer.Transports.Tests.Transports;
 
 namespace LineServer.Transports.Tests.Suites;
 
-/// <summary>Kestrel's sockets over Unix domain sockets.</summary>
+/// <summary>Kestrel's sockets over Unix domain sockets. No Http and no Process: those are about TCP, whatever the transport would bind.</summary>
 public static class SocketsUnix
 {
     private static readonly Transport It = new SocketsTransport(unix: true);

@@ -16,6 +16,8 @@ internal static class ClientProcess
             RedirectStandardOutput = true,
             RedirectStandardError = true,
         };
+        // No thread of .NET's own that begins when it likes: "starve" may have no descriptor for it at that moment.
+        start.Environment["DOTNET_TieredCompilation"] = "0";
         foreach (string word in new[] { program, mode, $"{server}", $"{from}", $"{connections}", $"{argument}" })
         {
             start.ArgumentList.Add(word);

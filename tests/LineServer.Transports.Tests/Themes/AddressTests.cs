@@ -30,6 +30,18 @@ public abstract class AddressTests(Transport transport)
     }
 
     [Fact]
+    public async Task The_local_endpoint_is_known_after_an_abort_though_nobody_has_asked_before()
+    {
+        IConnectionListenerFactory factory = transport.CreateFactory(Settings);
+        IConnectionListener listener = await factory.BindAsync(new IPEndPoint(IPAddress.Any, 0)).InTime();
+        int port = ((IPEndPoint)listener.EndPoint).Port;
+        await using var listening = new Listening(listener, factory, async configure => await SocketPeer.ConnectAsync(new IPEndPoint(IPAddress.Loopback, port), configure));
+        await using Pair pair = await listening.PairAsync();
+        pair.Server.Abort();
+        Assert.Equal(new IPEndPoint(IPAddress.Loopback, port), pair.Server.LocalEndPoint);
+    }
+
+    [Fact]
     public async Task A_client_over_ipv4_reaches_a_listener_on_any_ipv6_address()
     {
         IConnectionListenerFactory factory = transport.CreateFactory(Settings);

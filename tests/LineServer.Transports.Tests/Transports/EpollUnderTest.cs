@@ -11,7 +11,9 @@ namespace LineServer.Transports.Tests.Transports;
 internal sealed class EpollUnderTest<TCalls>(bool inline, bool unix = false) : Transport
     where TCalls : struct, ISystemCalls
 {
-    protected override string? Note => typeof(TCalls) == typeof(FaultySystemCalls<FaultPlan>) ? $"LINESERVER_SEED={FaultPlan.Seed}" : null;
+    protected override string? Note => typeof(TCalls) == typeof(FaultySystemCalls<FaultPlan>) || typeof(TCalls) == typeof(FaultySystemCalls<AcceptingFaultPlan>)
+        ? $"LINESERVER_SEED={FaultPlan.Seed}"
+        : null;
 
     public override bool HasReset => !unix;
 

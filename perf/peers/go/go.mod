@@ -1,0 +1,3 @@
+module lineserver/peers/go
+
+go 1.19

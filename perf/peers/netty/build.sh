@@ -1,0 +1,11 @@
+#!/usr/bin/env bash
+# build.sh OUTPUT: compiles the peer; OUTPUT becomes java by exec, with the classes in OUTPUT.d.
+set -euo pipefail
+cd "$(dirname "$0")"
+jars=$(printf ':/usr/share/java/netty-%s.jar' common buffer resolver transport codec)
+javac -Xlint:all -Werror -cp "${jars#:}" -d "$1.d" EchoServer.java
+cat >"$1" <<END
+#!/bin/sh
+exec java -cp "\$0.d$jars" EchoServer "\$@"
+END
+chmod +x "$1"
