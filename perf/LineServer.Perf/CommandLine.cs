@@ -25,6 +25,7 @@ internal sealed class CommandLine(TextWriter output, TextWriter notes)
     private readonly Option<int?> _port = new("--port") { Description = "Where the server listens.", HelpName = "N", CustomParser = result => ParseWhole(result, 1, 65535) };
     private readonly Option<IPAddress> _address = new("--address") { Description = "An IPv4 or IPv6 address.", HelpName = "IP", DefaultValueFactory = _ => IPAddress.Loopback, CustomParser = ParseAddress };
     private readonly Option<string?> _unix = new("--unix") { Description = "The server listens on this Unix socket instead; @NAME is in the abstract namespace.", HelpName = "PATH" };
+    private readonly Option<string> _protocol = new("--protocol") { Description = "echo, or redis-ping: 'PING text', and the text comes back as a bulk string.", HelpName = "NAME", DefaultValueFactory = _ => LineProtocol.Echo.Name };
     private readonly Option<string?> _sources = new("--source") { Description = "Addresses of this machine that connections leave from, in turn.", HelpName = "IP,IP" };
     private readonly Option<int> _generators = new("--generators") { Description = "Processes that the connections are divided over. [default: as many as they need descriptors]", HelpName = "N", CustomParser = result => ParseWhole(result, 1, 250) };
     private readonly Option<string?> _workloadFile = new("--workload-file") { Description = "Workloads of your own; perf/LineServer.Perf/workloads.json documents the form.", HelpName = "FILE" };
@@ -104,7 +105,7 @@ internal sealed class CommandLine(TextWriter output, TextWriter notes)
         servers.SetAction(_ => List(BuiltInServers.All.Select(server => server.Name)));
         var run = new Command("run", "Puts a load on a server that runs already.")
         {
-            _port, _address, _unix, _pid, _workload, _connections, _window, _lineSize, _maxLineSize, _rate, _seconds, _runWarmUp, _timeout, _workloadFile, _sources, _generators,
+            _port, _address, _unix, _protocol, _pid, _workload, _connections, _window, _lineSize, _maxLineSize, _rate, _seconds, _runWarmUp, _timeout, _workloadFile, _sources, _generators,
             _cores, _asJson,
         };
         run.SetAction(RunOnce);
@@ -161,7 +162,7 @@ internal sealed class CommandLine(TextWriter output, TextWriter notes)
     private int RunOnce(ParseResult parsed)
     {
         Workload workload = WorkloadOf(parsed);
-        ServerAddress server = AddressOf(parsed);
+        ServerAddress server = AddressOf(parsed).Speaking(ProtocolOf(parsed, workload));
         if (parsed.GetValue(_cores) is { } cores)
         {
             Cores.Parse("--cores", cores).PinThisProcess();
@@ -220,6 +221,14 @@ internal sealed class CommandLine(TextWriter output, TextWriter notes)
         return maxLineSize > 0 && maxLineSize <= lineSize
             ? throw new UsageException($"--max-line-size: {maxLineSize} is not more than the smallest size, --line-size {lineSize}")
             : new("run", rate > 0 ? WorkloadKind.OpenLoop : WorkloadKind.ClosedLoop, parsed.GetValue(_connections), parsed.GetValue(_window), lineSize, rate) { MaxLineSize = maxLineSize };
+    }
+
+    private LineProtocol ProtocolOf(ParseResult parsed, Workload workload)
+    {
+        string name = parsed.GetValue(_protocol)!;
+        LineProtocol protocol = LineProtocol.All.FirstOrDefault(known => known.Name == name)
+            ?? throw new UsageException($"--protocol takes {string.Join(" or ", LineProtocol.All.Select(known => known.Name))}, not '{name}'");
+        return protocol.Allows(workload.Lines) ? protocol : throw new UsageException($"--protocol: there are no lines of that size in {name}");
     }
 
     private ServerAddress AddressOf(ParseResult parsed)
@@ -329,9 +338,15 @@ internal sealed class CommandLine(TextWriter output, TextWriter notes)
             throw new UsageException($"--workload: '{workload.Name}' cannot be profiled: that takes a closed loop, or an open one with a rate");
         }
 
+        ServerCommand server = name.Contains('=', StringComparison.Ordinal) ? ServerCommand.Parse(name) : BuiltInServers.Find(name, []);
+        if (server.WhyNot(workload) is { } reason)
+        {
+            throw new UsageException($"--workload: '{server.Name}' {reason}");
+        }
+
         new Profile
         {
-            Server = name.Contains('=', StringComparison.Ordinal) ? ServerCommand.Parse(name) : BuiltInServers.Find(name, []),
+            Server = server,
             Workload = workload,
             Tool = ProfilingTool.All.TryGetValue(tool, out Func<ProfilingTool>? make) ? make() : throw new UsageException($"--with takes {string.Join(" or ", ProfilingTool.All.Keys)}, not '{tool}'"),
             WarmUp = TimeSpan.FromSeconds(parsed.GetValue(_warmUp)),

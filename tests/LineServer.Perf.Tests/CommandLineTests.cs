@@ -32,9 +32,20 @@ public class CommandLineTests
     [InlineData("there is no server 'nobody'", "profile", "--server", "nobody", "--workload", "many")]
     [InlineData("'idle' cannot be profiled", "profile", "--server", "c-epoll", "--workload", "idle")]
     [InlineData("--with takes strace or perf, not 'gdb'", "profile", "--server", "c-epoll", "--workload", "many", "--with", "gdb")]
-    [InlineData("--port", "run")]
+    [InlineData("--max-line-size: 20 is not more than the smallest size, --line-size 32", "run", "--port", "1", "--max-line-size", "20")]
+    [InlineData("where does the server listen? --port N or --unix PATH", "run")]
+    [InlineData("--port and --unix are two ways to say where", "run", "--port", "1", "--unix", "/a")]
+    [InlineData("--address is for --port", "run", "--unix", "/a", "--address", "::1")]
+    [InlineData("no connection to unix:/a can come from 127.0.0.1", "run", "--unix", "/a", "--source", "127.0.0.1")]
+    [InlineData("--source: 'x' is no IP address", "run", "--port", "1", "--source", "127.0.0.1,x")]
+    [InlineData("--generators: 'churn' is the work of one process", "run", "--port", "1", "--workload", "churn", "--generators", "2")]
+    [InlineData("--workload-file is for --workload", "run", "--port", "1", "--workload-file", "/nowhere")]
+    [InlineData("cannot read the workloads", "compare", "--servers", "c-epoll", "--workload-file", "/nowhere")]
+    [InlineData("--protocol takes echo or redis-ping, not 'http'", "run", "--port", "1", "--protocol", "http")]
+    [InlineData("--protocol: there are no lines of that size in redis-ping", "run", "--port", "1", "--protocol", "redis-ping", "--line-size", "20")]
+    [InlineData("--fault takes drop, swap or flip, not 'all'", "wrong-server", "--port", "1", "--fault", "all")]
     [InlineData("--port takes a whole number from 1 to 65535, not '0'", "run", "--port", "0")]
-    [InlineData("--address takes an IP address, not 'x'", "run", "--port", "1", "--address", "x")]
+    [InlineData("--address takes an IP address, not 'localhost'", "run", "--port", "1", "--address", "localhost")]
     [InlineData("--window cannot be given with it", "run", "--port", "1", "--workload", "many", "--window", "2")]
     public void A_mistake_is_one_line_and_exit_status_2(string problem, params string[] args)
     {
@@ -71,6 +82,19 @@ public class CommandLineTests
         {
             File.Delete(file);
         }
+    }
+
+    [Fact]
+    public async Task A_server_that_has_no_discard_mode_is_named_and_one_that_has_is_measured()
+    {
+        string peer = Path.Combine(Checkout.Root, "perf/peers/bin/c-epoll");
+        (int exitStatus, string output, string notes) = await Lineperf.RunAsync(
+            "compare", "--servers", "c-epoll", "--server", $"echoes={peer} --port {{port}}", "--server", $"takes={peer} --port {{port}} --handler {{handler}}",
+            "--workloads", "ingest", "--rounds", "1", "--seconds", "0.2", "--warmup", "0", "--server-cpus", "0", "--generator-cpus", "0");
+        Assert.True(exitStatus == 0, notes);
+        Assert.Contains("echoes: no result: has no discard mode\n", output);
+        Assert.Matches(@"\| takes +\| +[0-9]", output);
+        Assert.Matches(@"\| c-epoll +\| +[0-9]", output);
     }
 
     [Fact]

@@ -22,7 +22,7 @@ public class OpenLoopTests
             gate.Wait();
             return [line];
         });
-        using var connections = new ConnectionSet(ServerAddress.Of(server.EndPoint), Connections, LineSizes.Same(LineSize), TimeSpan.FromSeconds(10));
+        using var connections = new ConnectionSet(server.Address, Connections, LineSizes.Same(LineSize), TimeSpan.FromSeconds(10));
         connections.Open();
         var loop = new OpenLoop(connections, window: 1, Rate);
 
@@ -54,7 +54,7 @@ public class OpenLoopTests
             gate.Wait();
             return [line];
         });
-        using var connections = new ConnectionSet(ServerAddress.Of(server.EndPoint), Connections, LineSizes.Same(LineSize), TimeSpan.FromSeconds(10));
+        using var connections = new ConnectionSet(server.Address, Connections, LineSizes.Same(LineSize), TimeSpan.FromSeconds(10));
         connections.Open();
         var loop = new OpenLoop(connections, window: 1000, Rate);
 

@@ -1,5 +1,4 @@
 using LineServer.Perf.Linux;
-using LineServer.Perf.Load;
 using LineServer.Perf.Servers;
 using LineServer.Perf.Work;
 
@@ -64,7 +63,7 @@ internal sealed class Comparison(ComparisonOptions options, TextWriter notes)
     }
 
     private string? WhyNot(Workload workload, ServerCommand server) =>
-        _cannotStart.GetValueOrDefault(server.Name) ?? (server.Supports(workload.Handler) ? null : $"it has no {workload.Handler} mode");
+        _cannotStart.GetValueOrDefault(server.Name) ?? server.WhyNot(workload);
 
     private void Run(Workload workload, ServerCommand server, int number)
     {
@@ -129,7 +128,7 @@ internal sealed class Comparison(ComparisonOptions options, TextWriter notes)
 
     private Measurement Measure(Workload workload, ServerProcess server, bool isFirst, double? capacity)
     {
-        var run = new WorkloadRun(ServerAddress.Of(server.EndPoint), server.Id)
+        var run = new WorkloadRun(server.Address, server.Id)
         {
             Capacity = capacity,
             WarmUp = isFirst ? options.WarmUp : options.LaterWarmUp,

@@ -32,7 +32,7 @@ internal sealed class GeneratorGroup : ILoad
                 ServerAddress from = server.FromLoopback(1, first: i + 1);
                 Workload share = workload with { Connections = shares[i], Rate = workload.Rate * shares[i] / workload.Connections };
                 _processes.Add(new GeneratorProcess(
-                    i + 1, new GeneratorSetup(from.ToString(), [.. from.Sources.Select(source => source.ToString())], share, replyTimeout.TotalSeconds, firstNumber)));
+                    i + 1, new GeneratorSetup(from.ToString(), from.Protocol.Name, [.. from.Sources.Select(source => source.ToString())], share, replyTimeout.TotalSeconds, firstNumber)));
                 firstNumber += shares[i];
             }
         }

@@ -16,7 +16,7 @@ internal static class GeneratorService
         _ = Libc.ControlProcess(Libc.SetTimerSlack, 1, 0, 0, 0);
         GeneratorSetup setup = JsonSerializer.Deserialize<GeneratorSetup>(input.ReadLine() ?? throw new UsageException("'generator' is started by 'run'"))!;
         using var load = new LocalLoad(
-            ServerAddress.Parse(setup.Server).From([.. setup.Sources.Select(IPAddress.Parse)]),
+            ServerAddress.Parse(setup.Server).From([.. setup.Sources.Select(IPAddress.Parse)]).Speaking(LineProtocol.All.First(protocol => protocol.Name == setup.Protocol)),
             setup.Workload,
             TimeSpan.FromSeconds(setup.ReplyTimeoutSeconds),
             setup.FirstNumber);

@@ -30,8 +30,9 @@ internal sealed unsafe class ChurnLoop : IDisposable
         (_server, _lineSize, _replyTimeout) = (server, lineSize, (long)replyTimeout.TotalNanoseconds);
         _cycles = new Cycle[atOnce];
         _cycles.AsSpan().Fill(new Cycle { Socket = -1 });
-        _outgoing = new LineTemplate(LineSizes.Same(lineSize), lineSize);
-        _expected = new LineTemplate(LineSizes.Same(lineSize), lineSize);
+        (LineForm request, LineForm reply) = server.Protocol.Forms(lineSize);
+        _outgoing = new LineTemplate(LineSizes.Same(lineSize), lineSize, request);
+        _expected = new LineTemplate(LineSizes.Same(lineSize), lineSize, reply);
         _input = (byte*)NativeMemory.AlignedAlloc((nuint)lineSize + 1, 64);
     }
 
@@ -191,14 +192,14 @@ internal sealed unsafe class ChurnLoop : IDisposable
         byte* expected = _expected.Write(index, cycle.Number * _lineSize, _lineSize) + cycle.Received;
         int due = Math.Min(got, _lineSize - cycle.Received);
         ReadOnlySpan<byte> came = new(_input, due), wanted = new(expected, due);
-        if (got > due)
-        {
-            throw new RunFailedException($"{Describe(index)}: bytes came that nothing was sent for, after its reply");
-        }
-
         if (!came.SequenceEqual(wanted))
         {
             throw new RunFailedException($"{Describe(index)}, byte {cycle.Received + came.CommonPrefixLength(wanted)}: expected '{Escaped.Text(wanted)}', came '{Escaped.Text(came)}'");
+        }
+
+        if (got > due)
+        {
+            throw new RunFailedException($"{Describe(index)}: bytes came that nothing was sent for, after its reply: '{Escaped.Text(new(_input + due, got - due))}'");
         }
 
         cycle.Received += got;

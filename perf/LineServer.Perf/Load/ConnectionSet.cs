@@ -20,6 +20,7 @@ internal sealed unsafe class ConnectionSet : IDisposable
 
     private readonly ServerAddress _server;
     private readonly int _firstNumber;
+    private readonly int _numbersAt;
     private readonly Connection[] _connections;
     private readonly LineTemplate _outgoing;
     private readonly LineTemplate _expected;
@@ -36,8 +37,10 @@ internal sealed unsafe class ConnectionSet : IDisposable
     {
         (_server, _replyTimeout, _firstNumber, Lines) = (server, replyTimeout, firstNumber, lines);
         _connections = new Connection[connections];
-        _outgoing = new LineTemplate(lines, BufferSize);
-        _expected = new LineTemplate(lines, BufferSize);
+        (LineForm request, LineForm reply) = server.Protocol.Forms(lines.Largest);
+        _outgoing = new LineTemplate(lines, BufferSize, request);
+        _expected = new LineTemplate(lines, BufferSize, reply);
+        _numbersAt = reply.Before.Length;
     }
 
     public EventQueue Queue { get; } = new();
@@ -365,7 +368,7 @@ internal sealed unsafe class ConnectionSet : IDisposable
         int shown = Math.Min(Lines.SizeOf(line), BytesShown);
         ReadOnlySpan<byte> cameLine = came[start..], expectedLine = expected[start..];
         bool isWhole = lineStart >= connection.ReceivedBytes;
-        string which = isWhole && LineTemplate.TryRead(cameLine, (uint)number, (uint)line, out uint otherConnection, out uint otherLine) && (otherLine, otherConnection) != ((uint)line, (uint)number)
+        string which = isWhole && LineTemplate.TryRead(cameLine[Math.Min(_numbersAt, cameLine.Length)..], (uint)number, (uint)line, out uint otherConnection, out uint otherLine) && (otherLine, otherConnection) != ((uint)line, (uint)number)
             ? $"that is line {otherLine} of connection {otherConnection}: one was lost, or they are out of order"
             : "a byte is wrong";
         return new($"connection {number}, line {line}, byte {place - lineStart}: expected '{Escaped.Text(Start(expectedLine, shown))}', came '{Escaped.Text(Start(cameLine, shown))}'; {which}");

@@ -1,6 +1,7 @@
 using System.Buffers.Binary;
 using System.Diagnostics;
 using System.Runtime.InteropServices;
+using System.Text;
 
 namespace LineServer.Perf.Load;
 
@@ -19,12 +20,15 @@ internal sealed unsafe class LineTemplate : IDisposable
     private readonly int _size;
     private readonly LineSizes _sizes;
     private readonly bool _shortLines;
+    private readonly int _numbersAt;
 
     /// <param name="sizes">Of the lines.</param>
     /// <param name="bytes">At least so many fit, wherever in a line they begin.</param>
-    public LineTemplate(LineSizes sizes, int bytes)
+    /// <param name="form">What stands around the numbers and the filler; null for nothing but LF.</param>
+    public LineTemplate(LineSizes sizes, int bytes, LineForm? form = null)
     {
-        _sizes = sizes;
+        (string before, string after) = form ?? LineForm.Plain;
+        (_sizes, _numbersAt) = (sizes, before.Length);
 
         // What is wanted may begin in any line of a cycle.
         int cycles = 1 + ((bytes + sizes.Largest + sizes.CycleSize - 1) / sizes.CycleSize);
@@ -34,13 +38,14 @@ internal sealed unsafe class LineTemplate : IDisposable
         {
             int lineSize = sizes.SizeOf(line);
             var span = new Span<byte>(_lines + sizes.StartOf(line), lineSize);
-            for (int i = 0; i < lineSize - 1; i++)
+            for (int i = 0; i < lineSize; i++)
             {
                 span[i] = (byte)('a' + (i % 26));
             }
 
-            span[^1] = (byte)'\n';
-            _shortLines |= lineSize <= 2 * NumberSize;
+            _ = Encoding.ASCII.GetBytes(before, span);
+            _ = Encoding.ASCII.GetBytes(after, span[^after.Length..]);
+            _shortLines |= lineSize - before.Length - after.Length < 2 * NumberSize;
         }
     }
 
@@ -55,10 +60,11 @@ internal sealed unsafe class LineTemplate : IDisposable
         ulong connectionLetters = Encode((uint)connection);
         if (_sizes.Count == 1 && !_shortLines)
         {
-            for (int lineSize = _sizes.CycleSize; line < end; line += lineSize)
+            int lineSize = _sizes.CycleSize;
+            for (byte* numbers = line + _numbersAt; numbers < end; numbers += lineSize)
             {
-                *(ulong*)line = connectionLetters;
-                *(ulong*)(line + NumberSize) = Encode((uint)number++);
+                *(ulong*)numbers = connectionLetters;
+                *(ulong*)(numbers + NumberSize) = Encode((uint)number++);
             }
 
             return result;

@@ -7,7 +7,7 @@ using LineServer.Perf.Linux;
 
 namespace LineServer.Perf.Load;
 
-/// <summary>Where a server listens, and from where it is connected to: IPv4 and IPv6 addresses with a port, and Unix sockets.</summary>
+/// <summary>Where a server listens (IPv4 and IPv6 addresses with a port, and Unix sockets), from where it is connected to, and how it is spoken to.</summary>
 internal sealed unsafe class ServerAddress
 {
     // Of the 28,232 ephemeral ports that an address has for one server by default (ip_local_port_range), with room for those that wait to be used again.
@@ -28,6 +28,8 @@ internal sealed unsafe class ServerAddress
     /// <summary>Connections leave from these in turn; where there are none, the kernel chooses.</summary>
     public IReadOnlyList<IPAddress> Sources { get; }
 
+    public LineProtocol Protocol { get; private init; } = LineProtocol.Echo;
+
     public bool IsTcp => _path is null;
 
     private bool IsLoopback => _endPoint is { AddressFamily: AddressFamily.InterNetwork } && IPAddress.IsLoopback(_endPoint.Address);
@@ -45,7 +47,9 @@ internal sealed unsafe class ServerAddress
     public ServerAddress From(IReadOnlyList<IPAddress> sources) =>
         sources.FirstOrDefault(source => source.AddressFamily != _endPoint?.AddressFamily) is { } wrong
             ? throw new UsageException($"no connection to {this} can come from {wrong}")
-            : new(_endPoint, _path, sources);
+            : new(_endPoint, _path, sources) { Protocol = Protocol };
+
+    public ServerAddress Speaking(LineProtocol protocol) => new(_endPoint, _path, Sources) { Protocol = protocol };
 
     /// <summary>So many of this machine's loopback addresses (127.0.0.1, 127.0.0.2, …), where the server is on one of them; otherwise as it is.</summary>
     /// <param name="count">How many.</param>

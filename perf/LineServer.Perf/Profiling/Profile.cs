@@ -1,5 +1,4 @@
 using LineServer.Perf.Linux;
-using LineServer.Perf.Load;
 using LineServer.Perf.Servers;
 using LineServer.Perf.Work;
 
@@ -33,7 +32,7 @@ internal sealed record Profile
         {
             try
             {
-                measured = new WorkloadRun(ServerAddress.Of(process.EndPoint), process.Id) { WarmUp = WarmUp, Time = Time, Generators = 1, Watch = () => Tool.Watch(process.Id) }.Measure(Workload);
+                measured = new WorkloadRun(process.Address, process.Id) { WarmUp = WarmUp, Time = Time, Generators = 1, Watch = () => Tool.Watch(process.Id) }.Measure(Workload);
             }
             catch (RunFailedException e)
             {

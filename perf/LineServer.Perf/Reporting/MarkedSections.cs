@@ -4,13 +4,14 @@ namespace LineServer.Perf.Reporting;
 
 /// <summary>
 /// Places in a document that are made by this program: what stands between <c>&lt;!-- lineperf:begin NAME --&gt;</c> and <c>&lt;!-- lineperf:end --&gt;</c>,
-/// each on a line of its own, becomes the table of that name.
+/// each on a line of its own, becomes the table of that name. Where <c>optional</c> stands behind the name, there need be no such table.
 /// </summary>
 internal static class MarkedSections
 {
     private const string Begin = "<!-- lineperf:begin ";
     private const string End = "<!-- lineperf:end -->";
     private const string Close = " -->";
+    private const string Optional = " optional";
 
     /// <summary>The document with all such places made anew.</summary>
     /// <param name="path">Of the document, for messages.</param>
@@ -34,9 +35,11 @@ internal static class MarkedSections
                 }
 
                 string name = line[Begin.Length..^Close.Length].Trim();
-                ReportTable table = tables.FirstOrDefault(known => known.Name == name)
-                    ?? throw new RunFailedException($"{path}:{i + 1}: there is no table '{name}'; there are: {string.Join(", ", tables.Select(known => known.Name))}");
-                _ = filled.Append(lines[i]).Append('\n').Append('\n').Append(Markdown.Of(table)).Append('\n');
+                bool isOptional = name.EndsWith(Optional, StringComparison.Ordinal);
+                name = isOptional ? name[..^Optional.Length] : name;
+                ReportTable? table = tables.FirstOrDefault(known => known.Name == name);
+                string content = table is not null ? Markdown.Of(table) : isOptional ? "Not measured.\n" : throw new RunFailedException($"{path}:{i + 1}: there is no table '{name}'; there are: {string.Join(", ", tables.Select(known => known.Name))}");
+                _ = filled.Append(lines[i]).Append('\n').Append('\n').Append(content).Append('\n');
                 (open, any) = ((name, i + 1), true);
             }
             else if (line == End)

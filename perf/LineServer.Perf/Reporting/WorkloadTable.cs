@@ -19,6 +19,7 @@ internal static class WorkloadTable
     private static readonly (string Header, Func<Row, string> Cell) SentP99 = ("p99 µs", row => row.Median(m => m.FromSent?.P99, "#,0.#"));
     private static readonly (string Header, Func<Row, string> Cell) CpuShare = ("CPU of the server", row => row.Figure(m => m.ServerCpuShare, "0.0 %"));
     private static readonly (string Header, Func<Row, string> Cell) Generator = ("generator's CPU", row => row.Generator());
+    private static readonly (string Header, Func<Row, string> Cell) GeneratorALine = ("ns a line", row => row.Median(m => m.GeneratorCpuNanosecondsPerLine, "#,0.#"));
 
     public static ReportTable Of(ComparisonDocument document, Workload workload)
     {
@@ -36,7 +37,7 @@ internal static class WorkloadTable
 
     private static (string Header, Func<Row, string> Cell)[] ColumnsOf(WorkloadKind kind) => kind switch
     {
-        WorkloadKind.ClosedLoop => [CpuALine, CpuRatio, CpuSign, Lines, LinesRatio, LinesSign, SentP50, SentP99, Generator],
+        WorkloadKind.ClosedLoop => [CpuALine, CpuRatio, CpuSign, Lines, LinesRatio, LinesSign, SentP50, SentP99, Generator, GeneratorALine],
         WorkloadKind.OpenLoop =>
         [
             CpuShare,
@@ -48,10 +49,10 @@ internal static class WorkloadTable
             ("p50 µs, due", row => row.Median(m => m.FromDue?.P50, "#,0.#")),
             ("p99 µs, due", row => row.Median(m => m.FromDue?.P99, "#,0.#")),
             ("late lines", row => row.Median(m => m.LateLines, "#,0")),
-            ("of lines/s at capacity", row => row.Median(m => m.CapacityLinesPerSecond, "#,0")),
+            ("lines/s at capacity", row => row.Median(m => m.CapacityLinesPerSecond, "#,0")),
             Generator,
         ],
-        WorkloadKind.Ingest => [CpuALine, CpuRatio, CpuSign, Lines, LinesRatio, LinesSign, Generator, ("generator's CPU ns a line", row => row.Median(m => m.GeneratorCpuNanosecondsPerLine, "#,0.#"))],
+        WorkloadKind.Ingest => [CpuALine, CpuRatio, CpuSign, Lines, LinesRatio, LinesSign, Generator, GeneratorALine],
         WorkloadKind.Idle =>
         [
             ("bytes a connection", row => row.Figure(m => m.BytesPerConnection, "#,0")),

@@ -1,3 +1,6 @@
+using LineServer.Perf.Load;
+using LineServer.Perf.Work;
+
 namespace LineServer.Perf.Servers;
 
 /// <summary>A server that can be started.</summary>
@@ -13,8 +16,17 @@ internal sealed record ServerCommand(string Name, string Command, string? Needs 
     /// <summary>A command that prints the version of it, and of what it was built with, on one line; it runs in the checkout. Null for none.</summary>
     public string? VersionBy { get; init; }
 
-    /// <summary>Whether it can be started so that it does this with lines.</summary>
-    public bool Supports(string handler) => handler == "echo" || Command.Contains("{handler}", StringComparison.Ordinal);
+    /// <summary>How it is spoken to.</summary>
+    public LineProtocol Protocol { get; init; } = LineProtocol.Echo;
+
+    /// <summary>Whether it has what a workload needs.</summary>
+    public bool Supports(Workload workload) => WhyNot(workload) is null;
+
+    /// <summary>What it has not that a workload needs; null when it has all.</summary>
+    public string? WhyNot(Workload workload) =>
+        !CanDo(workload.Handler) ? $"has no {workload.Handler} mode"
+        : !Protocol.Allows(workload.Lines) || (workload.SlowConnections > 0 && !Protocol.Allows(LineSizes.Same(workload.SlowLineSize))) ? $"has no such lines in {Protocol.Name}"
+        : null;
 
     /// <summary>Reads 'name=command with {port}'.</summary>
     /// <exception cref="UsageException">It is not in that form.</exception>
@@ -30,4 +42,7 @@ internal sealed record ServerCommand(string Name, string Command, string? Needs 
             ? new ServerCommand(name, command)
             : throw new UsageException($"--server: the command of '{name}' has no {{port}}");
     }
+
+    // Whether it can be started so that it does this with lines.
+    private bool CanDo(string handler) => handler == "echo" || Command.Contains("{handler}", StringComparison.Ordinal);
 }

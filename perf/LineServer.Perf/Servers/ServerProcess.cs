@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Net;
 using System.Net.Sockets;
 using LineServer.Perf.Linux;
+using LineServer.Perf.Load;
 
 namespace LineServer.Perf.Servers;
 
@@ -16,11 +17,11 @@ internal sealed class ServerProcess : IDisposable
     private readonly string _output;
     private readonly string _name;
 
-    private ServerProcess(string name, Process process, string output, int port)
-    {
-        (_name, _process, _output) = (name, process, output);
-        EndPoint = new IPEndPoint(IPAddress.Loopback, port);
-    }
+    private ServerProcess(string name, Process process, string output, ServerAddress address, IPEndPoint endPoint) =>
+        (_name, _process, _output, Address, EndPoint) = (name, process, output, address, endPoint);
+
+    /// <summary>Where it is, and how it is spoken to.</summary>
+    public ServerAddress Address { get; }
 
     public IPEndPoint EndPoint { get; }
 
@@ -57,7 +58,8 @@ internal sealed class ServerProcess : IDisposable
             throw new RunFailedException($"cannot start '{server.Name}' with taskset (util-linux): {e.Message}");
         }
 
-        var started = new ServerProcess(server.Name, process, output, port);
+        var endPoint = new IPEndPoint(IPAddress.Loopback, port);
+        var started = new ServerProcess(server.Name, process, output, ServerAddress.Of(endPoint).Speaking(server.Protocol), endPoint);
         try
         {
             started.AwaitListening();

@@ -12,7 +12,7 @@ public class DocumentTests
     {
         string[] documents = [.. new[] { Path.Combine(Checkout.Root, "README.md") }.Concat(Directory.GetFiles(Path.Combine(Checkout.Root, "docs"), "*.md"))
             .Where(path => File.ReadAllLines(path).Any(line => line.StartsWith("<!-- lineperf:begin ", StringComparison.Ordinal)))];
-        Assert.Contains(Path.Combine(Checkout.Root, "README.md"), documents, StringComparer.Ordinal);
+        Assert.Contains(documents, path => Path.GetFileName(path) == "README.md");
 
         // Where they differ: lineperf report --json docs/performance.json.gz --into README.md
         Assert.All(documents, path => Assert.Equal(File.ReadAllText(path), MarkedSections.Fill(path, File.ReadAllText(path), TablesFor(path))));
