@@ -19,7 +19,9 @@ public class ScaleTests
             return [line];
         });
         Measurement measured = Run(server, Environment.ProcessId);
-        Assert.Equal(20, connections);
+
+        // Others that warmed it up, and went; then these.
+        Assert.Equal(2 * Scale.Connections, connections);
         Assert.True(measured.Lines > 0);
         Assert.True(measured.OpeningSeconds > 0);
         Assert.True(measured.ServerOpeningCpuSeconds > 0);
