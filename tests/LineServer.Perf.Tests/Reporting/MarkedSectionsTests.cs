@@ -18,6 +18,13 @@ public class MarkedSectionsTests
     }
 
     [Theory]
+    [InlineData("one", "| a |\n| --- |\n| 1 |\n")]
+    [InlineData("three", "Not measured.\n")]
+    public void An_optional_place_needs_no_table(string name, string content) => Assert.Equal(
+        $"<!-- lineperf:begin {name} optional -->\n\n{content}\n<!-- lineperf:end -->\n",
+        MarkedSections.Fill("doc.md", $"<!-- lineperf:begin {name} optional -->\nold\n<!-- lineperf:end -->\n", Tables));
+
+    [Theory]
     [InlineData("# Title\n", "doc.md has no line '<!-- lineperf:begin NAME -->'")]
     [InlineData("\n<!-- lineperf:begin three -->\n<!-- lineperf:end -->", "doc.md:2: there is no table 'three'; there are: one, two")]
     [InlineData("<!-- lineperf:begin one -->\n", "doc.md:1: 'one' has no end")]
