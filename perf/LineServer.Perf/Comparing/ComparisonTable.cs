@@ -51,8 +51,9 @@ internal static class ComparisonTable
         WorkloadKind.ClosedLoop => [CpuALine, CpuRatio, Lines, LinesRatio, SentP50, SentP99, Generator, GeneratorALine],
         WorkloadKind.OpenLoop =>
         [
+            CpuALine,
+            CpuRatio,
             CpuShare,
-            ("÷ reference", row => row.Ratio(m => m.ServerCpuShare)),
             Lines,
             ("p50 µs, sent", SentP50.Cell),
             ("p99 µs, sent", SentP99.Cell),
