@@ -8,9 +8,10 @@ using LineServer.Perf.Comparing;
 using LineServer.Perf.Generators;
 using LineServer.Perf.Linux;
 using LineServer.Perf.Load;
+using LineServer.Perf.Profiling;
+using LineServer.Perf.Reporting;
 using LineServer.Perf.Servers;
 using LineServer.Perf.Work;
-using Spectre.Console;
 
 namespace LineServer.Perf;
 
@@ -55,12 +56,24 @@ internal sealed class CommandLine(TextWriter output, TextWriter notes)
     private readonly Option<string> _serverCores = new("--server-cpus") { Description = "Cores for the servers.", HelpName = "LIST", DefaultValueFactory = _ => "0" };
     private readonly Option<string> _generatorCores = new("--generator-cpus") { Description = "Cores for the generator.", HelpName = "LIST", DefaultValueFactory = _ => "1" };
     private readonly Option<string?> _reference = new("--reference") { Description = "The server that the others are divided by. [default: c-epoll if it is there, or the first]", HelpName = "NAME" };
-    private readonly Option<string?> _jsonFile = new("--json") { Description = "Where all rounds are written.", HelpName = "FILE" };
+    private readonly Option<string?> _jsonFile = new("--json") { Description = "Where all rounds are written; packed, if its name ends in .gz.", HelpName = "FILE" };
+    private readonly Option<string?> _htmlFile = new("--html") { Description = "Where a page with charts is written; it needs no other file.", HelpName = "FILE" };
+
+    private readonly Option<string> _fromJson = new("--json") { Description = "What compare --json wrote.", HelpName = "FILE", Required = true };
+    private readonly Option<bool> _asMarkdown = new("--markdown") { Description = "Print all tables as Markdown.", Arity = ArgumentArity.Zero };
+    private readonly Option<string[]> _into = new("--into") { Description = "A Markdown document whose marked places become the tables they name.", HelpName = "FILE", DefaultValueFactory = _ => [] };
+
+    private readonly Option<string> _profiledServer = new("--server") { Description = "A built-in server by name, or another as for compare.", HelpName = "NAME", Required = true };
+    private readonly Option<string> _profiledWorkload = new("--workload") { Description = "By name; one that sends lines.", HelpName = "NAME", Required = true };
+    private readonly Option<string> _tool = new("--with") { Description = "strace: system calls for each line. perf: where the CPU time goes.", HelpName = "strace|perf", DefaultValueFactory = _ => "strace" };
+
+    private string _command = "lineperf";
 
     /// <summary>Runs what the arguments say.</summary>
     /// <returns>The exit status.</returns>
     public int Run(string[] args)
     {
+        _command = ShellWords.Join(["lineperf", .. args]);
         ParseResult parsed = Build().Parse(args, new ParserConfiguration { ResponseFileTokenReplacer = null });
         if (parsed.Errors is [var first, ..])
         {
@@ -104,9 +117,19 @@ internal sealed class CommandLine(TextWriter output, TextWriter notes)
         });
         var compare = new Command("compare", "Starts servers, and puts the same loads on them in turn.")
         {
-            _servers, _server, _workloads, _workloadFile, _rounds, _compareSeconds, _warmUp, _laterWarmUp, _serverCores, _generatorCores, _reference, _jsonFile,
+            _servers, _server, _workloads, _workloadFile, _rounds, _compareSeconds, _warmUp, _laterWarmUp, _serverCores, _generatorCores, _reference, _jsonFile, _htmlFile,
         };
         compare.SetAction(Compare);
+        var report = new Command("report", "Makes tables and charts from what compare --json wrote, without measuring.")
+        {
+            _fromJson, _htmlFile, _asMarkdown, _into,
+        };
+        report.SetAction(Report);
+        var profile = new Command("profile", "Starts a server, puts a load on it, and looks at it with strace or perf.")
+        {
+            _profiledServer, _profiledWorkload, _workloadFile, _tool, _compareSeconds, _warmUp, _serverCores, _generatorCores,
+        };
+        profile.SetAction(ProfileServer);
         var wrong = new Command("wrong-server", "Echoes lines, but for one in so many: to see that it is noticed.") { _wrongPort, _fault, _every };
         wrong.SetAction(ServeWrong);
         return new RootCommand(
@@ -116,11 +139,13 @@ internal sealed class CommandLine(TextWriter output, TextWriter notes)
               lineperf compare --servers c-epoll,sockets --workloads request-reply,pipelined
               lineperf compare --servers c-epoll --server 'mine=./mine --port {port}' --workloads many
               lineperf run --port 7007 --pid 1234 --connections 50 --window 64 --seconds 5
+              lineperf report --json rounds.json --html rounds.html
+              lineperf profile --server epoll --workload pipelined --with strace
 
             Exit status: 0, 1 (a server failed, or a reply was lost, wrong or out of order), 2 (bad option).
             """)
         {
-            run, compare, workloads, servers, wrong, generator,
+            run, compare, report, profile, workloads, servers, wrong, generator,
         };
     }
 
@@ -264,30 +289,77 @@ internal sealed class CommandLine(TextWriter output, TextWriter notes)
             GeneratorCores = Cores.Parse("--generator-cpus", parsed.GetValue(_generatorCores)!),
             Reference = reference,
         };
-        Compare(options, parsed.GetValue(_jsonFile));
+        new ComparisonRun(options, _command, output, notes)
+        {
+            JsonFile = Writable("--json", parsed.GetValue(_jsonFile)),
+            HtmlFile = Writable("--html", parsed.GetValue(_htmlFile)),
+        }.Run();
         return ExitStatus.Success;
     }
 
-    private void Compare(ComparisonOptions options, string? jsonFile)
+    private int Report(ParseResult parsed)
     {
-        // Wide: a table that wraps at 80 characters cannot be read. Redirected output gets no colours.
-        IAnsiConsole console = AnsiConsole.Create(new AnsiConsoleSettings { Out = new AnsiConsoleOutput(output), Ansi = AnsiSupport.No });
-        console.Profile.Width = 400;
-        DateTimeOffset started = DateTimeOffset.Now;
-        var comparison = new Comparison(options, notes);
-        List<Round> all = [];
-        foreach (Workload workload in options.Workloads)
+        ComparisonDocument document = ComparisonFile.Read(parsed.GetValue(_fromJson)!);
+        IReadOnlyList<ReportTable> tables = ReportTables.Of(document);
+        string? html = Writable("--html", parsed.GetValue(_htmlFile));
+        if (html is not null)
         {
-            IReadOnlyList<Round> rounds = comparison.Run(workload);
-            all.AddRange(rounds);
-            ComparisonTable.Write(console, workload, rounds, options);
-            if (jsonFile is not null)
+            HtmlReport.Write(html, document);
+        }
+
+        string[] documents = parsed.GetValue(_into)!;
+        foreach (string file in documents)
+        {
+            File.WriteAllText(file, MarkedSections.Fill(file, File.ReadAllText(file), tables));
+        }
+
+        if (parsed.GetValue(_asMarkdown))
+        {
+            output.Write(string.Join('\n', tables.Select(table => $"{table.Title}\n\n{Markdown.Of(table)}")));
+        }
+        else if (html is null && documents.Length == 0)
+        {
+            foreach (ReportTable table in tables)
             {
-                // After each workload: a later failure takes nothing away.
-                ComparisonReport.Write(jsonFile, options, all, started);
+                ConsoleTable.Write(output, table);
+                output.WriteLine();
             }
         }
+
+        return ExitStatus.Success;
     }
+
+    private int ProfileServer(ParseResult parsed)
+    {
+        string name = parsed.GetValue(_profiledServer)!, tool = parsed.GetValue(_tool)!;
+        Workload workload = Workloads.Load(parsed.GetValue(_workloadFile)).Find(parsed.GetValue(_profiledWorkload)!);
+        if (workload.Kind is not (WorkloadKind.ClosedLoop or WorkloadKind.OpenLoop) || workload.Load > 0)
+        {
+            throw new UsageException($"--workload: '{workload.Name}' cannot be profiled: that takes a closed loop, or an open one with a rate");
+        }
+
+        ServerCommand server = name.Contains('=', StringComparison.Ordinal) ? ServerCommand.Parse(name) : BuiltInServers.Find(name, []);
+        if (server.WhyNot(workload) is { } reason)
+        {
+            throw new UsageException($"--workload: '{server.Name}' {reason}");
+        }
+
+        new Profile
+        {
+            Server = server,
+            Workload = workload,
+            Tool = ProfilingTool.All.TryGetValue(tool, out Func<ProfilingTool>? make) ? make() : throw new UsageException($"--with takes {string.Join(" or ", ProfilingTool.All.Keys)}, not '{tool}'"),
+            WarmUp = TimeSpan.FromSeconds(parsed.GetValue(_warmUp)),
+            Time = TimeSpan.FromSeconds(parsed.GetValue(_compareSeconds)),
+            ServerCores = Cores.Parse("--server-cpus", parsed.GetValue(_serverCores)!),
+            GeneratorCores = Cores.Parse("--generator-cpus", parsed.GetValue(_generatorCores)!),
+        }.Run(output);
+        return ExitStatus.Success;
+    }
+
+    // Found out before anything is measured: it may take an hour.
+    private static string? Writable(string option, string? file) =>
+        file is null || Directory.Exists(Path.GetDirectoryName(Path.GetFullPath(file))) ? file : throw new UsageException($"{option}: there is no folder for {file}");
 
     private static string[] Names(string option, string? list)
     {

@@ -19,6 +19,21 @@ internal sealed class LatencyHistogram
     /// <summary>The longest duration in nanoseconds, exactly.</summary>
     public long Max { get; private set; }
 
+    /// <summary>The buckets that are not empty, from the shortest on: how many were not longer than so many nanoseconds, and longer than those before.</summary>
+    public IEnumerable<(long UpTo, long Count)> Buckets
+    {
+        get
+        {
+            for (int bucket = 0; bucket < _counts.Length; bucket++)
+            {
+                if (_counts[bucket] > 0)
+                {
+                    yield return (Math.Min(HighestIn(bucket), Max), _counts[bucket]);
+                }
+            }
+        }
+    }
+
     /// <summary>Records a duration; a negative one counts as 0.</summary>
     public void Record(long nanoseconds)
     {

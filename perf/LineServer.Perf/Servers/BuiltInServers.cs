@@ -31,12 +31,15 @@ internal static class BuiltInServers
         ?? throw new UsageException($"there is no server '{name}'; there are: {string.Join(", ", given.Concat(All).Select(server => server.Name).Distinct(StringComparer.Ordinal))}");
 
     private static ServerCommand Peer(string name, string options = "") =>
-        new(name, $"'{{root}}/perf/peers/bin/{name}' --port {{port}} {options}", $"perf/peers/bin/{name}", $"perf/peers/build.sh {name}", BuiltOnUse: true);
+        new(name, $"'{{root}}/perf/peers/bin/{name}' --port {{port}} {options}", $"perf/peers/bin/{name}", $"perf/peers/build.sh {name}", BuiltOnUse: true) { VersionBy = $"perf/peers/version.sh {name}" };
 
     // The configuration by environment, as any user would give it: env KEY=VALUE before the command.
     private static ServerCommand LineServer(string name, string options, string environment = "") => new(
         name,
         $"{(environment.Length > 0 ? $"env {environment} " : "")}dotnet '{{root}}/{Daemon}' --listen tcp://127.0.0.1:{{port}} --handler {{handler}} {options}",
         Daemon,
-        "dotnet build src/LineServer/LineServer.csproj -c Release");
+        "dotnet build src/LineServer/LineServer.csproj -c Release")
+    {
+        VersionBy = $"dotnet {Daemon} --version",
+    };
 }

@@ -13,6 +13,9 @@ namespace LineServer.Perf.Servers;
 /// <param name="BuiltOnUse">Whether that command is run before each use; otherwise the user is told.</param>
 internal sealed record ServerCommand(string Name, string Command, string? Needs = null, string? BuiltBy = null, bool BuiltOnUse = false)
 {
+    /// <summary>A command that prints the version of it, and of what it was built with, on one line; it runs in the checkout. Null for none.</summary>
+    public string? VersionBy { get; init; }
+
     /// <summary>How it is spoken to.</summary>
     public LineProtocol Protocol { get; init; } = LineProtocol.Echo;
 

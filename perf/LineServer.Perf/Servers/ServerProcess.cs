@@ -106,7 +106,7 @@ internal sealed class ServerProcess : IDisposable
             building.WaitForExit();
             if (building.ExitCode != 0)
             {
-                throw new RunFailedException($"'{server.Name}' cannot be built: {server.BuiltBy} ended with status {building.ExitCode}");
+                throw new RunFailedException($"'{server.Name}' cannot be built: {ReasonOf(server) ?? $"{server.BuiltBy} ended with status {building.ExitCode}"}");
             }
         }
 
@@ -114,6 +114,13 @@ internal sealed class ServerProcess : IDisposable
         {
             throw new RunFailedException($"'{server.Name}' needs {file}; it is built by: {server.BuiltBy}");
         }
+    }
+
+    // The build leaves it beside what it could not make.
+    private static string? ReasonOf(ServerCommand server)
+    {
+        string file = Path.Combine(Checkout.Root, server.Needs + ".reason");
+        return File.Exists(file) ? File.ReadAllText(file).Trim() : null;
     }
 
     private void AwaitListening()

@@ -12,6 +12,9 @@ internal sealed class LocalLoad(ServerAddress server, Workload workload, TimeSpa
 {
     private readonly ConnectionSet _connections = new(server, workload.Connections, workload.Lines, replyTimeout, firstNumber);
 
+    /// <summary>Called when the measured interval begins; what it gives is disposed when that has ended.</summary>
+    public Func<IDisposable>? Watch { get; init; }
+
     public void Open(int connections) => _connections.Open(connections);
 
     public void CheckOpen() => _connections.CheckOpen();
@@ -26,6 +29,7 @@ internal sealed class LocalLoad(ServerAddress server, Workload workload, TimeSpa
         loop.Run(from);
         FinishBeforeReading(loop.Finish, process);
         loop.Latency.Clear();
+        using IDisposable? watched = Watch?.Invoke();
         long before = _connections.CountReplies();
         var interval = Interval.Begin(process);
         loop.Run(End(from, until, process));
@@ -40,6 +44,7 @@ internal sealed class LocalLoad(ServerAddress server, Workload workload, TimeSpa
         loop.Run(from);
         FinishBeforeReading(loop.Finish, process);
         loop.ClearCounts();
+        using IDisposable? watched = Watch?.Invoke();
         long before = _connections.CountReplies();
         var interval = Interval.Begin(process);
         loop.Run(End(from, until, process));

@@ -30,6 +30,9 @@ internal sealed partial class WorkloadRun(ServerAddress server, int? process)
     /// <summary>Processes that the connections are divided over; 0: as many as they need descriptors.</summary>
     public int Generators { get; init; }
 
+    /// <summary>Of a closed or an open loop: called when the warm-up is over; what it gives is disposed when the interval has ended.</summary>
+    public Func<IDisposable>? Watch { get; init; }
+
     /// <exception cref="RunFailedException">A reply was wrong or lost, a connection was lost, or the server is gone.</exception>
     /// <exception cref="UsageException">This kind of work is done by one process only.</exception>
     public Measurement Measure(Workload workload)
@@ -81,7 +84,7 @@ internal sealed partial class WorkloadRun(ServerAddress server, int? process)
     {
         int generators = Generators > 0 ? Generators : GeneratorGroup.Needed(workload.Connections);
         return generators == 1
-            ? new LocalLoad(server.ForConnections(workload.Connections), workload, ReplyTimeout)
+            ? new LocalLoad(server.ForConnections(workload.Connections), workload, ReplyTimeout) { Watch = Watch }
             : new GeneratorGroup(server, workload, ReplyTimeout, generators);
     }
 
