@@ -2,7 +2,7 @@ using System.Runtime.InteropServices;
 
 namespace LineServer.Framing;
 
-/// <summary>A line that is not simply one end to the next: <see cref="LineReader.FoundLine"/> has its bytes.</summary>
+/// <summary>A line that is not simply one end to the next: <see cref="LineScan.FoundLine"/> has its bytes.</summary>
 [StructLayout(LayoutKind.Auto)]
 internal readonly struct FoundLine(int length, int rawLength, LineKind kind)
 {

@@ -36,20 +36,20 @@ public readonly ref struct Line
     public bool IsIncomplete => (_kind & LineKind.Incomplete) != LineKind.None;
 
     /// <summary>True if the line lies in one piece; if not, <see cref="Span"/> copies it, <see cref="Sequence"/> does not.</summary>
-    public bool IsSingleSegment => IsOrdinary || _reader.FoundLine.IsSingleSegment;
+    public bool IsSingleSegment => IsOrdinary || _reader.Scan.FoundLine.IsSingleSegment;
 
     /// <summary>The line without its terminator. A line that runs over several segments is gathered into a rented buffer, once.</summary>
     public ReadOnlySpan<byte> Span
     {
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        get => IsOrdinary ? MemoryMarshal.CreateReadOnlySpan(in _start, _length) : _reader.GatherFoundLine().Span[.._length];
+        get => IsOrdinary ? MemoryMarshal.CreateReadOnlySpan(in _start, _length) : _reader.Scan.GatherFoundLine().Span[.._length];
     }
 
     /// <summary>The line as it came, terminator (LF or CRLF) included. A truncated or incomplete line has none.</summary>
     public ReadOnlySpan<byte> RawSpan
     {
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        get => IsOrdinary ? MemoryMarshal.CreateReadOnlySpan(in _start, _rawLength) : _reader.GatherFoundLine().Span[.._rawLength];
+        get => IsOrdinary ? MemoryMarshal.CreateReadOnlySpan(in _start, _rawLength) : _reader.Scan.GatherFoundLine().Span[.._rawLength];
     }
 
     /// <summary>The line without its terminator, never copied.</summary>
@@ -57,14 +57,14 @@ public readonly ref struct Line
 
     /// <summary>The line as it came, terminator included, never copied.</summary>
     public ReadOnlySequence<byte> RawSequence =>
-        IsOrdinary ? new ReadOnlySequence<byte>(_reader.MemoryAt(in _start, _rawLength)) : _reader.FoundLine.Slice(0, _rawLength);
+        IsOrdinary ? new ReadOnlySequence<byte>(_reader.Scan.MemoryAt(in _start, _rawLength)) : _reader.Scan.FoundLine.Slice(0, _rawLength);
 
     /// <summary>
     /// The line in the form that may cross an <see langword="await"/>. Valid until the next line is asked for, as the line itself: what was
     /// gathered from several segments gives way to the next that must be.
     /// </summary>
     public LineMemory ToMemory() =>
-        new(IsOrdinary ? _reader.MemoryAt(in _start, _rawLength) : _reader.GatherFoundLine()[.._rawLength], _length, _kind);
+        new(IsOrdinary ? _reader.Scan.MemoryAt(in _start, _rawLength) : _reader.Scan.GatherFoundLine()[.._rawLength], _length, _kind);
 
     /// <summary><see cref="Span"/>.</summary>
     public static implicit operator ReadOnlySpan<byte>(in Line line) => line.Span;

@@ -26,8 +26,8 @@ public ref struct LineEnumerator
     internal LineEnumerator(LineReader reader)
     {
         _reader = reader;
-        _segment = ref reader.SegmentReference;
-        _starts = ref reader.StartsReference;
+        _segment = ref reader.Scan.SegmentReference;
+        _starts = ref reader.Scan.StartsReference;
         _index = reader.Index;
         _count = reader.Count;
     }
@@ -69,7 +69,7 @@ public ref struct LineEnumerator
             }
 
             LineReader.Step step = _index < _count ? _reader.StepOverOversize(out FoundLine found) : _reader.StepOverEdge(out found);
-            _segment = ref _reader.SegmentReference;
+            _segment = ref _reader.Scan.SegmentReference;
             _index = _reader.Index;
             _count = _reader.Count;
             if (step != LineReader.Step.Again)

@@ -6,7 +6,7 @@ internal enum LineKind : byte
 {
     None = 0,
 
-    /// <summary>Its bytes are <see cref="LineReader.FoundLine"/>: it may run over more than one segment of the buffer.</summary>
+    /// <summary>Its bytes are <see cref="LineScan.FoundLine"/>: it may run over more than one segment of the buffer.</summary>
     Found = 1,
 
     /// <summary>Its first bytes only; the rest was beyond the limit.</summary>

@@ -18,13 +18,6 @@ namespace LineServer.Framing;
 /// </remarks>
 public sealed class LineReader
 {
-    // A sweep ends when so many delimiters were found: enough to pay for the call, few enough to stay in the first cache.
-    private const int StartsCapacity = 256;
-
-    // A thread's array of starts, while no read is going on there: one read after the other takes it, faster than from a pool.
-    [ThreadStatic]
-    private static int[]? s_starts;
-
     // The format again, as fields that an inlined loop reads in one step.
     internal readonly int CarriageReturn; // -1, which is no byte, where none is stripped
     internal readonly int MaxLineSize;
@@ -35,22 +28,12 @@ public sealed class LineReader
     private bool _skipping; // within the rest of an oversize line
 
     // Of the current read.
-    private ReadOnlySequence<byte> _buffer;
-    private bool _isCompleted;
+    private LineScan? _scan;
     private int _takenBefore;
 
-    // Of the current segment. Starts[Index] is where the next line begins; Starts[1..Count] are behind a delimiter.
+    // Starts[Index] of the scan is where the next line begins; Starts[1..Count] are behind a delimiter.
     internal int Index;
     internal int Count;
-    private int[]? _starts;
-    private int _sweptTo;
-    private ReadOnlyMemory<byte> _segment;
-    private SequencePosition _segmentStart;
-    private SequencePosition _nextSegment;
-
-    // A line that crosses segments, gathered into one piece.
-    private byte[]? _gathered;
-    private bool _isGathered;
 
     /// <summary>A reader at the start of a stream.</summary>
     public LineReader(LineFormat format)
@@ -68,7 +51,7 @@ public sealed class LineReader
         /// <summary>Nothing more.</summary>
         End,
 
-        /// <summary>A line: see <see cref="FoundLine"/>.</summary>
+        /// <summary>A line: see <see cref="LineScan.FoundLine"/>.</summary>
         Line,
 
         /// <summary>There may be more in the array of starts.</summary>
@@ -105,18 +88,15 @@ public sealed class LineReader
     public bool HoldsPartialLine => _skipping || _searched > 0;
 
     /// <summary>What was read and not consumed.</summary>
-    public ReadOnlySequence<byte> Unread => _buffer.Slice(Consumed);
+    public ReadOnlySequence<byte> Unread => Scan.Buffer.Slice(Consumed);
 
-    internal ref byte SegmentReference => ref MemoryMarshal.GetReference(_segment.Span);
-
-    internal ref int StartsReference => ref MemoryMarshal.GetArrayDataReference(_starts!);
-
-    internal ReadOnlySequence<byte> FoundLine { get; private set; }
+    /// <summary>Of the read that is going on.</summary>
+    internal LineScan Scan => _scan!;
 
     /// <summary>Where in the segment the next line begins.</summary>
-    private int LineStart => _starts![Index];
+    private int LineStart => Scan.Starts[Index];
 
-    private SequencePosition Consumed => _buffer.GetPosition(LineStart, _segmentStart);
+    private SequencePosition Consumed => Scan.Buffer.GetPosition(LineStart, Scan.SegmentStart);
 
     /// <summary>Begins a read. Its bytes are those that the last read did not consume, and what has come since.</summary>
     /// <param name="buffer">All unconsumed bytes of the stream.</param>
@@ -124,21 +104,19 @@ public sealed class LineReader
     /// <exception cref="InvalidOperationException">The last read was not ended.</exception>
     public void BeginRead(in ReadOnlySequence<byte> buffer, bool isCompleted)
     {
-        if (_starts is not null)
+        if (_scan is not null)
         {
             throw new InvalidOperationException($"A read is going on: {nameof(EndRead)} comes first.");
         }
 
         Debug.Assert(_searched <= buffer.Length, "bytes were dropped that nobody consumed");
-        _starts = RentStarts();
-        _buffer = buffer;
-        _isCompleted = isCompleted;
+        _scan = LineScan.Take(buffer, isCompleted);
         _takenBefore = 0;
         IsExhausted = false;
         long searched = _searched;
         Seek(buffer.Start);
         _searched = searched;
-        _sweptTo = (int)Math.Min(searched, _segment.Length);
+        _scan.SweptTo = (int)Math.Min(searched, _scan.Segment.Length);
     }
 
     /// <summary>The lines not taken yet. Only between <see cref="BeginRead"/> and <see cref="EndRead()"/>.</summary>
@@ -186,16 +164,16 @@ public sealed class LineReader
 
         int start = LineStart;
         int end = start;
-        int taken = DelimiterScanner.SweepRun(_segment.Span, ref _sweptTo, ref end, _delimiter, MaxLineSize, (long)start + enough);
+        int taken = DelimiterScanner.SweepRun(Scan.Segment.Span, ref Scan.SweptTo, ref end, _delimiter, MaxLineSize, (long)start + enough);
         if (taken == 0)
         {
             return false;
         }
 
-        run = _segment.Span[start..end];
-        int sweptTo = _sweptTo;
-        Enter(_segment, _segmentStart, end);
-        _sweptTo = sweptTo;
+        run = Scan.Segment.Span[start..end];
+        int sweptTo = Scan.SweptTo;
+        Enter(Scan.Segment, Scan.SegmentStart, end);
+        Scan.SweptTo = sweptTo;
         _takenBefore += taken;
         return true;
     }
@@ -236,17 +214,11 @@ public sealed class LineReader
     public SequencePosition EndRead(out SequencePosition examined)
     {
         SequencePosition consumed = Consumed;
-        examined = _buffer.End;
-        ReturnStarts(_starts!);
-        _starts = null;
+        examined = Scan.Buffer.End;
+        Scan.GiveBack();
+        _scan = null;
         _takenBefore += Index;
         Index = Count = 0;
-        ReturnGathered();
-        // An idle connection must not keep the buffers of its last read alive.
-        FoundLine = default;
-        _buffer = default;
-        _segment = default;
-        _segmentStart = _nextSegment = default;
         return consumed;
     }
 
@@ -262,15 +234,15 @@ public sealed class LineReader
             {
                 step = Step.End;
             }
-            else if (_sweptTo < _segment.Length)
+            else if (Scan.SweptTo < Scan.Segment.Length)
             {
                 Sweep();
             }
-            else if (LineStart < _segment.Length)
+            else if (LineStart < Scan.Segment.Length)
             {
                 step = StepAcrossSegments(out found);
             }
-            else if (TryGetSegment(ref _nextSegment, out SequencePosition start, out ReadOnlyMemory<byte> segment))
+            else if (Scan.TryGetSegment(ref Scan.NextSegment, out SequencePosition start, out ReadOnlyMemory<byte> segment))
             {
                 Enter(segment, start, lineStart: 0);
             }
@@ -289,7 +261,7 @@ public sealed class LineReader
     internal Step StepOverOversize(out FoundLine found)
     {
         SequencePosition start = Consumed;
-        int length = _starts![Index + 1] - 1 - LineStart;
+        int length = Scan.Starts[Index + 1] - 1 - LineStart;
         Step step = Oversize(start, length, out found);
         if (step != Step.End)
         {
@@ -301,49 +273,20 @@ public sealed class LineReader
         return step;
     }
 
-    internal ReadOnlyMemory<byte> MemoryAt(ref readonly byte start, int length)
-    {
-        nint offset = Unsafe.ByteOffset(in SegmentReference, in start);
-        return _segment.Slice((int)offset, length);
-    }
-
-    internal ReadOnlyMemory<byte> GatherFoundLine()
-    {
-        if (FoundLine.IsSingleSegment)
-        {
-            return FoundLine.First;
-        }
-
-        int length = (int)FoundLine.Length;
-        if (!_isGathered)
-        {
-            if (_gathered is null || _gathered.Length < length)
-            {
-                ReturnGathered();
-                _gathered = ArrayPool<byte>.Shared.Rent(length);
-            }
-
-            FoundLine.CopyTo(_gathered);
-            _isGathered = true;
-        }
-
-        return _gathered.AsMemory(0, length);
-    }
-
     private bool VisitWholeBlocks<TVisitor>(ref TVisitor visitor)
         where TVisitor : struct, ILineVisitor, allows ref struct
     {
         nint lineStart = LineStart;
-        nint sweptTo = _sweptTo;
-        int taken = SweepWholeBlocks(ref SegmentReference, _segment.Length - DelimiterScanner.BlockSize, ref lineStart, ref sweptTo, ref visitor, out bool more);
+        nint sweptTo = Scan.SweptTo;
+        int taken = SweepWholeBlocks(ref Scan.SegmentReference, Scan.Segment.Length - DelimiterScanner.BlockSize, ref lineStart, ref sweptTo, ref visitor, out bool more);
         if (taken > 0)
         {
             // Only then: what is known of a line that has not ended yet must be kept.
-            Enter(_segment, _segmentStart, (int)lineStart);
+            Enter(Scan.Segment, Scan.SegmentStart, (int)lineStart);
             _takenBefore += taken;
         }
 
-        _sweptTo = (int)sweptTo;
+        Scan.SweptTo = (int)sweptTo;
         return more;
     }
 
@@ -404,10 +347,10 @@ public sealed class LineReader
     private void Sweep()
     {
         int lineStart = LineStart;
-        Count = DelimiterScanner.Sweep(_segment.Span, ref _sweptTo, _delimiter, _starts.AsSpan(1));
+        Count = DelimiterScanner.Sweep(Scan.Segment.Span, ref Scan.SweptTo, _delimiter, Scan.Starts.AsSpan(1));
         _takenBefore += Index;
         Index = 0;
-        _starts![0] = lineStart;
+        Scan.Starts[0] = lineStart;
         if (Count > 0)
         {
             // The line that was known to have no delimiter has one now; the next read begins with another line.
@@ -419,11 +362,11 @@ public sealed class LineReader
     private Step StepAcrossSegments(out FoundLine found)
     {
         SequencePosition lineStart = Consumed;
-        long length = _segment.Length - LineStart;
-        ReadOnlyMemory<byte> segment = _segment;
-        SequencePosition segmentStart = _segmentStart;
-        SequencePosition next = _nextSegment;
-        while (TryGetSegment(ref next, out SequencePosition start, out ReadOnlyMemory<byte> memory))
+        long length = Scan.Segment.Length - LineStart;
+        ReadOnlyMemory<byte> segment = Scan.Segment;
+        SequencePosition segmentStart = Scan.SegmentStart;
+        SequencePosition next = Scan.NextSegment;
+        while (Scan.TryGetSegment(ref next, out SequencePosition start, out ReadOnlyMemory<byte> memory))
         {
             ReadOnlySpan<byte> bytes = memory.Span;
             int known = (int)Math.Clamp(_searched - length, 0, bytes.Length);
@@ -441,10 +384,10 @@ public sealed class LineReader
             long content = last == CarriageReturn ? length - 1 : length;
             Step step = content > MaxLineSize
                 ? Oversize(lineStart, length, out found)
-                : Found(_buffer.Slice(lineStart, length + 1), (int)content, LineKind.None, out found);
+                : Found(Scan.Buffer.Slice(lineStart, length + 1), (int)content, LineKind.None, out found);
             if (step != Step.End)
             {
-                _nextSegment = next;
+                Scan.NextSegment = next;
                 Enter(memory, start, end + 1);
             }
 
@@ -452,9 +395,9 @@ public sealed class LineReader
         }
 
         // A CR at the limit may still turn out to be the terminator's, unless nothing can follow.
-        bool mayBeTerminator = segment.Span[^1] == CarriageReturn && !_isCompleted;
+        bool mayBeTerminator = segment.Span[^1] == CarriageReturn && !Scan.IsCompleted;
         bool isOversize = length - (mayBeTerminator ? 1 : 0) > MaxLineSize;
-        if (!isOversize && !_isCompleted)
+        if (!isOversize && !Scan.IsCompleted)
         {
             // The line's head stays in the buffer; without this, a line arriving byte by byte would be searched from its start each
             // time: O(n²).
@@ -468,7 +411,7 @@ public sealed class LineReader
             Step step = Oversize(lineStart, length, out found);
             if (step != Step.End)
             {
-                _nextSegment = next;
+                Scan.NextSegment = next;
                 Enter(segment, segmentStart, segment.Length);
                 _skipping = true;
             }
@@ -477,11 +420,11 @@ public sealed class LineReader
         }
 
         IncompleteLength = length;
-        _nextSegment = next;
+        Scan.NextSegment = next;
         Enter(segment, segmentStart, segment.Length);
         if (Format.IncompleteLineBehavior == IncompleteLineBehavior.Deliver)
         {
-            return Found(_buffer.Slice(lineStart, length), (int)length, LineKind.Incomplete, out found);
+            return Found(Scan.Buffer.Slice(lineStart, length), (int)length, LineKind.Incomplete, out found);
         }
 
         found = default;
@@ -494,7 +437,7 @@ public sealed class LineReader
         if (!IsOversize)
         {
             OversizeLines++;
-            LastOversizeLine = new OversizeLine(lengthSeen, _buffer.Slice(start, Math.Min(lengthSeen, OversizeLine.PrefixSize)).ToArray());
+            LastOversizeLine = new OversizeLine(lengthSeen, Scan.Buffer.Slice(start, Math.Min(lengthSeen, OversizeLine.PrefixSize)).ToArray());
         }
 
         switch (Format.OversizeLineBehavior)
@@ -507,7 +450,7 @@ public sealed class LineReader
             case OversizeLineBehavior.Discard:
                 return Step.Again;
             default:
-                return Found(_buffer.Slice(start, MaxLineSize), MaxLineSize, LineKind.Truncated, out found);
+                return Found(Scan.Buffer.Slice(start, MaxLineSize), MaxLineSize, LineKind.Truncated, out found);
         }
     }
 
@@ -517,16 +460,16 @@ public sealed class LineReader
         do
         {
             int from = LineStart;
-            int end = _segment.Span[from..].IndexOf(_delimiter);
+            int end = Scan.Segment.Span[from..].IndexOf(_delimiter);
             if (end >= 0)
             {
                 _skipping = false;
-                Enter(_segment, _segmentStart, from + end + 1);
+                Enter(Scan.Segment, Scan.SegmentStart, from + end + 1);
                 return true;
             }
 
-            Enter(_segment, _segmentStart, _segment.Length);
-            if (!TryGetSegment(ref _nextSegment, out SequencePosition start, out ReadOnlyMemory<byte> segment))
+            Enter(Scan.Segment, Scan.SegmentStart, Scan.Segment.Length);
+            if (!Scan.TryGetSegment(ref Scan.NextSegment, out SequencePosition start, out ReadOnlyMemory<byte> segment))
             {
                 return false;
             }
@@ -538,8 +481,7 @@ public sealed class LineReader
 
     private Step Found(in ReadOnlySequence<byte> raw, int length, LineKind kind, out FoundLine found)
     {
-        FoundLine = raw;
-        _isGathered = false;
+        Scan.SetFoundLine(raw);
         _takenBefore++;
         found = new FoundLine(length, (int)raw.Length, kind | LineKind.Found);
         return Step.Line;
@@ -547,8 +489,8 @@ public sealed class LineReader
 
     private void Seek(SequencePosition position)
     {
-        _nextSegment = position;
-        if (!TryGetSegment(ref _nextSegment, out SequencePosition start, out ReadOnlyMemory<byte> segment))
+        Scan.NextSegment = position;
+        if (!Scan.TryGetSegment(ref Scan.NextSegment, out SequencePosition start, out ReadOnlyMemory<byte> segment))
         {
             start = position;
         }
@@ -559,58 +501,12 @@ public sealed class LineReader
     /// <summary>Goes on at the start of a line; what came before it is consumed.</summary>
     private void Enter(ReadOnlyMemory<byte> segment, SequencePosition segmentStart, int lineStart)
     {
-        _segment = segment;
-        _segmentStart = segmentStart;
+        Scan.Segment = segment;
+        Scan.SegmentStart = segmentStart;
         _takenBefore += Index;
         Index = Count = 0;
-        _starts![0] = lineStart;
-        _sweptTo = lineStart;
+        Scan.Starts[0] = lineStart;
+        Scan.SweptTo = lineStart;
         _searched = 0;
-    }
-
-    private bool TryGetSegment(ref SequencePosition next, out SequencePosition start, out ReadOnlyMemory<byte> segment)
-    {
-        do
-        {
-            start = next;
-            if (!_buffer.TryGet(ref next, out segment))
-            {
-                return false;
-            }
-        }
-        while (segment.IsEmpty);
-
-        return true;
-    }
-
-    private static int[] RentStarts()
-    {
-        ref int[]? own = ref s_starts;
-        int[]? starts = own;
-        own = null;
-        return starts ?? ArrayPool<int>.Shared.Rent(StartsCapacity);
-    }
-
-    private static void ReturnStarts(int[] starts)
-    {
-        ref int[]? own = ref s_starts;
-        if (own is null)
-        {
-            own = starts;
-        }
-        else
-        {
-            // Two reads were going on: of a handler that waited within one, and resumed on this thread.
-            ArrayPool<int>.Shared.Return(starts);
-        }
-    }
-
-    private void ReturnGathered()
-    {
-        if (_gathered is not null)
-        {
-            ArrayPool<byte>.Shared.Return(_gathered);
-            _gathered = null;
-        }
     }
 }

@@ -87,14 +87,23 @@ public class CommandLineTests
     [Fact]
     public async Task A_server_that_has_no_discard_mode_is_named_and_one_that_has_is_measured()
     {
-        string peer = Path.Combine(Checkout.Root, "perf/peers/bin/c-epoll");
-        (int exitStatus, string output, string notes) = await Lineperf.RunAsync(
-            "compare", "--servers", "c-epoll", "--server", $"echoes={peer} --port {{port}}", "--server", $"takes={peer} --port {{port}} --handler {{handler}}",
-            "--workloads", "ingest", "--rounds", "1", "--seconds", "0.2", "--warmup", "0", "--server-cpus", "0", "--generator-cpus", "0");
-        Assert.True(exitStatus == 0, notes);
-        Assert.Contains("echoes: no result: has no discard mode\n", output);
-        Assert.Matches(@"\| takes +\| +[0-9]", output);
-        Assert.Matches(@"\| c-epoll +\| +[0-9]", output);
+        string peer = Path.Combine(Checkout.Root, "perf/peers/bin/c-epoll"), file = Path.GetTempFileName();
+        try
+        {
+            File.WriteAllText(file, """{ "workloads": [ { "name": "mine", "kind": "ingest", "connections": 3, "lineSize": 8, "maxLineSize": 100 } ] }""");
+            (int exitStatus, string output, string notes) = await Lineperf.RunAsync(
+                "compare", "--servers", "c-epoll", "--server", $"echoes={peer} --port {{port}}", "--server", $"takes={peer} --port {{port}} --handler {{handler}}",
+                "--workload-file", file, "--workloads", "mine", "--rounds", "1", "--seconds", "0.2", "--warmup", "0", "--server-cpus", "0", "--generator-cpus", "0");
+            Assert.True(exitStatus == 0, notes);
+            Assert.Contains("mine: 3 connections that send as fast as the server takes it, lines of 8 to 100 bytes, no replies", output);
+            Assert.Contains("echoes: no result: has no discard mode\n", output);
+            Assert.Matches(@"\| takes +\| +[0-9]", output);
+            Assert.Matches(@"\| c-epoll +\| +[0-9]", output);
+        }
+        finally
+        {
+            File.Delete(file);
+        }
     }
 
     [Fact]

@@ -55,7 +55,7 @@ public class WorkloadFileTests
     [InlineData(2, "'load' is a number above 0, up to 1, not 1.5", "{ \"workloads\": [\n { \"name\": \"a\", \"kind\": \"open-loop\", \"connections\": 1, \"window\": 1, \"lineSize\": 32, \"load\": 1.5 } ] }")]
     [InlineData(2, "two ways to say it", "{ \"workloads\": [\n { \"name\": \"a\", \"kind\": \"open-loop\", \"connections\": 1, \"window\": 1, \"lineSize\": 32, \"load\": 1, \"rate\": 5 } ] }")]
     [InlineData(2, "each larger than the one before, not [20, 10]", "{ \"workloads\": [\n { \"name\": \"a\", \"kind\": \"idle\", \"lineSize\": 32, \"steps\": [20, 10] } ] }")]
-    [InlineData(2, "'active' is a whole number from 1 to 10, not 11", "{ \"workloads\": [\n { \"name\": \"a\", \"kind\": \"idle\", \"lineSize\": 32, \"steps\": [10], \"active\": 11, \"rate\": 1 } ] }")]
+    [InlineData(2, "'active' is a whole number from 1 to 1000000, not -1", "{ \"workloads\": [\n { \"name\": \"a\", \"kind\": \"idle\", \"lineSize\": 32, \"steps\": [10], \"active\": -1, \"rate\": 1 } ] }")]
     [InlineData(2, "'active' and 'rate' come together", "{ \"workloads\": [\n { \"name\": \"a\", \"kind\": \"idle\", \"lineSize\": 32, \"steps\": [10], \"active\": 1 } ] }")]
     [InlineData(3, "'lineSize' is given twice", "{ \"workloads\": [\n { \"name\": \"a\", \"kind\": \"churn\", \"lineSize\": 32,\n \"lineSize\": 32 } ] }")]
     [InlineData(2, "there is a workload 'many' already", "{ \"workloads\": [\n { \"name\": \"many\", \"kind\": \"churn\", \"connections\": 1, \"lineSize\": 32 } ] }")]

@@ -40,9 +40,10 @@ internal static class WorkloadTable
         WorkloadKind.ClosedLoop => [CpuALine, CpuRatio, CpuSign, Lines, LinesRatio, LinesSign, SentP50, SentP99, Generator, GeneratorALine],
         WorkloadKind.OpenLoop =>
         [
+            CpuALine,
+            CpuRatio,
+            CpuSign,
             CpuShare,
-            ("÷ reference", row => row.Ratio(m => m.ServerCpuShare)),
-            ("sign held", row => row.Sign(m => m.ServerCpuShare)),
             Lines,
             ("p50 µs, sent", SentP50.Cell),
             ("p99 µs, sent", SentP99.Cell),

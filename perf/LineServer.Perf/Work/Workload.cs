@@ -21,7 +21,7 @@ internal sealed record Workload(string Name, WorkloadKind Kind, int Connections,
     /// <summary>Of idle connections: at which numbers the memory is looked at.</summary>
     public IReadOnlyList<int> Steps { get; init; } = [];
 
-    /// <summary>Of idle connections: how many of them have the rate.</summary>
+    /// <summary>How many connections have the rate, beside the idle ones.</summary>
     public int Active { get; init; }
 
     /// <summary>Connections that do not read, each with its window, and lines of their own size.</summary>
@@ -48,7 +48,7 @@ internal sealed record Workload(string Name, WorkloadKind Kind, int Connections,
         WorkloadKind.OpenLoop => $"{RateText} lines a second over {Connections:N0} connections, {LinesText}",
         WorkloadKind.Ingest => $"{Connections:N0} connections that send as fast as the server takes it, {LinesText}, no replies",
         WorkloadKind.Idle => $"{string.Join(", ", Steps.Select(step => $"{step:N0}"))} idle connections after one line each: memory" +
-            (Active > 0 ? $"; {Rate:N0} lines a second over {Active:N0} of them" : ""),
+            (Active > 0 ? $"; {Rate:N0} lines a second over {Active:N0} active ones beside them" : ""),
         WorkloadKind.Scale => $"{Connections:N0} connections opened, then {Window:N0} in flight each, {LinesText}",
         WorkloadKind.Churn => $"{Connections:N0} at a time connect, send one line of {LineSize:N0} bytes, get its reply, and close",
         WorkloadKind.SlowReaders => $"{Connections:N0} connections, {Window:N0} in flight each, without and with {SlowConnections:N0} that send up to {SlowWindow:N0} lines of {SlowLineSize:N0} bytes and do not read",

@@ -71,7 +71,7 @@ internal sealed class WorkloadFields(Func<long, string, UsageException> wrong)
             Load = load,
             MaxLineSize = _fields.ContainsKey("maxLineSize") ? Whole("maxLineSize", start, lineSize + 1, MaxLineSize) : 0,
             Steps = steps,
-            Active = _fields.ContainsKey("active") ? Whole("active", start, 1, steps[0]) : 0,
+            Active = _fields.ContainsKey("active") ? Whole("active", start, 1, MaxConnections) : 0,
             SlowConnections = Given("slowConnections", 1, MaxConnections),
             SlowWindow = Given("slowWindow", 1, MaxWindow),
             SlowLineSize = Given("slowLineSize", Load.LineSizes.Smallest, MaxLineSize),

@@ -10,7 +10,7 @@ internal sealed partial class ConnectionLoop
 {
     /// <summary>Handles what a read has brought. False: it was the last.</summary>
     /// <remarks>As a rule the handler does not wait: that way goes through no asynchronous method, each of which would cost some 20 ns a read.</remarks>
-    private ValueTask<bool> HandleAsync(ReadResult read)
+    private ValueTask<bool> HandleAsync(in ReadResult read)
     {
         _inputCompleted = read.IsCompleted;
         if (read.Buffer.Length < _payloadNeeded && !read.IsCompleted)

@@ -16,6 +16,8 @@ public class SocketsTransport(bool unix = false) : Transport
 
     public override bool AcceptsBacklogAfterUnbind => false;
 
+    public override bool DisposesBesideWriter => false;
+
     public override bool HasReset => !unix;
 
     // What a Unix domain socket accepts does not inherit the listening socket's buffers: they are the system's.

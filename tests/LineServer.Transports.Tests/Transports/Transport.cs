@@ -18,6 +18,12 @@ public abstract class Transport
     /// <summary>Connections that wait in the backlog are accepted after Unbind. Kestrel's sockets reset them.</summary>
     public virtual bool AcceptsBacklogAfterUnbind => true;
 
+    /// <summary>
+    /// Disposing while somebody writes is harmless. Kestrel's sockets complete their pipe in the thread that disposes, which throws NullReferenceException
+    /// when it meets a write there: about once in some thousand races.
+    /// </summary>
+    public virtual bool DisposesBesideWriter => true;
+
     /// <summary>Bytes that a full direction may hold besides the transport's own limit, if the kernel's buffers were asked to be as small.</summary>
     public virtual long KernelSlack(int kernelBuffer) => 8L * kernelBuffer;
 
