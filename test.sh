@@ -18,6 +18,7 @@ needed=(
   "setpriv util-linux"
   "taskset util-linux"
   "gcc gcc"
+  "chromium chromium"
 )
 missing=()
 for entry in "${needed[@]}"; do
@@ -41,7 +42,7 @@ echo "== checking the format"
 dotnet format LineServer.sln --verify-no-changes --no-restore
 
 echo "== checking the scripts"
-bash -n test.sh tests/full.sh .ci/run perf/peers/build.sh perf/peers/*/build.sh
+bash -n test.sh tests/full.sh .ci/run perf/measure.sh perf/peers/build.sh perf/peers/version.sh perf/peers/*/build.sh perf/checks/*.sh
 
 echo "== testing"
 results=$(mktemp -d)

@@ -2,13 +2,16 @@ using System.CommandLine;
 using System.CommandLine.Parsing;
 using System.Globalization;
 using System.Net;
+using System.Net.Sockets;
 using System.Text.Json;
 using LineServer.Perf.Comparing;
+using LineServer.Perf.Generators;
 using LineServer.Perf.Linux;
 using LineServer.Perf.Load;
+using LineServer.Perf.Profiling;
+using LineServer.Perf.Reporting;
 using LineServer.Perf.Servers;
 using LineServer.Perf.Work;
-using Spectre.Console;
 
 namespace LineServer.Perf;
 
@@ -19,22 +22,32 @@ internal sealed class CommandLine(TextWriter output, TextWriter notes)
 {
     private static readonly JsonSerializerOptions OneLine = new() { PropertyNamingPolicy = JsonNamingPolicy.CamelCase };
 
-    private readonly Option<int> _port = new("--port") { Description = "Where the server listens.", HelpName = "N", Required = true, CustomParser = result => ParseWhole(result, 1, 65535) };
-    private readonly Option<IPAddress> _address = new("--address") { Description = "An IPv4 address.", HelpName = "IPV4", DefaultValueFactory = _ => IPAddress.Loopback, CustomParser = ParseAddress };
+    private readonly Option<int?> _port = new("--port") { Description = "Where the server listens.", HelpName = "N", CustomParser = result => ParseWhole(result, 1, 65535) };
+    private readonly Option<IPAddress> _address = new("--address") { Description = "An IPv4 or IPv6 address.", HelpName = "IP", DefaultValueFactory = _ => IPAddress.Loopback, CustomParser = ParseAddress };
+    private readonly Option<string?> _unix = new("--unix") { Description = "The server listens on this Unix socket instead; @NAME is in the abstract namespace.", HelpName = "PATH" };
+    private readonly Option<string> _protocol = new("--protocol") { Description = "echo, or redis-ping: 'PING text', and the text comes back as a bulk string.", HelpName = "NAME", DefaultValueFactory = _ => LineProtocol.Echo.Name };
+    private readonly Option<string?> _sources = new("--source") { Description = "Addresses of this machine that connections leave from, in turn.", HelpName = "IP,IP" };
+    private readonly Option<int> _generators = new("--generators") { Description = "Processes that the connections are divided over. [default: as many as they need descriptors]", HelpName = "N", CustomParser = result => ParseWhole(result, 1, 250) };
+    private readonly Option<string?> _workloadFile = new("--workload-file") { Description = "Workloads of your own; perf/LineServer.Perf/workloads.json documents the form.", HelpName = "FILE" };
     private readonly Option<int?> _pid = new("--pid") { Description = "The server's process, whose CPU time and memory are read.", HelpName = "PID", CustomParser = result => ParseWhole(result, 1, int.MaxValue) };
-    private readonly Option<string?> _workload = new("--workload") { Description = "A workload by name, instead of the four options below.", HelpName = "NAME" };
-    private readonly Option<int> _connections = Whole("--connections", 50, 1, 1_000_000, "Connections.");
-    private readonly Option<int> _window = Whole("--window", 1, 1, 1_000_000, "Lines in flight for each connection, at most.");
-    private readonly Option<int> _lineSize = Whole("--line-size", 32, LineTemplate.MinLineSize, 64 * 1024, "Bytes of a line, with its LF.");
-    private readonly Option<double> _rate = Number("--rate", 0, 0, 100_000_000, "Lines a second over all connections, on a schedule. 0: as fast as replies come.");
+    private readonly Option<string?> _workload = new("--workload") { Description = "A workload by name, instead of the five options below.", HelpName = "NAME" };
+    private readonly Option<int> _connections = Whole("--connections", 50, 1, WorkloadFields.MaxConnections, "Connections.");
+    private readonly Option<int> _window = Whole("--window", 1, 1, WorkloadFields.MaxWindow, "Lines in flight for each connection, at most.");
+    private readonly Option<int> _lineSize = Whole("--line-size", 32, LineSizes.Smallest, WorkloadFields.MaxLineSize, "Bytes of a line, with its LF.");
+    private readonly Option<int> _maxLineSize = Whole("--max-line-size", 0, LineSizes.Smallest, WorkloadFields.MaxLineSize, "Mixed sizes, from --line-size to this. [default: all lines are alike]");
+    private readonly Option<double> _rate = Number("--rate", 0, 0, WorkloadFields.MaxRate, "Lines a second over all connections, on a schedule. 0: as fast as replies come.");
     private readonly Option<double> _seconds = Number("--seconds", 5, 0.01, 86_400, "How long it is measured.");
     private readonly Option<double> _runWarmUp = Number("--warmup", 1, 0, 3_600, "How long it runs before that.");
     private readonly Option<double> _timeout = Number("--reply-timeout", 10, 0.01, 3_600, "When nothing comes for so long, a reply was lost.");
     private readonly Option<bool> _asJson = new("--json") { Description = "Print one line of JSON.", Arity = ArgumentArity.Zero };
     private readonly Option<string?> _cores = new("--cores") { Description = "Cores for the generator.", HelpName = "LIST" };
 
+    private readonly Option<int> _wrongPort = new("--port") { Description = "Where it listens, on 127.0.0.1.", HelpName = "N", Required = true, CustomParser = result => ParseWhole(result, 1, 65535) };
+    private readonly Option<Fault> _fault = new("--fault") { Description = "What it does wrong: drop, swap or flip.", HelpName = "NAME", Required = true, CustomParser = ParseFault };
+    private readonly Option<int> _every = Whole("--every", 10_000_000, 2, int.MaxValue, "Once in so many lines.");
+
     private readonly Option<string?> _servers = new("--servers") { Description = "Names, with commas between: see 'lineperf servers'.", HelpName = "A,B" };
-    private readonly Option<string[]> _server = new("--server") { Description = "Another server. It must listen on 127.0.0.1:{port}, and echo lines.", HelpName = "'NAME=COMMAND with {port}'", DefaultValueFactory = _ => [] };
+    private readonly Option<string[]> _server = new("--server") { Description = "Another server. It must listen on 127.0.0.1:{port}, and echo lines. {handler} is 'echo', or 'discard' for workloads without replies.", HelpName = "'NAME=COMMAND with {port}'", DefaultValueFactory = _ => [] };
     private readonly Option<string?> _workloads = new("--workloads") { Description = "Names, with commas between: see 'lineperf workloads'. [default: all]", HelpName = "A,B" };
     private readonly Option<int> _rounds = Whole("--rounds", 5, 1, 1_000, "Turns of each server.");
     private readonly Option<double> _compareSeconds = Number("--seconds", 3, 0.01, 86_400, "How long each turn is measured.");
@@ -43,12 +56,24 @@ internal sealed class CommandLine(TextWriter output, TextWriter notes)
     private readonly Option<string> _serverCores = new("--server-cpus") { Description = "Cores for the servers.", HelpName = "LIST", DefaultValueFactory = _ => "0" };
     private readonly Option<string> _generatorCores = new("--generator-cpus") { Description = "Cores for the generator.", HelpName = "LIST", DefaultValueFactory = _ => "1" };
     private readonly Option<string?> _reference = new("--reference") { Description = "The server that the others are divided by. [default: c-epoll if it is there, or the first]", HelpName = "NAME" };
-    private readonly Option<string?> _jsonFile = new("--json") { Description = "Where all rounds are written.", HelpName = "FILE" };
+    private readonly Option<string?> _jsonFile = new("--json") { Description = "Where all rounds are written; packed, if its name ends in .gz.", HelpName = "FILE" };
+    private readonly Option<string?> _htmlFile = new("--html") { Description = "Where a page with charts is written; it needs no other file.", HelpName = "FILE" };
+
+    private readonly Option<string> _fromJson = new("--json") { Description = "What compare --json wrote.", HelpName = "FILE", Required = true };
+    private readonly Option<bool> _asMarkdown = new("--markdown") { Description = "Print all tables as Markdown.", Arity = ArgumentArity.Zero };
+    private readonly Option<string[]> _into = new("--into") { Description = "A Markdown document whose marked places become the tables they name.", HelpName = "FILE", DefaultValueFactory = _ => [] };
+
+    private readonly Option<string> _profiledServer = new("--server") { Description = "A built-in server by name, or another as for compare.", HelpName = "NAME", Required = true };
+    private readonly Option<string> _profiledWorkload = new("--workload") { Description = "By name; one that sends lines.", HelpName = "NAME", Required = true };
+    private readonly Option<string> _tool = new("--with") { Description = "strace: system calls for each line. perf: where the CPU time goes.", HelpName = "strace|perf", DefaultValueFactory = _ => "strace" };
+
+    private string _command = "lineperf";
 
     /// <summary>Runs what the arguments say.</summary>
     /// <returns>The exit status.</returns>
     public int Run(string[] args)
     {
+        _command = ShellWords.Join(["lineperf", .. args]);
         ParseResult parsed = Build().Parse(args, new ParserConfiguration { ResponseFileTokenReplacer = null });
         if (parsed.Errors is [var first, ..])
         {
@@ -74,20 +99,39 @@ internal sealed class CommandLine(TextWriter output, TextWriter notes)
 
     private RootCommand Build()
     {
-        var workloads = new Command("workloads", "Lists the workloads, one a line.");
-        workloads.SetAction(_ => List(Workloads.All.Select(workload => workload.Name)));
+        var workloads = new Command("workloads", "Lists the workloads, one a line.") { _workloadFile };
+        workloads.SetAction(parsed => List(Workloads.Load(parsed.GetValue(_workloadFile)).All.Select(workload => workload.Name)));
         var servers = new Command("servers", "Lists the built-in servers, one a line.");
         servers.SetAction(_ => List(BuiltInServers.All.Select(server => server.Name)));
         var run = new Command("run", "Puts a load on a server that runs already.")
         {
-            _port, _address, _pid, _workload, _connections, _window, _lineSize, _rate, _seconds, _runWarmUp, _timeout, _cores, _asJson,
+            _port, _address, _unix, _protocol, _pid, _workload, _connections, _window, _lineSize, _maxLineSize, _rate, _seconds, _runWarmUp, _timeout, _workloadFile, _sources, _generators,
+            _cores, _asJson,
         };
         run.SetAction(RunOnce);
+        var generator = new Command("generator", "A further process of 'run'.") { Hidden = true };
+        generator.SetAction(_ =>
+        {
+            GeneratorService.Serve(Console.In, Console.Out);
+            return ExitStatus.Success;
+        });
         var compare = new Command("compare", "Starts servers, and puts the same loads on them in turn.")
         {
-            _servers, _server, _workloads, _rounds, _compareSeconds, _warmUp, _laterWarmUp, _serverCores, _generatorCores, _reference, _jsonFile,
+            _servers, _server, _workloads, _workloadFile, _rounds, _compareSeconds, _warmUp, _laterWarmUp, _serverCores, _generatorCores, _reference, _jsonFile, _htmlFile,
         };
         compare.SetAction(Compare);
+        var report = new Command("report", "Makes tables and charts from what compare --json wrote, without measuring.")
+        {
+            _fromJson, _htmlFile, _asMarkdown, _into,
+        };
+        report.SetAction(Report);
+        var profile = new Command("profile", "Starts a server, puts a load on it, and looks at it with strace or perf.")
+        {
+            _profiledServer, _profiledWorkload, _workloadFile, _tool, _compareSeconds, _warmUp, _serverCores, _generatorCores,
+        };
+        profile.SetAction(ProfileServer);
+        var wrong = new Command("wrong-server", "Echoes lines, but for one in so many: to see that it is noticed.") { _wrongPort, _fault, _every };
+        wrong.SetAction(ServeWrong);
         return new RootCommand(
             """
             Loads line echo servers, checks every byte of every reply, and measures.
@@ -95,11 +139,13 @@ internal sealed class CommandLine(TextWriter output, TextWriter notes)
               lineperf compare --servers c-epoll,sockets --workloads request-reply,pipelined
               lineperf compare --servers c-epoll --server 'mine=./mine --port {port}' --workloads many
               lineperf run --port 7007 --pid 1234 --connections 50 --window 64 --seconds 5
+              lineperf report --json rounds.json --html rounds.html
+              lineperf profile --server epoll --workload pipelined --with strace
 
             Exit status: 0, 1 (a server failed, or a reply was lost, wrong or out of order), 2 (bad option).
             """)
         {
-            run, compare, workloads, servers,
+            run, compare, report, profile, workloads, servers, wrong, generator,
         };
     }
 
@@ -115,25 +161,19 @@ internal sealed class CommandLine(TextWriter output, TextWriter notes)
 
     private int RunOnce(ParseResult parsed)
     {
-        double rate = parsed.GetValue(_rate);
-        Workload workload = parsed.GetValue(_workload) is { } name
-            ? Workloads.Find(name)
-            : new("run", rate > 0 ? WorkloadKind.OpenLoop : WorkloadKind.ClosedLoop, parsed.GetValue(_connections), parsed.GetValue(_window), parsed.GetValue(_lineSize), rate);
-        if (parsed.GetValue(_workload) is not null && new Option[] { _connections, _window, _lineSize, _rate }.FirstOrDefault(option => parsed.GetResult(option) is { Implicit: false }) is { } both)
-        {
-            throw new UsageException($"--workload says it all: {both.Name} cannot be given with it");
-        }
-
+        Workload workload = WorkloadOf(parsed);
+        ServerAddress server = AddressOf(parsed).Speaking(ProtocolOf(parsed, workload));
         if (parsed.GetValue(_cores) is { } cores)
         {
             Cores.Parse("--cores", cores).PinThisProcess();
         }
 
-        Measurement measured = new WorkloadRun(new IPEndPoint(parsed.GetValue(_address)!, parsed.GetValue(_port)), parsed.GetValue(_pid))
+        Measurement measured = new WorkloadRun(server, parsed.GetValue(_pid))
         {
             WarmUp = TimeSpan.FromSeconds(parsed.GetValue(_runWarmUp)),
             Time = TimeSpan.FromSeconds(parsed.GetValue(_seconds)),
             ReplyTimeout = TimeSpan.FromSeconds(parsed.GetValue(_timeout)),
+            Generators = parsed.GetValue(_generators),
         }.Measure(workload);
         if (parsed.GetValue(_asJson))
         {
@@ -142,11 +182,74 @@ internal sealed class CommandLine(TextWriter output, TextWriter notes)
         else
         {
             output.WriteLine(workload.Summary);
-            RunSummary.Write(output, measured);
+            RunSummary.Write(output, workload.Kind, measured);
         }
 
         return ExitStatus.Success;
     }
+
+    private int ServeWrong(ParseResult parsed)
+    {
+        try
+        {
+            using var server = new WrongServer(parsed.GetValue(_wrongPort), parsed.GetValue(_fault), parsed.GetValue(_every));
+            notes.WriteLine($"a server that is wrong on purpose listens on {server.EndPoint}");
+            server.Serve();
+            return ExitStatus.Success;
+        }
+        catch (SocketException e)
+        {
+            throw new RunFailedException($"cannot listen: {e.Message}");
+        }
+    }
+
+    private Workload WorkloadOf(ParseResult parsed)
+    {
+        if (parsed.GetValue(_workload) is { } name)
+        {
+            return new Option[] { _connections, _window, _lineSize, _maxLineSize, _rate }.FirstOrDefault(option => IsGiven(parsed, option)) is { } both
+                ? throw new UsageException($"--workload says it all: {both.Name} cannot be given with it")
+                : Workloads.Load(parsed.GetValue(_workloadFile)).Find(name);
+        }
+
+        if (IsGiven(parsed, _workloadFile))
+        {
+            throw new UsageException("--workload-file is for --workload: which of its workloads?");
+        }
+
+        (int lineSize, int maxLineSize, double rate) = (parsed.GetValue(_lineSize), parsed.GetValue(_maxLineSize), parsed.GetValue(_rate));
+        return maxLineSize > 0 && maxLineSize <= lineSize
+            ? throw new UsageException($"--max-line-size: {maxLineSize} is not more than the smallest size, --line-size {lineSize}")
+            : new("run", rate > 0 ? WorkloadKind.OpenLoop : WorkloadKind.ClosedLoop, parsed.GetValue(_connections), parsed.GetValue(_window), lineSize, rate) { MaxLineSize = maxLineSize };
+    }
+
+    private LineProtocol ProtocolOf(ParseResult parsed, Workload workload)
+    {
+        string name = parsed.GetValue(_protocol)!;
+        LineProtocol protocol = LineProtocol.All.FirstOrDefault(known => known.Name == name)
+            ?? throw new UsageException($"--protocol takes {string.Join(" or ", LineProtocol.All.Select(known => known.Name))}, not '{name}'");
+        return protocol.Allows(workload.Lines) ? protocol : throw new UsageException($"--protocol: there are no lines of that size in {name}");
+    }
+
+    private ServerAddress AddressOf(ParseResult parsed)
+    {
+        ServerAddress server = (parsed.GetValue(_port), parsed.GetValue(_unix)) switch
+        {
+            ({ } port, null) => ServerAddress.Of(new IPEndPoint(parsed.GetValue(_address)!, port)),
+            (null, { } path) when !IsGiven(parsed, _address) => ServerAddress.Unix(path),
+            (null, { }) => throw new UsageException("--address is for --port, and cannot be given with --unix"),
+            ({ }, { }) => throw new UsageException("--port and --unix are two ways to say where the server listens: one of them"),
+            _ => throw new UsageException("where does the server listen? --port N or --unix PATH"),
+        };
+        if (parsed.GetValue(_sources) is not { } list)
+        {
+            return server;
+        }
+
+        return server.From([.. Names("--source", list).Select(text => IPAddress.TryParse(text, out IPAddress? source) ? source : throw new UsageException($"--source: '{text}' is no IP address"))]);
+    }
+
+    private static bool IsGiven(ParseResult parsed, Option option) => parsed.GetResult(option) is { Implicit: false };
 
     private int Compare(ParseResult parsed)
     {
@@ -173,10 +276,11 @@ internal sealed class CommandLine(TextWriter output, TextWriter notes)
         }
 
         string[] names = Names("--workloads", parsed.GetValue(_workloads));
+        var workloads = Workloads.Load(parsed.GetValue(_workloadFile));
         var options = new ComparisonOptions
         {
             Servers = servers,
-            Workloads = names.Length == 0 ? Workloads.All : [.. names.Select(Workloads.Find)],
+            Workloads = names.Length == 0 ? workloads.All : [.. names.Select(workloads.Find)],
             Rounds = parsed.GetValue(_rounds),
             Time = TimeSpan.FromSeconds(parsed.GetValue(_compareSeconds)),
             WarmUp = TimeSpan.FromSeconds(parsed.GetValue(_warmUp)),
@@ -185,30 +289,77 @@ internal sealed class CommandLine(TextWriter output, TextWriter notes)
             GeneratorCores = Cores.Parse("--generator-cpus", parsed.GetValue(_generatorCores)!),
             Reference = reference,
         };
-        Compare(options, parsed.GetValue(_jsonFile));
+        new ComparisonRun(options, _command, output, notes)
+        {
+            JsonFile = Writable("--json", parsed.GetValue(_jsonFile)),
+            HtmlFile = Writable("--html", parsed.GetValue(_htmlFile)),
+        }.Run();
         return ExitStatus.Success;
     }
 
-    private void Compare(ComparisonOptions options, string? jsonFile)
+    private int Report(ParseResult parsed)
     {
-        // Wide: a table that wraps at 80 characters cannot be read. Redirected output gets no colours.
-        IAnsiConsole console = AnsiConsole.Create(new AnsiConsoleSettings { Out = new AnsiConsoleOutput(output), Ansi = AnsiSupport.No });
-        console.Profile.Width = 400;
-        DateTimeOffset started = DateTimeOffset.Now;
-        var comparison = new Comparison(options, notes);
-        List<Round> all = [];
-        foreach (Workload workload in options.Workloads)
+        ComparisonDocument document = ComparisonFile.Read(parsed.GetValue(_fromJson)!);
+        IReadOnlyList<ReportTable> tables = ReportTables.Of(document);
+        string? html = Writable("--html", parsed.GetValue(_htmlFile));
+        if (html is not null)
         {
-            IReadOnlyList<Round> rounds = comparison.Run(workload);
-            all.AddRange(rounds);
-            ComparisonTable.Write(console, workload, rounds, options);
-            if (jsonFile is not null)
+            HtmlReport.Write(html, document);
+        }
+
+        string[] documents = parsed.GetValue(_into)!;
+        foreach (string file in documents)
+        {
+            File.WriteAllText(file, MarkedSections.Fill(file, File.ReadAllText(file), tables));
+        }
+
+        if (parsed.GetValue(_asMarkdown))
+        {
+            output.Write(string.Join('\n', tables.Select(table => $"{table.Title}\n\n{Markdown.Of(table)}")));
+        }
+        else if (html is null && documents.Length == 0)
+        {
+            foreach (ReportTable table in tables)
             {
-                // After each workload: a later failure takes nothing away.
-                ComparisonReport.Write(jsonFile, options, all, started);
+                ConsoleTable.Write(output, table);
+                output.WriteLine();
             }
         }
+
+        return ExitStatus.Success;
     }
+
+    private int ProfileServer(ParseResult parsed)
+    {
+        string name = parsed.GetValue(_profiledServer)!, tool = parsed.GetValue(_tool)!;
+        Workload workload = Workloads.Load(parsed.GetValue(_workloadFile)).Find(parsed.GetValue(_profiledWorkload)!);
+        if (workload.Kind is not (WorkloadKind.ClosedLoop or WorkloadKind.OpenLoop) || workload.Load > 0)
+        {
+            throw new UsageException($"--workload: '{workload.Name}' cannot be profiled: that takes a closed loop, or an open one with a rate");
+        }
+
+        ServerCommand server = name.Contains('=', StringComparison.Ordinal) ? ServerCommand.Parse(name) : BuiltInServers.Find(name, []);
+        if (server.WhyNot(workload) is { } reason)
+        {
+            throw new UsageException($"--workload: '{server.Name}' {reason}");
+        }
+
+        new Profile
+        {
+            Server = server,
+            Workload = workload,
+            Tool = ProfilingTool.All.TryGetValue(tool, out Func<ProfilingTool>? make) ? make() : throw new UsageException($"--with takes {string.Join(" or ", ProfilingTool.All.Keys)}, not '{tool}'"),
+            WarmUp = TimeSpan.FromSeconds(parsed.GetValue(_warmUp)),
+            Time = TimeSpan.FromSeconds(parsed.GetValue(_compareSeconds)),
+            ServerCores = Cores.Parse("--server-cpus", parsed.GetValue(_serverCores)!),
+            GeneratorCores = Cores.Parse("--generator-cpus", parsed.GetValue(_generatorCores)!),
+        }.Run(output);
+        return ExitStatus.Success;
+    }
+
+    // Found out before anything is measured: it may take an hour.
+    private static string? Writable(string option, string? file) =>
+        file is null || Directory.Exists(Path.GetDirectoryName(Path.GetFullPath(file))) ? file : throw new UsageException($"{option}: there is no folder for {file}");
 
     private static string[] Names(string option, string? list)
     {
@@ -246,13 +397,25 @@ internal sealed class CommandLine(TextWriter output, TextWriter notes)
 
     private static IPAddress? ParseAddress(ArgumentResult result)
     {
-        if (IPAddress.TryParse(result.Tokens[0].Value, out IPAddress? address) && address.AddressFamily == System.Net.Sockets.AddressFamily.InterNetwork)
+        if (IPAddress.TryParse(result.Tokens[0].Value, out IPAddress? address))
         {
             return address;
         }
 
-        result.AddError($"--address takes an IPv4 address, not '{result.Tokens[0].Value}'");
+        result.AddError($"--address takes an IP address, not '{result.Tokens[0].Value}'");
         return null;
+    }
+
+    private static Fault ParseFault(ArgumentResult result)
+    {
+        string text = result.Tokens[0].Value;
+        Fault[] found = [.. Enum.GetValues<Fault>().Where(fault => fault.ToString().Equals(text, StringComparison.OrdinalIgnoreCase))];
+        if (found.Length == 0)
+        {
+            result.AddError($"--fault takes drop, swap or flip, not '{text}'");
+        }
+
+        return found.FirstOrDefault();
     }
 
     private static string OptionName(ArgumentResult result) => ((OptionResult)result.Parent!).Option.Name;

@@ -5,18 +5,36 @@ namespace LineServer.Perf;
 /// <summary>One measurement, a line for each thing.</summary>
 internal static class RunSummary
 {
-    public static void Write(TextWriter output, Measurement measured)
+    public static void Write(TextWriter output, WorkloadKind kind, Measurement measured)
     {
         if (measured.WithoutFlood is { } without)
         {
             output.WriteLine("without the flood:");
-            Write(output, without);
+            Write(output, kind, without);
             output.WriteLine($"with it ({measured.FloodLinesPerSecond:N0} lines/s):");
+        }
+
+        if (measured.WithoutSlowReaders is { } withoutSlow)
+        {
+            output.WriteLine("without slow readers:");
+            Write(output, kind, withoutSlow);
+            output.WriteLine($"with them ({measured.UnreadBytes / 1e6:N1} MB were taken of them, unread):");
+        }
+
+        if (measured.CapacityLinesPerSecond is { } capacity)
+        {
+            output.WriteLine($"capacity       {capacity:N0} lines/s, of a closed loop with the same connections");
         }
 
         if (measured.Lines > 0)
         {
-            output.WriteLine($"lines          {measured.Lines:N0} in {measured.Seconds:0.000} s: {measured.LinesPerSecond:N0}/s, every reply checked");
+            string what = kind switch
+            {
+                WorkloadKind.Ingest => "lines/s, all taken: the server has read to the end of each connection",
+                WorkloadKind.Churn => "connections/s, each with one line whose reply was checked",
+                _ => "lines/s, every reply checked",
+            };
+            output.WriteLine($"{(kind == WorkloadKind.Churn ? "connections" : "lines"),-14} {measured.Lines:N0} in {measured.Seconds:0.000} s: {measured.LinesPerSecond:N0} {what}");
         }
 
         WriteLatencies(output, "from sent", measured.FromSent);
@@ -33,12 +51,28 @@ internal static class RunSummary
             output.WriteLine($"               context switches {measured.ServerVoluntarySwitches:N0} voluntary, {measured.ServerInvoluntarySwitches:N0} not");
         }
 
+        if (measured.OpeningSeconds is { } opening)
+        {
+            output.WriteLine($"opened         in {opening:0.000} s, with {measured.ServerOpeningCpuSeconds:0.000} s of the server's CPU");
+        }
+
         if (measured.BytesPerConnection is { } bytes)
         {
             output.WriteLine($"memory         {bytes:N0} bytes a connection");
         }
 
-        output.WriteLine($"generator      CPU {measured.GeneratorCpuSeconds:0.000} s ({measured.GeneratorCpuShare:0.0 %}){ALine(measured.GeneratorCpuNanosecondsPerLine)}{(measured.GeneratorSaturated ? ": saturated, the server could have been faster" : "")}");
+        foreach (IdleStep step in measured.IdleSteps ?? [])
+        {
+            string active = step.FromDue is { } latencies ? $"; the active ones, from due: p50 {latencies.P50:N1} µs, p99 {latencies.P99:N1}, max {latencies.Max:N1}" : "";
+            output.WriteLine($"               {step.Connections:N0} connections: resident {step.ResidentBytes / 1e6:N1} MB{active}");
+        }
+
+        if (measured.BytesPerConnectionSlope is { } slope)
+        {
+            output.WriteLine($"               {slope:N0} bytes for each connection more");
+        }
+
+        output.WriteLine($"generator      {(measured.Generators > 1 ? $"{measured.Generators} processes, " : "")}CPU {measured.GeneratorCpuSeconds:0.000} s ({measured.GeneratorCpuShare:0.0 %}){ALine(measured.GeneratorCpuNanosecondsPerLine)}{(measured.GeneratorSaturated ? ": saturated, the server could have been faster" : "")}");
     }
 
     private static string ALine(double? nanoseconds) => nanoseconds is { } known ? $", {known:N1} ns a line" : "";

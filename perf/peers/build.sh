@@ -66,6 +66,9 @@ fi
 
 status=0
 mkdir -p bin
+# One at a time: two would write the same files.
+exec {lock}>bin/.lock
+flock "$lock"
 for peer in "${peers[@]}"; do
   mapfile -t packages < <(missing "$peer")
   if ((${#packages[@]})); then

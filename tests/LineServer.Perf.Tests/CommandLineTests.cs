@@ -1,4 +1,5 @@
 using System.Text.Json;
+using LineServer.Perf.Comparing;
 using LineServer.Perf.Servers;
 using LineServer.Perf.Work;
 
@@ -9,7 +10,7 @@ public class CommandLineTests
     [Fact]
     public void Workloads_and_servers_are_listed_one_a_line()
     {
-        Assert.Equal(Workloads.All.Select(workload => workload.Name), Lines(InProcess("workloads")), StringComparer.Ordinal);
+        Assert.Equal(Workloads.Load().All.Select(workload => workload.Name), Lines(InProcess("workloads")), StringComparer.Ordinal);
         Assert.Equal(BuiltInServers.All.Select(server => server.Name), Lines(InProcess("servers")), StringComparer.Ordinal);
     }
 
@@ -24,10 +25,27 @@ public class CommandLineTests
     [InlineData("is no list of cores", "compare", "--servers", "c-epoll", "--server-cpus", "x")]
     [InlineData("there is no core 1000", "compare", "--servers", "c-epoll", "--generator-cpus", "1000")]
     [InlineData("--rounds takes a whole number from 1 to 1000, not '0'", "compare", "--servers", "c-epoll", "--rounds", "0")]
-    [InlineData("--line-size takes a whole number from 17 to 65536, not '16'", "run", "--port", "1", "--line-size", "16")]
-    [InlineData("--port", "run")]
+    [InlineData("--line-size takes a whole number from 8 to 65536, not '7'", "run", "--port", "1", "--line-size", "7")]
+    [InlineData("there is no folder for nowhere/x.json", "compare", "--servers", "c-epoll", "--json", "nowhere/x.json")]
+    [InlineData("there is no folder for nowhere/x.html", "compare", "--servers", "c-epoll", "--html", "nowhere/x.html")]
+    [InlineData("--json", "report")]
+    [InlineData("there is no server 'nobody'", "profile", "--server", "nobody", "--workload", "many")]
+    [InlineData("'idle' cannot be profiled", "profile", "--server", "c-epoll", "--workload", "idle")]
+    [InlineData("--with takes strace or perf, not 'gdb'", "profile", "--server", "c-epoll", "--workload", "many", "--with", "gdb")]
+    [InlineData("--max-line-size: 20 is not more than the smallest size, --line-size 32", "run", "--port", "1", "--max-line-size", "20")]
+    [InlineData("where does the server listen? --port N or --unix PATH", "run")]
+    [InlineData("--port and --unix are two ways to say where", "run", "--port", "1", "--unix", "/a")]
+    [InlineData("--address is for --port", "run", "--unix", "/a", "--address", "::1")]
+    [InlineData("no connection to unix:/a can come from 127.0.0.1", "run", "--unix", "/a", "--source", "127.0.0.1")]
+    [InlineData("--source: 'x' is no IP address", "run", "--port", "1", "--source", "127.0.0.1,x")]
+    [InlineData("--generators: 'churn' is the work of one process", "run", "--port", "1", "--workload", "churn", "--generators", "2")]
+    [InlineData("--workload-file is for --workload", "run", "--port", "1", "--workload-file", "/nowhere")]
+    [InlineData("cannot read the workloads", "compare", "--servers", "c-epoll", "--workload-file", "/nowhere")]
+    [InlineData("--protocol takes echo or redis-ping, not 'http'", "run", "--port", "1", "--protocol", "http")]
+    [InlineData("--protocol: there are no lines of that size in redis-ping", "run", "--port", "1", "--protocol", "redis-ping", "--line-size", "20")]
+    [InlineData("--fault takes drop, swap or flip, not 'all'", "wrong-server", "--port", "1", "--fault", "all")]
     [InlineData("--port takes a whole number from 1 to 65535, not '0'", "run", "--port", "0")]
-    [InlineData("takes an IPv4 address", "run", "--port", "1", "--address", "::1")]
+    [InlineData("--address takes an IP address, not 'localhost'", "run", "--port", "1", "--address", "localhost")]
     [InlineData("--window cannot be given with it", "run", "--port", "1", "--workload", "many", "--window", "2")]
     public void A_mistake_is_one_line_and_exit_status_2(string problem, params string[] args)
     {
@@ -67,12 +85,114 @@ public class CommandLineTests
     }
 
     [Fact]
+    public async Task A_server_that_has_no_discard_mode_is_named_and_one_that_has_is_measured()
+    {
+        string peer = Path.Combine(Checkout.Root, "perf/peers/bin/c-epoll"), file = Path.GetTempFileName();
+        try
+        {
+            File.WriteAllText(file, """{ "workloads": [ { "name": "mine", "kind": "ingest", "connections": 3, "lineSize": 8, "maxLineSize": 100 } ] }""");
+            (int exitStatus, string output, string notes) = await Lineperf.RunAsync(
+                "compare", "--servers", "c-epoll", "--server", $"echoes={peer} --port {{port}}", "--server", $"takes={peer} --port {{port}} --handler {{handler}}",
+                "--workload-file", file, "--workloads", "mine", "--rounds", "1", "--seconds", "0.2", "--warmup", "0", "--server-cpus", "0", "--generator-cpus", "0");
+            Assert.True(exitStatus == 0, notes);
+            Assert.Contains("mine: 3 connections that send as fast as the server takes it, lines of 8 to 100 bytes, no replies", output);
+            Assert.Contains("echoes: no result: has no discard mode\n", output);
+            Assert.Matches(@"\| takes +\| +[0-9]", output);
+            Assert.Matches(@"\| c-epoll +\| +[0-9]", output);
+        }
+        finally
+        {
+            File.Delete(file);
+        }
+    }
+
+    [Fact]
     public async Task A_server_that_ends_before_it_listens_fails_the_run_with_its_last_words()
     {
         (int exitStatus, _, string notes) = await Lineperf.RunAsync(
             "compare", "--server", "dies=sh -c 'echo no port {port} >&2; exit 3'", "--workloads", "many", "--server-cpus", "0", "--generator-cpus", "0");
         Assert.Equal(1, exitStatus);
         Assert.Contains("'dies' ended with status 3 before it listened; its last words: no port", notes);
+    }
+
+    [Fact]
+    public async Task A_server_that_cannot_be_started_is_named_and_takes_nothing_from_the_others()
+    {
+        string folder = Directory.CreateTempSubdirectory().FullName;
+        try
+        {
+            string json = Path.Combine(folder, "rounds.json"), html = Path.Combine(folder, "rounds.html");
+            (int exitStatus, string output, string notes) = await Lineperf.RunAsync(
+                "compare", "--server", "dies=sh -c 'echo no port {port} >&2; exit 3'", "--servers", "c-epoll", "--workloads", "request-reply,pipelined", "--rounds", "2",
+                "--seconds", "0.1", "--warmup", "0.1", "--later-warmup", "0", "--server-cpus", "0", "--generator-cpus", "0", "--json", json, "--html", html);
+            Assert.True(exitStatus == 0, notes);
+
+            ComparisonDocument document = ComparisonFile.Read(json);
+            Assert.Equal(["request-reply", "pipelined"], document.Absences.Select(absence => absence.Workload), StringComparer.Ordinal);
+            Assert.All(document.Absences, absence => Assert.Equal(("dies", false), (absence.Server, absence.Failed)));
+            Assert.StartsWith("'dies' ended with status 3 before it listened; its last words: no port", document.Absences[0].Reason);
+            Assert.Equal(4, document.Measurements.Count(round => round.Server == "c-epoll"));
+            Assert.Contains($"dies: no result: {document.Absences[0].Reason}", output);
+            Assert.Contains("dies", await File.ReadAllTextAsync(html));
+
+            // It is not tried again: that would cost each workload its time.
+            Assert.Single(notes.Split('\n'), line => line.EndsWith(": dies", StringComparison.Ordinal));
+
+            // Where all this comes from.
+            Assert.StartsWith("""lineperf compare --server 'dies=sh -c '\''echo no port {port} >&2; exit 3'\''' --servers c-epoll""", document.Command);
+            Assert.StartsWith("gcc ", document.Servers.Single(server => server.Name == "c-epoll").Version);
+            Assert.True(document.Machine is { Cores: > 0, MemoryBytes: > 0, Processor.Length: > 0, Kernel.Length: > 0 });
+            Assert.True(document.DurationSeconds > 0.4);
+        }
+        finally
+        {
+            Directory.Delete(folder, recursive: true);
+        }
+    }
+
+    [Fact]
+    public async Task A_server_that_is_wrong_fails_the_comparison_when_the_others_have_been_written()
+    {
+        string folder = Directory.CreateTempSubdirectory().FullName;
+        try
+        {
+            string json = Path.Combine(folder, "rounds.json"), lineperf = Path.Combine(AppContext.BaseDirectory, "lineperf");
+            (int exitStatus, _, string notes) = await Lineperf.RunAsync(
+                "compare", "--server", $"wrong={lineperf} wrong-server --port {{port}} --fault flip --every 1000", "--servers", "c-epoll", "--workloads", "pipelined,fat-pipe",
+                "--rounds", "2", "--seconds", "0.3", "--warmup", "0.1", "--server-cpus", "0", "--generator-cpus", "0", "--json", json);
+            Assert.Equal(1, exitStatus);
+            Assert.Contains("lineperf: pipelined: 'wrong': connection ", notes);
+            ComparisonDocument document = ComparisonFile.Read(json);
+            Assert.Equal(4, document.Measurements.Count(round => round.Server == "c-epoll"));
+            Assert.Equal(["pipelined", "fat-pipe"], document.Absences.Select(absence => absence.Workload), StringComparer.Ordinal);
+            Assert.All(document.Absences, absence => Assert.True(absence.Failed));
+            Assert.Equal(2, document.Workloads.Count);
+        }
+        finally
+        {
+            Directory.Delete(folder, recursive: true);
+        }
+    }
+
+    [Fact]
+    public async Task A_report_is_made_again_from_the_JSON_without_measuring()
+    {
+        string folder = Directory.CreateTempSubdirectory().FullName;
+        try
+        {
+            string json = Path.Combine(folder, "rounds.json.gz"), html = Path.Combine(folder, "rounds.html"), document = Path.Combine(folder, "doc.md");
+            ComparisonFile.Write(json, Reporting.Sample.Document);
+            await File.WriteAllTextAsync(document, "<!-- lineperf:begin overview -->\n<!-- lineperf:end -->\n");
+            Assert.Equal((0, "", ""), InProcess("report", "--json", json, "--html", html, "--into", document));
+            Assert.Contains("</html>", await File.ReadAllTextAsync(html));
+            Assert.Contains("| c-epoll | 9.00 µs (100 k/s) |", await File.ReadAllTextAsync(document));
+            Assert.Contains("| sockets ", InProcess("report", "--json", json).Output);
+            Assert.Contains("| server | request-reply | pipelined | idle |\n| --- | --: | --: | --: |\n", InProcess("report", "--json", json, "--markdown").Output);
+        }
+        finally
+        {
+            Directory.Delete(folder, recursive: true);
+        }
     }
 
     [Fact]

@@ -1,30 +1,62 @@
 using System.Net;
 using System.Net.Sockets;
+using LineServer.Perf.Load;
 
 namespace LineServer.Perf.Tests;
 
 /// <summary>A line echo server in this process, as wrong as a test wants it: a thread a connection, one write for the lines of a read.</summary>
 internal sealed class EchoServer : IDisposable
 {
-    private readonly TcpListener _listener = new(IPAddress.Loopback, 0);
+    private readonly Socket _listener;
     private readonly Func<int, byte[], IEnumerable<byte[]>> _reply;
-    private readonly List<TcpClient> _clients = [];
+    private readonly List<Socket> _clients = [];
+    private readonly HashSet<IPAddress> _clientAddresses = [];
 
     /// <param name="reply">From a line, with its LF, and its number in its connection to what is sent; null closes the connection.</param>
-    public EchoServer(Func<int, byte[], IEnumerable<byte[]>?> reply)
+    /// <param name="at">Where it listens; null for a port of 127.0.0.1.</param>
+    public EchoServer(Func<int, byte[], IEnumerable<byte[]>?> reply, EndPoint? at = null)
     {
         _reply = (number, line) => reply(number, line) ?? throw new IOException("the test closes the connection");
-        _listener.Start();
+        at ??= new IPEndPoint(IPAddress.Loopback, 0);
+        _listener = new Socket(at.AddressFamily, SocketType.Stream, ProtocolType.Unspecified);
+        _listener.Bind(at);
+        _listener.Listen(512);
         new Thread(Accept) { IsBackground = true }.Start();
     }
 
-    public IPEndPoint EndPoint => (IPEndPoint)_listener.LocalEndpoint;
+    public IPEndPoint EndPoint => (IPEndPoint)_listener.LocalEndPoint!;
+
+    public ServerAddress Address => ServerAddress.Of(EndPoint);
+
+    /// <summary>Connections that were ever accepted.</summary>
+    public int Accepted
+    {
+        get
+        {
+            lock (_clients)
+            {
+                return _clients.Count;
+            }
+        }
+    }
+
+    /// <summary>Where they came from.</summary>
+    public IReadOnlyList<IPAddress> ClientAddresses
+    {
+        get
+        {
+            lock (_clients)
+            {
+                return [.. _clientAddresses];
+            }
+        }
+    }
 
     public static IEnumerable<byte[]> Same(int number, byte[] line) => [line];
 
     public void Dispose()
     {
-        _listener.Stop();
+        _listener.Dispose();
         lock (_clients)
         {
             _clients.ForEach(client => client.Dispose());
@@ -37,10 +69,14 @@ internal sealed class EchoServer : IDisposable
         {
             while (true)
             {
-                TcpClient client = _listener.AcceptTcpClient();
+                Socket client = _listener.Accept();
                 lock (_clients)
                 {
                     _clients.Add(client);
+                    if (client.RemoteEndPoint is IPEndPoint from)
+                    {
+                        _clientAddresses.Add(from.Address);
+                    }
                 }
 
                 new Thread(() => Serve(client)) { IsBackground = true }.Start();
@@ -52,11 +88,11 @@ internal sealed class EchoServer : IDisposable
         }
     }
 
-    private void Serve(TcpClient client)
+    private void Serve(Socket client)
     {
         try
         {
-            using NetworkStream stream = client.GetStream();
+            using var stream = new NetworkStream(client, ownsSocket: true);
             byte[] read = new byte[64 * 1024];
             List<byte> partial = [];
             int number = 0;

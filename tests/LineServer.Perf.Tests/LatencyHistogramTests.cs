@@ -55,4 +55,27 @@ public class LatencyHistogramTests
         Assert.Equal(0, histogram.Count);
         Assert.Equal(0, histogram.Percentile(99));
     }
+
+    [Fact]
+    public void Parts_that_are_carried_over_and_added_are_the_whole_to_the_last_count()
+    {
+        int seed = Environment.TickCount;
+        var random = new Random(seed);
+        LatencyHistogram whole = new(), sum = new();
+        LatencyHistogram[] parts = [new(), new(), new()];
+        for (int i = 0; i < 10_000; i++)
+        {
+            long value = (long)Math.Pow(2, random.NextDouble() * 43);
+            whole.Record(value);
+            parts[random.Next(2)].Record(value); // The last one stays empty.
+        }
+
+        foreach (LatencyHistogram part in parts)
+        {
+            sum.Add(LatencyHistogram.Import(part.Export()));
+        }
+
+        Assert.True(whole.Export().AsSpan().SequenceEqual(sum.Export()), $"seed {seed}");
+        Assert.Equal((whole.Count, whole.Max), (sum.Count, sum.Max));
+    }
 }

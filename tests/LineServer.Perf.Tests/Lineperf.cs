@@ -5,14 +5,24 @@ namespace LineServer.Perf.Tests;
 /// <summary>The command, as a process of its own: it pins itself to cores.</summary>
 internal static class Lineperf
 {
-    public static async Task<(int ExitStatus, string Output, string Notes)> RunAsync(params string[] args)
+    public static Task<(int ExitStatus, string Output, string Notes)> RunAsync(params string[] args) => RunWithPathAsync(path: null, args);
+
+    /// <param name="path">Where it looks for other programs; null for where we do.</param>
+    /// <param name="args">The command's.</param>
+    public static async Task<(int ExitStatus, string Output, string Notes)> RunWithPathAsync(string? path, params string[] args)
     {
-        using Process process = Process.Start(new ProcessStartInfo(Path.Combine(AppContext.BaseDirectory, "lineperf"), args)
+        var start = new ProcessStartInfo(Path.Combine(AppContext.BaseDirectory, "lineperf"), args)
         {
             UseShellExecute = false,
             RedirectStandardOutput = true,
             RedirectStandardError = true,
-        })!;
+        };
+        if (path is not null)
+        {
+            start.Environment["PATH"] = path;
+        }
+
+        using Process process = Process.Start(start)!;
         Task<string> notes = process.StandardError.ReadToEndAsync();
         string output = await process.StandardOutput.ReadToEndAsync();
         await process.WaitForExitAsync();

@@ -22,8 +22,8 @@ public class OpenLoopTests
             gate.Wait();
             return [line];
         });
-        using var connections = new ConnectionSet(Connections, LineSize, TimeSpan.FromSeconds(10));
-        connections.Open(server.EndPoint);
+        using var connections = new ConnectionSet(server.Address, Connections, LineSizes.Same(LineSize), TimeSpan.FromSeconds(10));
+        connections.Open();
         var loop = new OpenLoop(connections, window: 1, Rate);
 
         gate.Reset();
@@ -54,8 +54,8 @@ public class OpenLoopTests
             gate.Wait();
             return [line];
         });
-        using var connections = new ConnectionSet(Connections, LineSize, TimeSpan.FromSeconds(10));
-        connections.Open(server.EndPoint);
+        using var connections = new ConnectionSet(server.Address, Connections, LineSizes.Same(LineSize), TimeSpan.FromSeconds(10));
+        connections.Open();
         var loop = new OpenLoop(connections, window: 1000, Rate);
 
         gate.Reset();

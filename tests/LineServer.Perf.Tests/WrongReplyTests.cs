@@ -1,3 +1,4 @@
+using LineServer.Perf.Load;
 using LineServer.Perf.Work;
 
 namespace LineServer.Perf.Tests;
@@ -90,19 +91,77 @@ public class WrongReplyTests
     public void A_server_that_does_not_listen_is_told()
     {
         var server = new EchoServer(EchoServer.Same);
+        ServerAddress address = server.Address;
         server.Dispose();
-        Assert.Contains("connection 0 to 127.0.0.1:", Fails(server, window: 1));
+        Assert.Contains("connection 0 to 127.0.0.1:", Assert.Throws<RunFailedException>(() => Run(address, Workload(connections: 1, window: 1))).Message);
+    }
+
+    [Theory]
+    [InlineData(0)]
+    [InlineData(5)]
+    [InlineData(30)]
+    public void In_mixed_sizes_a_line_that_is_dropped_is_told_by_the_next(int place)
+    {
+        // Each place of the cycle has a size of its own; the shortest has seven letters for both numbers.
+        int wrong = (32 * 10) + place;
+        using var server = new EchoServer((number, line) => number == wrong ? [] : [line]);
+        string message = FailsMixed(server);
+        Assert.Contains($"line {wrong}, byte", message);
+        Assert.Contains("expected '", message);
+    }
+
+    [Fact]
+    public void In_mixed_sizes_two_lines_that_are_swapped_are_told()
+    {
+        byte[] held = [];
+        using var server = new EchoServer((number, line) =>
+        {
+            held = number == WrongLine ? line : held;
+            return number == WrongLine ? [] : number == WrongLine + 1 ? [line, held] : [line];
+        });
+        Assert.Contains($"line {WrongLine}, byte", FailsMixed(server));
+    }
+
+    [Fact]
+    public void In_mixed_sizes_a_byte_that_is_flipped_is_told_with_its_place()
+    {
+        using var server = new EchoServer((number, line) =>
+        {
+            line[line.Length / 2] ^= (byte)(number == WrongLine ? 1 : 0);
+            return [line];
+        });
+        int place = LineSizes.Mixed(8, 1024).SizeOf(WrongLine) / 2;
+        Assert.Contains($"line {WrongLine}, byte {place}: expected '", FailsMixed(server));
+    }
+
+    [Fact]
+    public void Two_connections_whose_replies_are_exchanged_are_told()
+    {
+        // Each line of the second connection is answered with one of the first, whose number is the same.
+        using var server = new EchoServer((number, line) =>
+        {
+            line[7] = number > WrongLine && line[7] == (byte)'B' ? (byte)'A' : line[7];
+            return [line];
+        });
+        Assert.Contains("of connection 0: one was lost, or they are out of order", Fails(server, window: 4, connections: 2));
     }
 
     private static string Fails(EchoServer server, int window, int connections = 3) =>
         Assert.Throws<RunFailedException>(() => Run(server, connections, window, TimeSpan.FromSeconds(5))).Message;
 
+    private static string FailsMixed(EchoServer server) =>
+        Assert.Throws<RunFailedException>(() => Run(server.Address, Workload(connections: 1, window: 16) with { LineSize = 8, MaxLineSize = 1024 }, TimeSpan.FromSeconds(5))).Message;
+
     // A wrong server ends the run long before its time is over, but for a lost line, which is found when the run ends.
-    private static Measurement Run(EchoServer server, int connections, int window, TimeSpan? time = null) =>
-        new WorkloadRun(server.EndPoint, process: null)
+    private static Measurement Run(EchoServer server, int connections, int window, TimeSpan? time = null) => Run(server.Address, Workload(connections, window), time);
+
+    private static Measurement Run(ServerAddress server, Workload workload, TimeSpan? time = null) =>
+        new WorkloadRun(server, process: null)
         {
             WarmUp = TimeSpan.Zero,
-            Time = window == 1 ? TimeSpan.FromSeconds(0.5) : time ?? TimeSpan.FromSeconds(0.2),
+            Time = workload.Window == 1 ? TimeSpan.FromSeconds(0.5) : time ?? TimeSpan.FromSeconds(0.2),
             ReplyTimeout = TimeSpan.FromSeconds(0.5),
-        }.Measure(new Workload("test", WorkloadKind.ClosedLoop, connections, window, LineSize: 32));
+        }.Measure(workload);
+
+    private static Workload Workload(int connections, int window) => new("test", WorkloadKind.ClosedLoop, connections, window, LineSize: 32);
 }

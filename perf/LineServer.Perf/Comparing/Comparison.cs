@@ -8,53 +8,129 @@ namespace LineServer.Perf.Comparing;
 /// Measures servers side by side. Each keeps its process for all rounds of a workload (what a JIT has compiled stays), and each round gives every server
 /// its turn, the next round in the other direction: what the machine does to one it does to all. For memory every round has a new process.
 /// </summary>
+/// <remarks>
+/// A server that cannot be built or started is left out from then on; one that fails at work is left out of that workload. Both are told
+/// (<see cref="Absences"/>), and neither takes the others' results away.
+/// </remarks>
 /// <param name="options">What is compared, and how.</param>
 /// <param name="notes">Where progress is told.</param>
 internal sealed class Comparison(ComparisonOptions options, TextWriter notes)
 {
-    /// <summary>All rounds of a workload.</summary>
-    /// <exception cref="RunFailedException">A server could not be started, died, or gave a wrong reply.</exception>
-    public IReadOnlyList<Round> Run(Workload workload)
+    private readonly List<Round> _rounds = [];
+    private readonly List<Absence> _absences = [];
+    private readonly Dictionary<string, string> _cannotStart = new(StringComparer.Ordinal); // Why, by server.
+    private readonly Dictionary<string, ServerProcess> _running = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, double> _capacities = new(StringComparer.Ordinal); // Measured once for each process that runs.
+
+    /// <summary>Of all workloads so far.</summary>
+    public IReadOnlyList<Round> Rounds => _rounds;
+
+    /// <summary>Of all workloads so far.</summary>
+    public IReadOnlyList<Absence> Absences => _absences;
+
+    /// <summary>Runs all rounds of a workload, of the servers that can do it.</summary>
+    public void Run(Workload workload)
     {
         options.GeneratorCores.PinThisProcess();
-        List<Round> rounds = [];
-        Dictionary<string, ServerProcess> running = new(StringComparer.Ordinal);
+        foreach (ServerCommand server in options.Servers)
+        {
+            if (WhyNot(workload, server) is { } reason)
+            {
+                _absences.Add(new Absence(workload.Name, server.Name, reason, Failed: false));
+            }
+        }
+
         try
         {
             for (int number = 1; number <= options.Rounds; number++)
             {
                 foreach (ServerCommand server in number % 2 == 1 ? options.Servers : options.Servers.Reverse())
                 {
-                    notes.WriteLine($"{workload.Name}, round {number} of {options.Rounds}: {server.Name}");
-                    bool isFirst = !running.ContainsKey(server.Name);
-                    if (isFirst)
+                    if (!_absences.Any(absence => absence.Workload == workload.Name && absence.Server == server.Name))
                     {
-                        running.Add(server.Name, ServerProcess.Start(server, options.ServerCores));
-                    }
-
-                    rounds.Add(new Round(workload.Name, server.Name, number, Measure(workload, running[server.Name], isFirst)));
-                    if (workload.Kind == WorkloadKind.Idle && running.Remove(server.Name, out ServerProcess? used))
-                    {
-                        used.Dispose();
+                        Run(workload, server, number);
                     }
                 }
             }
-
-            return rounds;
         }
         finally
         {
-            foreach (ServerProcess process in running.Values)
+            foreach (ServerCommand server in options.Servers)
             {
-                process.Dispose();
+                Stop(server);
             }
         }
     }
 
-    private Measurement Measure(Workload workload, ServerProcess server, bool isFirst)
+    private string? WhyNot(Workload workload, ServerCommand server) =>
+        _cannotStart.GetValueOrDefault(server.Name) ?? server.WhyNot(workload);
+
+    private void Run(Workload workload, ServerCommand server, int number)
     {
-        var run = new WorkloadRun(server.EndPoint, server.Id)
+        notes.WriteLine($"{workload.Name}, round {number} of {options.Rounds}: {server.Name}");
+        bool isFirst = !_running.ContainsKey(server.Name);
+        if (isFirst && !TryStart(workload, server))
         {
+            return;
+        }
+
+        try
+        {
+            Measurement measured = Measure(workload, _running[server.Name], isFirst, _capacities.TryGetValue(server.Name, out double known) ? known : null);
+            _rounds.Add(new Round(workload.Name, server.Name, number, measured));
+            if (measured.CapacityLinesPerSecond is { } capacity)
+            {
+                _capacities[server.Name] = capacity;
+            }
+
+            if (workload.NeedsNewProcess)
+            {
+                Stop(server);
+            }
+        }
+        catch (RunFailedException e)
+        {
+            LeaveOut(workload, server, e.Message, failed: true);
+            Stop(server);
+        }
+    }
+
+    private bool TryStart(Workload workload, ServerCommand server)
+    {
+        try
+        {
+            _running.Add(server.Name, ServerProcess.Start(server, options.ServerCores, workload.Handler));
+            return true;
+        }
+        catch (RunFailedException e)
+        {
+            _cannotStart[server.Name] = e.Message;
+            LeaveOut(workload, server, e.Message, failed: false);
+            return false;
+        }
+    }
+
+    private void LeaveOut(Workload workload, ServerCommand server, string reason, bool failed)
+    {
+        notes.WriteLine($"lineperf: {reason}");
+        _absences.Add(new Absence(workload.Name, server.Name, reason, failed));
+    }
+
+    private void Stop(ServerCommand server)
+    {
+        if (_running.Remove(server.Name, out ServerProcess? used))
+        {
+            used.Dispose();
+        }
+
+        _ = _capacities.Remove(server.Name);
+    }
+
+    private Measurement Measure(Workload workload, ServerProcess server, bool isFirst, double? capacity)
+    {
+        var run = new WorkloadRun(server.Address, server.Id)
+        {
+            Capacity = capacity,
             WarmUp = isFirst ? options.WarmUp : options.LaterWarmUp,
             Time = options.Time,
             ReplyTimeout = options.ReplyTimeout,

@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Numerics;
 using System.Runtime.InteropServices;
 
 namespace LineServer.Perf.Linux;
@@ -35,6 +36,24 @@ internal sealed unsafe class Cores
         }
 
         return new Cores(numbers, text);
+    }
+
+    /// <summary>How many this process may use.</summary>
+    /// <remarks>Not Environment.ProcessorCount: that is read once, and <see cref="PinThisProcess"/> may come later.</remarks>
+    public static int Allowed
+    {
+        get
+        {
+            byte* mask = stackalloc byte[MaxCores / 8];
+            int size = Libc.GetAffinity(0, MaxCores / 8, mask) == 0 ? MaxCores / 8 : 0;
+            int count = 0;
+            foreach (byte bits in new ReadOnlySpan<byte>(mask, size))
+            {
+                count += BitOperations.PopCount(bits);
+            }
+
+            return Math.Max(1, count);
+        }
     }
 
     /// <summary>Puts every thread that this process has onto these cores; those that come later inherit it.</summary>

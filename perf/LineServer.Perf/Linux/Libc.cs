@@ -12,21 +12,31 @@ internal static unsafe class Libc
     public const int NoSignal = 0x4000;
     public const int NonBlocking = 0x800;
     public const int CloseOnExec = 0x80000;
+    public const int AddressFamilyUnix = 1;
     public const int AddressFamilyInet = 2;
+    public const int AddressFamilyInet6 = 10;
     public const int SocketStream = 1;
+    public const int LevelIp = 0;
+    public const int BindAddressNoPort = 24;
     public const int LevelTcp = 6;
     public const int TcpNoDelay = 1;
+    public const int ShutDownSend = 1;
     public const int EpollAdd = 1;
     public const int SetFlags = 4;
     public const int EINTR = 4;
     public const int EAGAIN = 11;
     public const int EMFILE = 24;
     public const int ENOSYS = 38;
+    public const int EADDRNOTAVAIL = 99;
+    public const int EINPROGRESS = 115;
     public const int ProcessCpuClock = 2;
     public const int ThreadCpuClock = 3;
     public const int SchedulingIdle = 5;
     public const int SetTimerSlack = 29;
+    public const int SignalInterrupt = 2;
     public const int SignalTerminate = 15;
+    public const int SignalContinue = 18;
+    public const int SignalStop = 19;
 
     /// <summary>epoll_pwait2(2), whose timeout has nanoseconds; the number is the same on every architecture.</summary>
     public const nint EpollPwait2 = 441;
@@ -46,6 +56,14 @@ internal static unsafe class Libc
     [DllImport("libc", EntryPoint = "connect")]
     [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
     public static extern int Connect(int socket, byte* address, int addressLength);
+
+    [DllImport("libc", EntryPoint = "bind")]
+    [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
+    public static extern int Bind(int socket, byte* address, int addressLength);
+
+    [DllImport("libc", EntryPoint = "shutdown")]
+    [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
+    public static extern int ShutDown(int socket, int how);
 
     [DllImport("libc", EntryPoint = "setsockopt")]
     [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
@@ -82,6 +100,10 @@ internal static unsafe class Libc
     [DllImport("libc", EntryPoint = "sched_setaffinity")]
     [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
     public static extern int SetAffinity(int thread, nint size, byte* mask);
+
+    [DllImport("libc", EntryPoint = "sched_getaffinity")]
+    [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
+    public static extern int GetAffinity(int thread, nint size, byte* mask);
 
     [DllImport("libc", EntryPoint = "sched_setscheduler")]
     [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]

@@ -43,11 +43,16 @@ internal sealed class ClosedLoop(ConnectionSet connections, int window)
         }
     }
 
-    /// <summary>Waits for the replies to what has been sent.</summary>
+    /// <summary>Waits for the replies to what has been sent. It may go on after that.</summary>
     public void Finish()
     {
         connections.StopSending();
         connections.AwaitReplies(taken: null);
+        _started = false;
+        for (int i = 0; i < connections.Count; i++)
+        {
+            connections[i].ProbeEnd = 0;
+        }
     }
 
     private void Send(int index, long now)
@@ -59,12 +64,12 @@ internal sealed class ClosedLoop(ConnectionSet connections, int window)
             connection.ProbeEnd = 0;
         }
 
-        int lineSize = connections.LineSize;
-        connection.TargetBytes = (connection.ReceivedBytes / lineSize * lineSize) + ((long)window * lineSize);
+        LineSizes lines = connections.Lines;
+        connection.TargetBytes = lines.StartOf(lines.LineAt(connection.ReceivedBytes) + window);
         if (connection.ProbeEnd == 0 && connection.SentBytes < connection.TargetBytes)
         {
             // The first line that is sent whole now.
-            connection.ProbeEnd = ((connection.SentBytes + lineSize - 1) / lineSize * lineSize) + lineSize;
+            connection.ProbeEnd = lines.StartOf(lines.LineAt(lines.RoundUp(connection.SentBytes)) + 1);
             connection.ProbeTime = now;
         }
 

@@ -19,6 +19,21 @@ internal sealed class LatencyHistogram
     /// <summary>The longest duration in nanoseconds, exactly.</summary>
     public long Max { get; private set; }
 
+    /// <summary>The buckets that are not empty, from the shortest on: how many were not longer than so many nanoseconds, and longer than those before.</summary>
+    public IEnumerable<(long UpTo, long Count)> Buckets
+    {
+        get
+        {
+            for (int bucket = 0; bucket < _counts.Length; bucket++)
+            {
+                if (_counts[bucket] > 0)
+                {
+                    yield return (Math.Min(HighestIn(bucket), Max), _counts[bucket]);
+                }
+            }
+        }
+    }
+
     /// <summary>Records a duration; a negative one counts as 0.</summary>
     public void Record(long nanoseconds)
     {
@@ -26,6 +41,34 @@ internal sealed class LatencyHistogram
         _counts[BucketOf(nanoseconds)]++;
         Count++;
         Max = Math.Max(Max, nanoseconds);
+    }
+
+    /// <summary>Adds all that another has recorded: the result is as if it had been recorded here, to the last count.</summary>
+    public void Add(LatencyHistogram other)
+    {
+        for (int bucket = 0; bucket < _counts.Length; bucket++)
+        {
+            _counts[bucket] += other._counts[bucket];
+        }
+
+        Count += other.Count;
+        Max = Math.Max(Max, other.Max);
+    }
+
+    /// <summary>All of it, to be carried to another process: the longest, then for each bucket that is not empty its number and its count.</summary>
+    public long[] Export() => [Max, .. Enumerable.Range(0, _counts.Length).Where(bucket => _counts[bucket] > 0).SelectMany(bucket => new[] { bucket, _counts[bucket] })];
+
+    /// <summary>What <see cref="Export"/> gave.</summary>
+    public static LatencyHistogram Import(ReadOnlySpan<long> exported)
+    {
+        var histogram = new LatencyHistogram { Max = exported[0] };
+        for (int i = 1; i < exported.Length; i += 2)
+        {
+            histogram._counts[exported[i]] = exported[i + 1];
+            histogram.Count += exported[i + 1];
+        }
+
+        return histogram;
     }
 
     public void Clear()

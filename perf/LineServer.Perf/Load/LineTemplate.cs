@@ -1,72 +1,137 @@
 using System.Buffers.Binary;
 using System.Diagnostics;
 using System.Runtime.InteropServices;
+using System.Text;
 
 namespace LineServer.Perf.Load;
 
 /// <summary>
-/// Lines of one size, one after the other, where only the numbers change: eight letters for the connection, eight for the line's place in it, then filler
-/// and LF. So what comes back is known to the byte, whatever was cut where, and nothing of what was sent has to be kept.
+/// The lines of a stream, one after the other, where only the numbers change: eight letters for the connection, eight for the line's place in it, then filler
+/// and LF. A line that is too short for them has their last letters: half of those that fit for each, the line's place one more if they are odd. So what
+/// comes back is known to the byte, whatever was cut where, and nothing of what was sent has to be kept.
 /// </summary>
 internal sealed unsafe class LineTemplate : IDisposable
 {
-    /// <summary>Two numbers and LF.</summary>
-    public const int MinLineSize = 17;
     private const int NumberSize = 8;
+    private const int BitsALetter = 4;
     private const ulong Letters = 0x4141_4141_4141_4141; // 'A' to 'P' are the hexadecimal digits.
 
     private readonly byte* _lines;
+    private readonly int _size;
+    private readonly LineSizes _sizes;
+    private readonly bool _shortLines;
+    private readonly int _numbersAt;
 
-    /// <param name="lineSize">With its LF.</param>
+    /// <param name="sizes">Of the lines.</param>
     /// <param name="bytes">At least so many fit, wherever in a line they begin.</param>
-    public LineTemplate(int lineSize, int bytes)
+    /// <param name="form">What stands around the numbers and the filler; null for nothing but LF.</param>
+    public LineTemplate(LineSizes sizes, int bytes, LineForm? form = null)
     {
-        LineSize = lineSize;
-        Capacity = (bytes / lineSize) + 2;
-        _lines = (byte*)NativeMemory.AlignedAlloc((nuint)(Capacity * lineSize), 64);
-        for (int line = 0; line < Capacity; line++)
+        (string before, string after) = form ?? LineForm.Plain;
+        (_sizes, _numbersAt) = (sizes, before.Length);
+
+        // What is wanted may begin in any line of a cycle.
+        int cycles = 1 + ((bytes + sizes.Largest + sizes.CycleSize - 1) / sizes.CycleSize);
+        _size = cycles * sizes.CycleSize;
+        _lines = (byte*)NativeMemory.AlignedAlloc((nuint)_size, 64);
+        for (int line = 0; line < cycles * sizes.Count; line++)
         {
-            var span = new Span<byte>(_lines + (line * lineSize), lineSize);
-            for (int i = 2 * NumberSize; i < lineSize - 1; i++)
+            int lineSize = sizes.SizeOf(line);
+            var span = new Span<byte>(_lines + sizes.StartOf(line), lineSize);
+            for (int i = 0; i < lineSize; i++)
             {
                 span[i] = (byte)('a' + (i % 26));
             }
 
-            span[^1] = (byte)'\n';
+            _ = Encoding.ASCII.GetBytes(before, span);
+            _ = Encoding.ASCII.GetBytes(after, span[^after.Length..]);
+            _shortLines |= lineSize - before.Length - after.Length < 2 * NumberSize;
         }
     }
-
-    public int LineSize { get; }
-
-    /// <summary>In lines.</summary>
-    public int Capacity { get; }
 
     /// <summary>The bytes of a connection's stream from this place on; they hold until the next call.</summary>
     public byte* Write(int connection, long start, int size)
     {
-        long first = start / LineSize;
-        int offset = (int)(start - (first * LineSize));
-        int count = (offset + size + LineSize - 1) / LineSize;
-        Debug.Assert(count <= Capacity, "so many lines do not fit");
+        long number = _sizes.LineAt(start);
+        int firstStart = _sizes.Count == 1 ? 0 : (int)_sizes.StartOf(number % _sizes.Count);
+        byte* result = _lines + firstStart + (start - _sizes.StartOf(number));
+        byte* line = _lines + firstStart, end = result + size;
+        Debug.Assert(end <= _lines + _size, "so many lines do not fit");
         ulong connectionLetters = Encode((uint)connection);
-        byte* line = _lines;
-        for (int i = 0; i < count; i++, line += LineSize)
+        if (_sizes.Count == 1 && !_shortLines)
         {
-            *(ulong*)line = connectionLetters;
-            *(ulong*)(line + NumberSize) = Encode((uint)(first + i));
+            int lineSize = _sizes.CycleSize;
+            for (byte* numbers = line + _numbersAt; numbers < end; numbers += lineSize)
+            {
+                *(ulong*)numbers = connectionLetters;
+                *(ulong*)(numbers + NumberSize) = Encode((uint)number++);
+            }
+
+            return result;
         }
 
-        return _lines + offset;
+        while (line < end)
+        {
+            int lineSize = _sizes.SizeOf(number);
+            WriteNumbers(line, lineSize - 1, connectionLetters, Encode((uint)number++));
+            line += lineSize;
+        }
+
+        return result;
     }
 
-    /// <summary>The numbers of a line's first 16 bytes, if they are such.</summary>
-    public static bool TryRead(ReadOnlySpan<byte> line, out uint connection, out uint number)
+    /// <summary>
+    /// The numbers of a line, if it has such. What a short line does not say of them is taken from what was expected: the connection's first digits, and of
+    /// the line's possible places the nearest.
+    /// </summary>
+    /// <param name="line">From its start.</param>
+    public static bool TryRead(ReadOnlySpan<byte> line, uint expectedConnection, uint expectedNumber, out uint connection, out uint number)
     {
-        number = 0;
-        return TryDecode(line, out connection) && TryDecode(line[NumberSize..], out number);
+        (connection, number) = (0, 0);
+        int end = line[..Math.Min(line.Length, 2 * NumberSize)].IndexOf((byte)'\n');
+        if (end < 0 ? line.Length < 2 * NumberSize : end < LineSizes.Smallest - 1)
+        {
+            return false;
+        }
+
+        int letters = end < 0 ? 2 * NumberSize : end;
+        int forConnection = letters / 2, forNumber = letters - forConnection;
+        if (!TryDecode(line[..forConnection], out uint connectionDigits) || !TryDecode(line.Slice(forConnection, forNumber), out uint numberDigits))
+        {
+            return false;
+        }
+
+        long unsaidOfConnection = 1L << (forConnection * BitsALetter), unsaidOfNumber = 1L << (forNumber * BitsALetter);
+        connection = (uint)((expectedConnection / unsaidOfConnection * unsaidOfConnection) + connectionDigits);
+        long nearest = (expectedNumber / unsaidOfNumber * unsaidOfNumber) + numberDigits;
+        nearest += nearest - expectedNumber > unsaidOfNumber / 2 ? -unsaidOfNumber : expectedNumber - nearest > unsaidOfNumber / 2 ? unsaidOfNumber : 0;
+        number = (uint)Math.Max(nearest, numberDigits);
+        return true;
     }
 
     public void Dispose() => NativeMemory.AlignedFree(_lines);
+
+    private static void WriteNumbers(byte* line, int letters, ulong connection, ulong number)
+    {
+        if (letters >= 2 * NumberSize)
+        {
+            *(ulong*)line = connection;
+            *(ulong*)(line + NumberSize) = number;
+            return;
+        }
+
+        int forConnection = letters / 2, forNumber = letters - forConnection;
+        byte* connectionEnd = (byte*)&connection + NumberSize, numberEnd = (byte*)&number + NumberSize;
+        for (int i = 0; i < forConnection; i++)
+        {
+            line[i] = *(connectionEnd - forConnection + i);
+        }
+
+        for (int i = 0; i < forNumber; i++)
+        {
+            line[forConnection + i] = *(numberEnd - forNumber + i);
+        }
+    }
 
     // A letter for each four bits, the highest first in memory.
     private static ulong Encode(uint value)
@@ -81,19 +146,14 @@ internal sealed unsafe class LineTemplate : IDisposable
     private static bool TryDecode(ReadOnlySpan<byte> text, out uint value)
     {
         value = 0;
-        if (text.Length < NumberSize)
-        {
-            return false;
-        }
-
-        foreach (byte letter in text[..NumberSize])
+        foreach (byte letter in text)
         {
             if (letter is < (byte)'A' or > (byte)'P')
             {
                 return false;
             }
 
-            value = (value << 4) | (uint)(letter - 'A');
+            value = (value << BitsALetter) | (uint)(letter - 'A');
         }
 
         return true;

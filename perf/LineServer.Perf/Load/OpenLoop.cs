@@ -18,6 +18,7 @@ internal sealed class OpenLoop
     private readonly long[] _sentTimes; // Of each connection a ring, as long as its window.
     private readonly long _firstLine;   // Of each connection: what went before the schedule.
     private long _start;
+    private long _stopped;
     private long _due;                  // Lines of the schedule that are due by now.
 
     /// <param name="connections">They have been opened.</param>
@@ -27,7 +28,7 @@ internal sealed class OpenLoop
     {
         (_connections, _window, _interval) = (connections, window, 1e9 / rate);
         _sentTimes = new long[connections.Count * window];
-        _firstLine = connections[0].SentBytes / connections.LineSize;
+        _firstLine = connections.Lines.LineAt(connections[0].SentBytes);
     }
 
     /// <summary>From due, in nanoseconds.</summary>
@@ -38,11 +39,11 @@ internal sealed class OpenLoop
 
     public long LateLines { get; private set; }
 
-    /// <summary>Goes on until this time of <see cref="Clock.Now"/>.</summary>
+    /// <summary>Goes on until this time of <see cref="Clock.Now"/>. Between two calls the schedule stands still.</summary>
     public void Run(long until)
     {
         long now = Clock.Now;
-        _start = _start == 0 ? now : _start;
+        _start = _start == 0 ? now : _start + now - _stopped;
         for (; now < until; now = Clock.Now)
         {
             // Up to a fixed time: a rate that is too high for this thread must not keep it from reading.
@@ -58,6 +59,8 @@ internal sealed class OpenLoop
                 Take(_connections.Queue.Connection(i), _connections.Queue.Events(i));
             }
         }
+
+        _stopped = now;
     }
 
     /// <summary>Forgets the latencies and the late lines so far: those of the warm-up.</summary>
@@ -99,9 +102,9 @@ internal sealed class OpenLoop
 
     private void Record(int index, long before, long now)
     {
-        int lineSize = _connections.LineSize;
-        long last = _connections[index].ReceivedBytes / lineSize;
-        for (long line = before / lineSize; line < last; line++)
+        LineSizes lines = _connections.Lines;
+        long last = lines.LineAt(_connections[index].ReceivedBytes);
+        for (long line = lines.LineAt(before); line < last; line++)
         {
             FromSent.Record(now - _sentTimes[(index * _window) + (line % _window)]);
             FromDue.Record(now - DueTime(Scheduled(index, line)));
@@ -111,16 +114,16 @@ internal sealed class OpenLoop
     private void SendDue(int index, long now)
     {
         ref Connection connection = ref _connections[index];
-        int lineSize = _connections.LineSize;
+        LineSizes lines = _connections.Lines;
         long dueHere = _firstLine + ((_due - index + _connections.Count - 1) / _connections.Count);
-        long target = Math.Min((connection.ReceivedBytes / lineSize) + _window, dueHere);
-        for (long line = connection.TargetBytes / lineSize; line < target; line++)
+        long target = Math.Min(lines.LineAt(connection.ReceivedBytes) + _window, dueHere);
+        for (long line = lines.LineAt(connection.TargetBytes); line < target; line++)
         {
             _sentTimes[(index * _window) + (line % _window)] = now;
             LateLines += now - DueTime(Scheduled(index, line)) > LateAfter ? 1 : 0;
         }
 
-        connection.TargetBytes = Math.Max(connection.TargetBytes, target * lineSize);
+        connection.TargetBytes = Math.Max(connection.TargetBytes, lines.StartOf(target));
         _connections.Send(index);
     }
 

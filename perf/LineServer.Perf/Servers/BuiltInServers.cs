@@ -1,3 +1,5 @@
+using LineServer.Perf.Load;
+
 namespace LineServer.Perf.Servers;
 
 /// <summary>The servers by name. To add one, add it to the list.</summary>
@@ -7,7 +9,7 @@ internal static class BuiltInServers
 
     public static readonly ServerCommand[] All =
     [
-        Peer("c-epoll"),
+        Peer("c-epoll", "--handler {handler}"),
         LineServer("sockets", "--transport sockets"),
         LineServer("epoll", "--transport epoll"),
         Peer("c-uring"),
@@ -20,6 +22,7 @@ internal static class BuiltInServers
         Peer("kestrel-pipelines"),
         Peer("cs-threads"),
         Peer("cs-streamreader"),
+        Peer("redis") with { Protocol = LineProtocol.RedisPing },
     ];
 
     /// <exception cref="UsageException">There is none of this name.</exception>
@@ -27,13 +30,16 @@ internal static class BuiltInServers
         given.Concat(All).FirstOrDefault(server => server.Name == name)
         ?? throw new UsageException($"there is no server '{name}'; there are: {string.Join(", ", given.Concat(All).Select(server => server.Name).Distinct(StringComparer.Ordinal))}");
 
-    private static ServerCommand Peer(string name) =>
-        new(name, $"'{{root}}/perf/peers/bin/{name}' --port {{port}}", $"perf/peers/bin/{name}", $"perf/peers/build.sh {name}", BuiltOnUse: true);
+    private static ServerCommand Peer(string name, string options = "") =>
+        new(name, $"'{{root}}/perf/peers/bin/{name}' --port {{port}} {options}", $"perf/peers/bin/{name}", $"perf/peers/build.sh {name}", BuiltOnUse: true) { VersionBy = $"perf/peers/version.sh {name}" };
 
     // The configuration by environment, as any user would give it: env KEY=VALUE before the command.
     private static ServerCommand LineServer(string name, string options, string environment = "") => new(
         name,
-        $"{(environment.Length > 0 ? $"env {environment} " : "")}dotnet '{{root}}/{Daemon}' --listen tcp://127.0.0.1:{{port}} {options}",
+        $"{(environment.Length > 0 ? $"env {environment} " : "")}dotnet '{{root}}/{Daemon}' --listen tcp://127.0.0.1:{{port}} --handler {{handler}} {options}",
         Daemon,
-        "dotnet build src/LineServer/LineServer.csproj -c Release");
+        "dotnet build src/LineServer/LineServer.csproj -c Release")
+    {
+        VersionBy = $"dotnet {Daemon} --version",
+    };
 }

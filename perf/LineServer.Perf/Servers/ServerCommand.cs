@@ -1,13 +1,33 @@
+using LineServer.Perf.Load;
+using LineServer.Perf.Work;
+
 namespace LineServer.Perf.Servers;
 
 /// <summary>A server that can be started.</summary>
 /// <param name="Name">As it stands in the table.</param>
-/// <param name="Command">As a shell reads it; {port} and {root} (the checkout) are replaced.</param>
+/// <param name="Command">
+/// As a shell reads it; {port}, {root} (the checkout) and {handler} (what it does with lines: "echo" or "discard") are replaced. Without {handler} it echoes.
+/// </param>
 /// <param name="Needs">A file that must be there, under the checkout; null for none.</param>
 /// <param name="BuiltBy">The command that makes that file.</param>
 /// <param name="BuiltOnUse">Whether that command is run before each use; otherwise the user is told.</param>
 internal sealed record ServerCommand(string Name, string Command, string? Needs = null, string? BuiltBy = null, bool BuiltOnUse = false)
 {
+    /// <summary>A command that prints the version of it, and of what it was built with, on one line; it runs in the checkout. Null for none.</summary>
+    public string? VersionBy { get; init; }
+
+    /// <summary>How it is spoken to.</summary>
+    public LineProtocol Protocol { get; init; } = LineProtocol.Echo;
+
+    /// <summary>Whether it has what a workload needs.</summary>
+    public bool Supports(Workload workload) => WhyNot(workload) is null;
+
+    /// <summary>What it has not that a workload needs; null when it has all.</summary>
+    public string? WhyNot(Workload workload) =>
+        !CanDo(workload.Handler) ? $"has no {workload.Handler} mode"
+        : !Protocol.Allows(workload.Lines) || (workload.SlowConnections > 0 && !Protocol.Allows(LineSizes.Same(workload.SlowLineSize))) ? $"has no such lines in {Protocol.Name}"
+        : null;
+
     /// <summary>Reads 'name=command with {port}'.</summary>
     /// <exception cref="UsageException">It is not in that form.</exception>
     public static ServerCommand Parse(string text)
@@ -22,4 +42,7 @@ internal sealed record ServerCommand(string Name, string Command, string? Needs 
             ? new ServerCommand(name, command)
             : throw new UsageException($"--server: the command of '{name}' has no {{port}}");
     }
+
+    // Whether it can be started so that it does this with lines.
+    private bool CanDo(string handler) => handler == "echo" || Command.Contains("{handler}", StringComparison.Ordinal);
 }

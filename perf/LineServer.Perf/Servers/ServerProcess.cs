@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Net;
 using System.Net.Sockets;
 using LineServer.Perf.Linux;
+using LineServer.Perf.Load;
 
 namespace LineServer.Perf.Servers;
 
@@ -16,24 +17,27 @@ internal sealed class ServerProcess : IDisposable
     private readonly string _output;
     private readonly string _name;
 
-    private ServerProcess(string name, Process process, string output, int port)
-    {
-        (_name, _process, _output) = (name, process, output);
-        EndPoint = new IPEndPoint(IPAddress.Loopback, port);
-    }
+    private ServerProcess(string name, Process process, string output, ServerAddress address, IPEndPoint endPoint) =>
+        (_name, _process, _output, Address, EndPoint) = (name, process, output, address, endPoint);
+
+    /// <summary>Where it is, and how it is spoken to.</summary>
+    public ServerAddress Address { get; }
 
     public IPEndPoint EndPoint { get; }
 
     public int Id => _process.Id;
 
     /// <summary>Starts a server on these cores, and waits until it listens.</summary>
+    /// <param name="server">It supports the handler.</param>
+    /// <param name="cores">Where it may run.</param>
+    /// <param name="handler">What it shall do with lines.</param>
     /// <exception cref="RunFailedException">It cannot be started, or does not listen within 10 s.</exception>
-    public static ServerProcess Start(ServerCommand server, Cores cores)
+    public static ServerProcess Start(ServerCommand server, Cores cores, string handler = "echo")
     {
         Prepare(server);
         int port = FreePort();
         string output = Path.GetTempFileName();
-        string command = server.Command.Replace("{port}", port.ToString(), StringComparison.Ordinal);
+        string command = server.Command.Replace("{port}", port.ToString(), StringComparison.Ordinal).Replace("{handler}", handler, StringComparison.Ordinal);
         if (command.Contains("{root}", StringComparison.Ordinal))
         {
             // Only then: with servers of the user's own, lineperf works outside its checkout too.
@@ -54,7 +58,8 @@ internal sealed class ServerProcess : IDisposable
             throw new RunFailedException($"cannot start '{server.Name}' with taskset (util-linux): {e.Message}");
         }
 
-        var started = new ServerProcess(server.Name, process, output, port);
+        var endPoint = new IPEndPoint(IPAddress.Loopback, port);
+        var started = new ServerProcess(server.Name, process, output, ServerAddress.Of(endPoint).Speaking(server.Protocol), endPoint);
         try
         {
             started.AwaitListening();
@@ -101,7 +106,7 @@ internal sealed class ServerProcess : IDisposable
             building.WaitForExit();
             if (building.ExitCode != 0)
             {
-                throw new RunFailedException($"'{server.Name}' cannot be built: {server.BuiltBy} ended with status {building.ExitCode}");
+                throw new RunFailedException($"'{server.Name}' cannot be built: {ReasonOf(server) ?? $"{server.BuiltBy} ended with status {building.ExitCode}"}");
             }
         }
 
@@ -109,6 +114,13 @@ internal sealed class ServerProcess : IDisposable
         {
             throw new RunFailedException($"'{server.Name}' needs {file}; it is built by: {server.BuiltBy}");
         }
+    }
+
+    // The build leaves it beside what it could not make.
+    private static string? ReasonOf(ServerCommand server)
+    {
+        string file = Path.Combine(Checkout.Root, server.Needs + ".reason");
+        return File.Exists(file) ? File.ReadAllText(file).Trim() : null;
     }
 
     private void AwaitListening()

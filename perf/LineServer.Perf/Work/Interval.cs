@@ -9,29 +9,38 @@ internal sealed class Interval
     private readonly ProcessUse? _before;
     private readonly long _ownCpu;
     private readonly long _start;
+    private readonly long? _serverCpu;
 
-    private Interval(int? server)
+    private Interval(int? server, bool isSharp)
     {
         _server = server;
+        (long start, long? cpu) = (Clock.Now, CpuOf(server));
         _before = server is { } process ? ProcessUse.Of(process) : null;
         _ownCpu = Clock.ThreadCpu;
-        _start = Clock.Now;
+        (_start, cpu) = isSharp ? (start, cpu) : (Clock.Now, CpuOf(server));
+        _serverCpu = cpu ?? _before?.CpuNanoseconds;
     }
 
+    /// <summary>Begins one when all about the server has been read, which may take milliseconds.</summary>
     /// <param name="server">The server's process, if it is known.</param>
-    public static Interval Begin(int? server) => new(server);
+    public static Interval Begin(int? server) => new(server, isSharp: false);
+
+    /// <summary>Begins one at once, for work that goes on in other processes meanwhile; switches and faults are those of a while later, as they are in the end.</summary>
+    /// <param name="server">The server's process, if it is known.</param>
+    public static Interval BeginNow(int? server) => new(server, isSharp: true);
 
     /// <summary>Ends it; the lines and latencies are for the caller to add.</summary>
     public Measurement End()
     {
         double seconds = (Clock.Now - _start) / 1e9;
         double ownCpu = (Clock.ThreadCpu - _ownCpu) / 1e9;
+        long? serverCpu = CpuOf(_server);
         ProcessUse? after = _server is { } process ? ProcessUse.Of(process) : null;
         return new()
         {
             Seconds = seconds,
             GeneratorCpuSeconds = ownCpu,
-            ServerCpuSeconds = (after?.CpuNanoseconds - _before?.CpuNanoseconds) / 1e9,
+            ServerCpuSeconds = ((serverCpu ?? after?.CpuNanoseconds) - _serverCpu) / 1e9,
             ServerVoluntarySwitches = after?.VoluntarySwitches - _before?.VoluntarySwitches,
             ServerInvoluntarySwitches = after?.InvoluntarySwitches - _before?.InvoluntarySwitches,
             ServerMinorFaults = after?.MinorFaults - _before?.MinorFaults,
@@ -39,4 +48,6 @@ internal sealed class Interval
             ServerDescriptors = after?.Descriptors,
         };
     }
+
+    private static long? CpuOf(int? process) => process is { } known ? Clock.CpuOf(known) : null;
 }

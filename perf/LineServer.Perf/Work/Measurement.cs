@@ -31,6 +31,9 @@ internal sealed record Measurement
 
     public long? ServerInvoluntarySwitches { get; init; }
 
+    /// <summary>Of both kinds.</summary>
+    public double? ServerSwitchesPerLine => Lines > 0 ? (ServerVoluntarySwitches + ServerInvoluntarySwitches) / (double)Lines : null;
+
     public long? ServerMinorFaults { get; init; }
 
     /// <summary>At the end of the interval.</summary>
@@ -38,13 +41,35 @@ internal sealed record Measurement
 
     public int? ServerDescriptors { get; init; }
 
-    /// <summary>For each idle connection.</summary>
+    /// <summary>For each idle connection, of the largest number; where connections grow in number, for each of them before it worked.</summary>
     public double? BytesPerConnection { get; init; }
 
-    /// <summary>Of the generator's thread; a flood has one of its own.</summary>
+    /// <summary>For each idle connection more: see <see cref="IdleStep.Slope"/>.</summary>
+    public double? BytesPerConnectionSlope { get; init; }
+
+    /// <summary>Until each connection had its first reply, at most 200 at a time on the way: wall time, in which the generator works too.</summary>
+    public double? OpeningSeconds { get; init; }
+
+    /// <summary>CPU time of the server in that time.</summary>
+    public double? ServerOpeningCpuSeconds { get; init; }
+
+    /// <summary>Of idle connections: each number of them, the smallest first. The latencies of this record are those with the largest.</summary>
+    public IReadOnlyList<IdleStep>? IdleSteps { get; init; }
+
+    /// <summary>Where the load is a part of the server's capacity: replies a second of a closed loop with the same connections and window.</summary>
+    public double? CapacityLinesPerSecond { get; init; }
+
+    /// <summary>Of the generator's thread, or of all generators; a flood has one of its own.</summary>
     public required double GeneratorCpuSeconds { get; init; }
 
-    public double GeneratorCpuShare => Seconds > 0 ? GeneratorCpuSeconds / Seconds : 0;
+    /// <summary>Processes that the connections were divided over.</summary>
+    public int Generators { get; init; } = 1;
+
+    /// <summary>How many of them can work at the same time.</summary>
+    public int GeneratorCores { get; init; } = 1;
+
+    /// <summary>Of the cores that the generator has use for.</summary>
+    public double GeneratorCpuShare => Seconds > 0 ? GeneratorCpuSeconds / (Seconds * GeneratorCores) : 0;
 
     public double? GeneratorCpuNanosecondsPerLine => Lines > 0 ? GeneratorCpuSeconds * 1e9 / Lines : null;
 
@@ -56,4 +81,10 @@ internal sealed record Measurement
 
     /// <summary>Of a flood: what the flooding connection got through.</summary>
     public double? FloodLinesPerSecond { get; init; }
+
+    /// <summary>Of slow readers: the fast connections before there were slow ones; then the rest of this record is with them.</summary>
+    public Measurement? WithoutSlowReaders { get; init; }
+
+    /// <summary>Of slow readers: what they could send before nothing more was taken: it is in the server's memory, and in the kernel's.</summary>
+    public long? UnreadBytes { get; init; }
 }

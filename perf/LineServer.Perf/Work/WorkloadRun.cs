@@ -1,6 +1,4 @@
-using System.Net;
-using System.Runtime.ExceptionServices;
-using System.Runtime.InteropServices;
+using LineServer.Perf.Generators;
 using LineServer.Perf.Linux;
 using LineServer.Perf.Load;
 
@@ -9,10 +7,10 @@ namespace LineServer.Perf.Work;
 /// <summary>Runs a workload against a server that listens: open the connections, warm up, measure, get every reply that is due, close.</summary>
 /// <param name="server">Where it listens.</param>
 /// <param name="process">Its process; null when it is not known.</param>
-internal sealed class WorkloadRun(IPEndPoint server, int? process)
+internal sealed partial class WorkloadRun(ServerAddress server, int? process)
 {
-    private const int WarmUpConnections = 50;
-    private const int FloodWindowBytes = 1024 * 1024;
+    // What runs beside something else has connection numbers of its own from here on.
+    private const int BesideNumber = WorkloadFields.MaxConnections;
 
     /// <summary>How long the same work runs before it is measured.</summary>
     public required TimeSpan WarmUp { get; init; }
@@ -26,9 +24,24 @@ internal sealed class WorkloadRun(IPEndPoint server, int? process)
     /// <summary>Of idle connections: until the memory is looked at.</summary>
     public TimeSpan SettleTime { get; init; } = TimeSpan.FromSeconds(2);
 
+    /// <summary>Lines a second that this server process was measured to be capable of; null: it is measured where it is wanted.</summary>
+    public double? Capacity { get; init; }
+
+    /// <summary>Processes that the connections are divided over; 0: as many as they need descriptors.</summary>
+    public int Generators { get; init; }
+
+    /// <summary>Of a closed or an open loop: called when the warm-up is over; what it gives is disposed when the interval has ended.</summary>
+    public Func<IDisposable>? Watch { get; init; }
+
     /// <exception cref="RunFailedException">A reply was wrong or lost, a connection was lost, or the server is gone.</exception>
+    /// <exception cref="UsageException">This kind of work is done by one process only.</exception>
     public Measurement Measure(Workload workload)
     {
+        if (Generators > 1 && workload.Kind is not (WorkloadKind.ClosedLoop or WorkloadKind.OpenLoop or WorkloadKind.Idle or WorkloadKind.Scale))
+        {
+            throw new UsageException($"--generators: '{workload.Name}' is the work of one process");
+        }
+
         // So that a wait for the next line's time ends then, and not 50 µs later: prctl(2).
         _ = Libc.ControlProcess(Libc.SetTimerSlack, 1, 0, 0, 0);
 
@@ -36,140 +49,44 @@ internal sealed class WorkloadRun(IPEndPoint server, int? process)
         GC.Collect();
         return workload.Kind switch
         {
-            WorkloadKind.ClosedLoop => MeasureClosedLoop(workload, WarmUp, Time),
-            WorkloadKind.OpenLoop => MeasureOpenLoop(workload, WarmUp),
+            WorkloadKind.ClosedLoop => MeasureLoop(workload, WarmUp),
+            WorkloadKind.OpenLoop => MeasureOpenLoop(workload),
+            WorkloadKind.Ingest => MeasureIngest(workload),
             WorkloadKind.Idle => MeasureIdle(workload),
+            WorkloadKind.Scale => MeasureScale(workload),
+            WorkloadKind.Churn => MeasureChurn(workload),
+            WorkloadKind.SlowReaders => MeasureSlowReaders(workload),
             _ => MeasureFlood(workload),
         };
     }
 
-    private Measurement MeasureClosedLoop(Workload workload, TimeSpan warmUp, TimeSpan time)
+    private Measurement MeasureOpenLoop(Workload workload)
     {
-        using ConnectionSet connections = Open(workload.Connections, workload.LineSize);
-        var loop = new ClosedLoop(connections, workload.Window);
-        loop.Run(After(warmUp));
-        loop.Latency.Clear();
-        long before = connections.ReceivedBytes;
-        var interval = Interval.Begin(process);
-        loop.Run(After(time));
-        Measurement measured = interval.End() with { Lines = (connections.ReceivedBytes - before) / workload.LineSize, FromSent = Latencies.Of(loop.Latency) };
-        loop.Finish();
-        return measured;
+        if (workload.Load == 0)
+        {
+            return MeasureLoop(workload, WarmUp);
+        }
+
+        double capacity = Capacity ?? MeasureLoop(workload with { Kind = WorkloadKind.ClosedLoop }, WarmUp).LinesPerSecond;
+        return MeasureLoop(workload with { Rate = Math.Max(1, capacity * workload.Load) }, WarmUp) with { CapacityLinesPerSecond = capacity };
     }
 
-    private Measurement MeasureOpenLoop(Workload workload, TimeSpan warmUp)
+    private Measurement MeasureLoop(Workload workload, TimeSpan warmUp) => MeasureLoop(workload, warmUp, Time);
+
+    private Measurement MeasureLoop(Workload workload, TimeSpan warmUp, TimeSpan time)
     {
-        using ConnectionSet connections = Open(workload.Connections, workload.LineSize);
-        var loop = new OpenLoop(connections, workload.Window, workload.Rate);
-        loop.Run(After(warmUp));
-        loop.ClearCounts();
-        long before = connections.ReceivedBytes;
-        var interval = Interval.Begin(process);
-        loop.Run(After(Time));
-        Measurement measured = interval.End() with { Lines = (connections.ReceivedBytes - before) / workload.LineSize };
-        loop.Finish();
-        return measured with { FromSent = Latencies.Of(loop.FromSent), FromDue = Latencies.Of(loop.FromDue), LateLines = loop.LateLines };
+        using ILoad load = CreateLoad(workload);
+        load.Open(workload.Connections);
+        long from = After(warmUp);
+        return load.Run(from, from + (long)time.TotalNanoseconds, process).Complete();
     }
 
-    // What the server's own start costs (code compiled at its first connection, its first buffers) is no connection's memory: some connections work
-    // for the warm-up, and are gone, before the memory is looked at.
-    private Measurement MeasureIdle(Workload workload)
+    private ILoad CreateLoad(Workload workload)
     {
-        int known = process ?? throw new UsageException($"'{workload.Name}' looks at the server's memory: it needs its process (--pid)");
-        if (WarmUp > TimeSpan.Zero)
-        {
-            _ = MeasureClosedLoop(workload with { Connections = Math.Min(WarmUpConnections, workload.Connections) }, WarmUp, TimeSpan.Zero);
-            Thread.Sleep(SettleTime);
-        }
-
-        long before = ProcessUse.Of(known).ResidentBytes;
-        using ConnectionSet connections = Open(workload.Connections, workload.LineSize);
-        var interval = Interval.Begin(process);
-        Thread.Sleep(SettleTime);
-        Measurement measured = interval.End();
-
-        // One that was closed meanwhile holds no memory.
-        int ready = connections.Queue.Wait(0);
-        for (int i = 0; i < ready; i++)
-        {
-            _ = connections.Receive(connections.Queue.Connection(i), connections.Queue.Events(i));
-        }
-
-        return measured with { BytesPerConnection = (measured.ServerResidentBytes - before) / (double)workload.Connections };
-    }
-
-    private Measurement MeasureFlood(Workload workload)
-    {
-        Measurement without = MeasureOpenLoop(workload, WarmUp);
-        using var stop = new CancellationTokenSource();
-        Exception? failure = null;
-        long lines = 0;
-        var thread = new Thread(() =>
-        {
-            try
-            {
-                lines = Flood(workload.LineSize, stop.Token);
-            }
-            catch (RunFailedException e)
-            {
-                failure = new RunFailedException($"the flooding connection: {e.Message}");
-            }
-        })
-        { Name = "flood" };
-        long start = Clock.Now;
-        thread.Start();
-        Measurement with;
-        try
-        {
-            with = MeasureOpenLoop(workload, WarmUp / 2);
-        }
-        finally
-        {
-            stop.Cancel();
-            thread.Join();
-        }
-
-        double seconds = (Clock.Now - start) / 1e9;
-        if (failure is not null)
-        {
-            ExceptionDispatchInfo.Throw(failure);
-        }
-
-        return with with { WithoutFlood = without, FloodLinesPerSecond = lines / seconds };
-    }
-
-    // Runs only when the quiet connections' thread has nothing to do (SCHED_IDLE: sched(7)): on one core it would otherwise be in their way itself.
-    private long Flood(int lineSize, CancellationToken stop)
-    {
-        int priority = 0;
-        unsafe
-        {
-            if (Libc.SetScheduler(0, Libc.SchedulingIdle, &priority) != 0)
-            {
-                throw new RunFailedException($"cannot run in the background: errno {Marshal.GetLastSystemError()}");
-            }
-        }
-
-        using ConnectionSet connections = Open(1, lineSize);
-        var loop = new ClosedLoop(connections, FloodWindowBytes / lineSize);
-        loop.Run(long.MaxValue, stop);
-        loop.Finish();
-        return connections.ReceivedBytes / lineSize;
-    }
-
-    private ConnectionSet Open(int count, int lineSize)
-    {
-        var connections = new ConnectionSet(count, lineSize, ReplyTimeout);
-        try
-        {
-            connections.Open(server);
-            return connections;
-        }
-        catch
-        {
-            connections.Dispose();
-            throw;
-        }
+        int generators = Generators > 0 ? Generators : GeneratorGroup.Needed(workload.Connections);
+        return generators == 1
+            ? new LocalLoad(server.ForConnections(workload.Connections), workload, ReplyTimeout) { Watch = Watch }
+            : new GeneratorGroup(server, workload, ReplyTimeout, generators);
     }
 
     private static long After(TimeSpan time) => Clock.Now + (long)time.TotalNanoseconds;

@@ -1,22 +1,27 @@
 namespace LineServer.Perf.Work;
 
-/// <summary>The workloads by name. To add one, add a line.</summary>
-internal static class Workloads
+/// <summary>The workloads by name: those of workloads.json beside the program, and a user's.</summary>
+internal sealed class Workloads
 {
-    public static readonly Workload[] All =
-    [
-        new("request-reply", WorkloadKind.ClosedLoop, Connections: 50, Window: 1, LineSize: 32),
-        new("pipelined", WorkloadKind.ClosedLoop, Connections: 50, Window: 64, LineSize: 32),
-        new("many", WorkloadKind.ClosedLoop, Connections: 5_000, Window: 1, LineSize: 32),
-        new("fat-pipe", WorkloadKind.ClosedLoop, Connections: 1, Window: 1_024, LineSize: 32),
-        new("big-lines", WorkloadKind.ClosedLoop, Connections: 10, Window: 16, LineSize: 4_096),
-        new("steady", WorkloadKind.OpenLoop, Connections: 200, Window: 1, LineSize: 32, Rate: 20_000),
-        new("idle", WorkloadKind.Idle, Connections: 10_000, Window: 1, LineSize: 32),
-        new("flood", WorkloadKind.Flood, Connections: 100, Window: 1, LineSize: 32, Rate: 2_000),
-    ];
+    private Workloads(IReadOnlyList<Workload> all) => All = all;
+
+    public IReadOnlyList<Workload> All { get; }
+
+    /// <param name="file">A user's file, whose workloads come after the others; null for none.</param>
+    /// <exception cref="UsageException">Something in a file is wrong; the message says where and what.</exception>
+    public static Workloads Load(string? file = null)
+    {
+        List<Workload> all = [.. WorkloadFile.Read(Path.Combine(AppContext.BaseDirectory, "workloads.json"), taken: [])];
+        if (file is not null)
+        {
+            all.AddRange(WorkloadFile.Read(file, [.. all.Select(workload => workload.Name)]));
+        }
+
+        return new Workloads(all);
+    }
 
     /// <exception cref="UsageException">There is none of this name.</exception>
-    public static Workload Find(string name) =>
+    public Workload Find(string name) =>
         All.FirstOrDefault(workload => workload.Name == name)
         ?? throw new UsageException($"there is no workload '{name}'; there are: {string.Join(", ", All.Select(workload => workload.Name))}");
 }

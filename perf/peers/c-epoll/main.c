@@ -49,6 +49,7 @@ typedef struct connection {
 static int epoll_fd;
 static int listen_fd;
 static bool accept_later;
+static bool discards;
 static char input[LINE_MAX_SIZE + 1 + READ_SIZE]; // A partial line goes in front of the read that may complete it.
 static char output[LINE_MAX_SIZE + 1 + READ_SIZE];
 static connection *ready_first, *ready_last;
@@ -188,8 +189,10 @@ static void serve(connection *c) {
         const char *lf;
         while (search < end && (lf = memchr(search, '\n', (size_t)(end - search))) != NULL) {
             size_t size = (size_t)(lf + 1 - line);
-            memcpy(reply, line, size);
-            reply += size;
+            if (!discards) {
+                memcpy(reply, line, size);
+                reply += size;
+            }
             line = search = lf + 1;
         }
 
@@ -308,7 +311,7 @@ static int listen_on(const char *address, int port) {
 }
 
 static void usage(void) {
-    fprintf(stderr, "usage: c-epoll [--address IPV4] [--port N]\n");
+    fprintf(stderr, "usage: c-epoll [--address IPV4] [--port N] [--handler echo|discard]\n");
     exit(2);
 }
 
@@ -328,6 +331,10 @@ int main(int argc, char **argv) {
                 usage();
             }
             port = (int)value;
+        } else if (strcmp(argv[i], "--handler") == 0 && strcmp(argv[i + 1], "echo") == 0) {
+            discards = false;
+        } else if (strcmp(argv[i], "--handler") == 0 && strcmp(argv[i + 1], "discard") == 0) {
+            discards = true;
         } else {
             usage();
         }

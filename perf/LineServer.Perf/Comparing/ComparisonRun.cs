@@ -1,0 +1,93 @@
+using LineServer.Perf.Linux;
+using LineServer.Perf.Reporting;
+using LineServer.Perf.Servers;
+using LineServer.Perf.Work;
+
+namespace LineServer.Perf.Comparing;
+
+/// <summary>A comparison from its first server to its last file: all workloads, and after each the table and the files so far.</summary>
+/// <param name="options">What is compared, and how.</param>
+/// <param name="command">That was given, as a shell reads it.</param>
+/// <param name="output">Where tables go.</param>
+/// <param name="notes">Where progress is told.</param>
+internal sealed class ComparisonRun(ComparisonOptions options, string command, TextWriter output, TextWriter notes)
+{
+    private readonly Dictionary<string, string?> _versions = new(StringComparer.Ordinal);
+
+    /// <summary>Where all is written as JSON; null for nowhere.</summary>
+    public string? JsonFile { get; init; }
+
+    /// <summary>Where all is written as a page; null for nowhere.</summary>
+    public string? HtmlFile { get; init; }
+
+    /// <exception cref="RunFailedException">A server failed at work, or none could be started; what the others showed has been written.</exception>
+    public void Run()
+    {
+        DateTimeOffset started = DateTimeOffset.Now;
+        long start = Clock.Now;
+        var machine = Machine.Read();
+        var comparison = new Comparison(options, notes);
+        for (int i = 0; i < options.Workloads.Count; i++)
+        {
+            comparison.Run(options.Workloads[i]);
+            var document = new ComparisonDocument
+            {
+                Format = ComparisonDocument.CurrentFormat,
+                Command = command,
+                Started = started,
+                DurationSeconds = (Clock.Now - start) / 1e9,
+                Machine = machine,
+                ServerCores = options.ServerCores.Text,
+                GeneratorCores = options.GeneratorCores.Text,
+                Rounds = options.Rounds,
+                Seconds = options.Time.TotalSeconds,
+                WarmUpSeconds = options.WarmUp.TotalSeconds,
+                LaterWarmUpSeconds = options.LaterWarmUp.TotalSeconds,
+                Reference = options.Reference,
+                Servers = [.. options.Servers.Select(server => new ComparedServer(server.Name, server.Command, VersionOf(server, comparison)))],
+                Workloads = [.. options.Workloads.Take(i + 1)],
+                Absences = [.. comparison.Absences],
+                Measurements = [.. comparison.Rounds],
+            };
+            ConsoleTable.Write(output, WorkloadTable.Of(document, options.Workloads[i]));
+
+            // After each workload: a later failure takes nothing away.
+            Write(document);
+        }
+
+        if (comparison.Absences.FirstOrDefault(absence => absence.Failed) is { } failed)
+        {
+            throw new RunFailedException($"{failed.Workload}: {failed.Reason}");
+        }
+
+        if (comparison.Rounds.Count == 0)
+        {
+            throw new RunFailedException("no server could be measured");
+        }
+    }
+
+    private void Write(ComparisonDocument document)
+    {
+        if (JsonFile is not null)
+        {
+            ComparisonFile.Write(JsonFile, document);
+        }
+
+        if (HtmlFile is not null)
+        {
+            HtmlReport.Write(HtmlFile, document);
+        }
+    }
+
+    // Asked between workloads, of those that have been built.
+    private string? VersionOf(ServerCommand server, Comparison comparison)
+    {
+        if (!_versions.TryGetValue(server.Name, out string? version) && comparison.Rounds.Any(round => round.Server == server.Name))
+        {
+            version = ServerVersion.Of(server);
+            _versions.Add(server.Name, version);
+        }
+
+        return version;
+    }
+}

@@ -1,0 +1,129 @@
+using System.Globalization;
+using LineServer.Perf.Linux;
+using LineServer.Perf.Load;
+using LineServer.Perf.Work;
+
+namespace LineServer.Perf.Generators;
+
+/// <summary>
+/// Connections divided over processes of this program, for where one has not descriptors enough. Each leaves from loopback addresses of its own, where the
+/// server is on one. All measure between the same two moments; their histograms are added, bucket by bucket.
+/// </summary>
+internal sealed class GeneratorGroup : ILoad
+{
+    // Of a process, besides its connections: the runtime's, the queue, /proc.
+    private const int OtherDescriptors = 200;
+
+    private readonly List<GeneratorProcess> _processes = [];
+
+    /// <param name="server">Where it is.</param>
+    /// <param name="workload">What all do together.</param>
+    /// <param name="replyTimeout">When nothing comes for so long, a reply was lost.</param>
+    /// <param name="processes">How many; at most one a connection.</param>
+    public GeneratorGroup(ServerAddress server, Workload workload, TimeSpan replyTimeout, int processes)
+    {
+        processes = Math.Min(processes, workload.Connections);
+        int[] shares = Shares(workload.Connections, processes);
+        try
+        {
+            int firstNumber = 0;
+            for (int i = 0; i < processes; i++)
+            {
+                ServerAddress from = server.FromLoopback(1, first: i + 1);
+                Workload share = workload with { Connections = shares[i], Rate = workload.Rate * shares[i] / workload.Connections };
+                _processes.Add(new GeneratorProcess(
+                    i + 1, new GeneratorSetup(from.ToString(), from.Protocol.Name, [.. from.Sources.Select(source => source.ToString())], share, replyTimeout.TotalSeconds, firstNumber)));
+                firstNumber += shares[i];
+            }
+        }
+        catch
+        {
+            Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>How many processes have descriptors for so many connections.</summary>
+    public static int Needed(int connections)
+    {
+        // "Max open files            20000                20000                files": the first is what holds. The runtime has raised it to the second.
+        string limit = File.ReadLines("/proc/self/limits").First(line => line.StartsWith("Max open files", StringComparison.Ordinal));
+        string soft = limit["Max open files".Length..].Split(' ', StringSplitOptions.RemoveEmptyEntries)[0];
+        int each = Math.Max(1, (int.TryParse(soft, NumberStyles.None, CultureInfo.InvariantCulture, out int descriptors) ? descriptors : int.MaxValue) - OtherDescriptors);
+        return ((connections - 1) / each) + 1;
+    }
+
+    // One after the other: no accept queue overflows, as with one process.
+    public void Open(int connections)
+    {
+        int[] shares = Shares(connections, _processes.Count);
+        for (int i = 0; i < shares.Length; i++)
+        {
+            _processes[i].Begin(new GeneratorCommand("open", shares[i]));
+            _ = _processes[i].End();
+        }
+    }
+
+    public void CheckOpen()
+    {
+        foreach (GeneratorProcess process in _processes)
+        {
+            process.Begin(new GeneratorCommand("check"));
+            _ = process.End();
+        }
+    }
+
+    public LoadResult Run(long from, long until, int? process)
+    {
+        foreach (GeneratorProcess generator in _processes)
+        {
+            generator.Begin(new GeneratorCommand("run", From: from, Until: until));
+        }
+
+        SleepUntil(from);
+        var interval = Interval.BeginNow(process);
+        SleepUntil(until);
+        Measurement server = interval.End();
+        LatencyHistogram sent = new(), due = new();
+        long lines = 0, late = 0;
+        double cpu = 0;
+        bool onSchedule = false;
+        foreach (GeneratorReply reply in _processes.ConvertAll(generator => generator.End()))
+        {
+            lines += reply.Measured!.Lines;
+            late += reply.Measured.LateLines ?? 0;
+            cpu += reply.Measured.GeneratorCpuSeconds;
+            sent.Add(LatencyHistogram.Import(reply.FromSent));
+            if (reply.FromDue is { } exported)
+            {
+                onSchedule = true;
+                due.Add(LatencyHistogram.Import(exported));
+            }
+        }
+
+        return new(
+            server with
+            {
+                Lines = lines,
+                LateLines = onSchedule ? late : null,
+                GeneratorCpuSeconds = cpu,
+                Generators = _processes.Count,
+                GeneratorCores = Math.Min(_processes.Count, Cores.Allowed),
+            },
+            sent,
+            onSchedule ? due : null);
+    }
+
+    public void Dispose() => _processes.ForEach(process => process.Dispose());
+
+    private static void SleepUntil(long time)
+    {
+        for (long left = time - Clock.Now; left > 0; left = time - Clock.Now)
+        {
+            Thread.Sleep(TimeSpan.FromTicks(left / TimeSpan.NanosecondsPerTick) + TimeSpan.FromMilliseconds(1));
+        }
+    }
+
+    // As even as can be.
+    private static int[] Shares(int connections, int processes) => [.. Enumerable.Range(0, processes).Select(i => (connections / processes) + (i < connections % processes ? 1 : 0))];
+}

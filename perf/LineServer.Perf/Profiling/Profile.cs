@@ -1,0 +1,46 @@
+using LineServer.Perf.Linux;
+using LineServer.Perf.Servers;
+using LineServer.Perf.Work;
+
+namespace LineServer.Perf.Profiling;
+
+/// <summary>Puts a workload on a server, warms it up, and has a tool look at it while it works.</summary>
+internal sealed record Profile
+{
+    public required ServerCommand Server { get; init; }
+
+    public required Workload Workload { get; init; }
+
+    public required ProfilingTool Tool { get; init; }
+
+    public required TimeSpan WarmUp { get; init; }
+
+    /// <summary>How long the tool looks.</summary>
+    public required TimeSpan Time { get; init; }
+
+    public required Cores ServerCores { get; init; }
+
+    public required Cores GeneratorCores { get; init; }
+
+    /// <exception cref="RunFailedException">The server or the tool failed.</exception>
+    public void Run(TextWriter output)
+    {
+        // The tool inherits these cores: it is the generator that it disturbs, rather than the server.
+        GeneratorCores.PinThisProcess();
+        Measurement measured;
+        using (var process = ServerProcess.Start(Server, ServerCores))
+        {
+            try
+            {
+                measured = new WorkloadRun(process.Address, process.Id) { WarmUp = WarmUp, Time = Time, Generators = 1, Watch = () => Tool.Watch(process.Id) }.Measure(Workload);
+            }
+            catch (RunFailedException e)
+            {
+                throw process.Explain(e);
+            }
+        }
+
+        output.WriteLine($"{Server.Name}, {Workload.Name}: {Workload.Summary}");
+        Tool.Report(output, measured);
+    }
+}

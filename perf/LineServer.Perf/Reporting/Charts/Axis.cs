@@ -1,0 +1,81 @@
+namespace LineServer.Perf.Reporting.Charts;
+
+/// <summary>Where values lie between 0 and 1, and which of them are named.</summary>
+internal sealed class Axis
+{
+    private const int MostTicks = 5;
+    private readonly bool _isLog;
+    private readonly double _min;
+    private readonly double _max;
+
+    private Axis(bool isLog, double min, double max, IReadOnlyList<(double Value, string Label)> ticks) => (_isLog, _min, _max, Ticks) = (isLog, min, max, ticks);
+
+    public IReadOnlyList<(double Value, string Label)> Ticks { get; }
+
+    /// <summary>From 0 to a round number that is not less than <paramref name="max"/>.</summary>
+    public static Axis Linear(double max, Func<double, string> label)
+    {
+        double step = StepOf(max > 0 ? max : 1);
+        double end = Math.Ceiling((max > 0 ? max : 1) / step) * step;
+        return new(isLog: false, 0, end, [.. Steps(0, end, step).Select(value => (value, Quantity.Short(label(value))))]);
+    }
+
+    /// <summary>Between these, both positive, with a little room beyond.</summary>
+    public static Axis Log(double min, double max, Func<double, string> label)
+    {
+        double room = Math.Max(1.02, Math.Pow(max / min, 0.04));
+        (min, max) = (min / room, max * room);
+        return new(isLog: true, min, max, [.. LogTicks(min, max).Select(value => (value, Quantity.Short(label(value))))]);
+    }
+
+    /// <summary>Between these, both positive, with these ticks.</summary>
+    public static Axis Log(double min, double max, IReadOnlyList<(double Value, string Label)> ticks) => new(isLog: true, min, max, ticks);
+
+    /// <summary>The ticks whose names fit side by side.</summary>
+    /// <param name="at">From a value to its place.</param>
+    public IEnumerable<(double Place, string Label)> Named(Func<double, double> at)
+    {
+        const double Letter = 6;
+        double taken = double.NegativeInfinity;
+        foreach ((double value, string label) in Ticks)
+        {
+            double place = at(value), half = label.Length * Letter / 2;
+            if (place - half > taken)
+            {
+                taken = place + half;
+                yield return (place, label);
+            }
+        }
+    }
+
+    public double At(double value) => Math.Clamp(_isLog ? Math.Log(value / _min) / Math.Log(_max / _min) : (value - _min) / (_max - _min), 0, 1);
+
+    // Powers of ten; with their halves and fifths where there are few; on a short piece, what would be on a linear axis.
+    private static IEnumerable<double> LogTicks(double min, double max)
+    {
+        double decades = Math.Log10(max / min);
+        if (decades < 0.7)
+        {
+            double step = StepOf(max - min);
+            return Steps(Math.Ceiling(min / step) * step, max, step);
+        }
+
+        double[] within = decades < 1.7 ? [1, 2, 5] : [1];
+        int every = Math.Max(1, (int)Math.Ceiling(decades / MostTicks));
+        return from exponent in Enumerable.Range((int)Math.Floor(Math.Log10(min)), (int)Math.Ceiling(decades) + 2)
+               where exponent % every == 0
+               from factor in within
+               let value = factor * Math.Pow(10, exponent)
+               where value >= min && value <= max
+               select value;
+    }
+
+    private static double StepOf(double length)
+    {
+        double power = Math.Pow(10, Math.Floor(Math.Log10(length / (MostTicks - 1))));
+        return power * new[] { 1, 2, 2.5, 5, 10 }.First(factor => power * factor * (MostTicks - 1) >= length * 0.999);
+    }
+
+    private static IEnumerable<double> Steps(double start, double end, double step) =>
+        Enumerable.Range(0, (int)Math.Floor(((end - start) / step) + 1e-6) + 1).Select(i => start + (i * step));
+}

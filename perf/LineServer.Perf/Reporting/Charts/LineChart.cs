@@ -1,0 +1,79 @@
+namespace LineServer.Perf.Reporting.Charts;
+
+/// <summary>A line for each server.</summary>
+internal static class LineChart
+{
+    private const double Width = 400;
+    private const double Height = 300;
+    private const double Left = 52;
+    private const double Right = 388;
+    private const double Top = 20;
+    private const double Bottom = 262;
+
+    public static string Draw(string id, string title, string description, IReadOnlyList<Series> series, Axis x, string xName, Axis y, string yName)
+    {
+        double AtX(double value) => Left + (x.At(value) * (Right - Left));
+        double AtY(double value) => Bottom - (y.At(value) * (Bottom - Top));
+
+        var svg = new Svg(id, Width, Height, title, description);
+        foreach ((double value, _) in x.Ticks)
+        {
+            svg.Line("grid", AtX(value), Top, AtX(value), Bottom);
+        }
+
+        foreach ((double place, string label) in x.Named(AtX))
+        {
+            bool isLast = place > Right - 16;
+            svg.Text(isLast ? "tick end" : "tick middle", isLast ? Width - 2 : place, Bottom + 15, label);
+        }
+
+        foreach ((double value, string label) in y.Ticks)
+        {
+            svg.Line("grid", Left, AtY(value), Right, AtY(value));
+            svg.Text("tick end", Left - 5, AtY(value) + 4, label);
+        }
+
+        svg.Text("tick start", 2, Top - 8, yName);
+        svg.Text("tick middle", (Left + Right) / 2, Height - 6, xName);
+        foreach (Series line in series)
+        {
+            svg.BeginServer(line.Server, line.Classes, line.Server);
+            svg.Path("line", Thinned(line.Points.Select(point => (AtX(point.X), AtY(point.Y)))));
+            foreach ((double at, double from, double to) in line.Whiskers)
+            {
+                svg.Line("whisker", AtX(at), AtY(from), AtX(at), AtY(to));
+            }
+
+            foreach ((double atX, double atY, string tip) in line.Marks)
+            {
+                svg.Circle("mark", AtX(atX), AtY(atY), 3, tip);
+            }
+
+            svg.EndServer();
+        }
+
+        return svg.End();
+    }
+
+    // A distribution has more points than anybody can see: those less than a unit from the last are left out, but for the last of all.
+    private static IEnumerable<(double X, double Y)> Thinned(IEnumerable<(double X, double Y)> points)
+    {
+        (double X, double Y)? drawn = null, skipped = null;
+        foreach ((double x, double y) in points)
+        {
+            if (drawn is { } last && Math.Abs(x - last.X) < 1 && Math.Abs(y - last.Y) < 1)
+            {
+                skipped = (x, y);
+                continue;
+            }
+
+            (drawn, skipped) = ((x, y), null);
+            yield return (x, y);
+        }
+
+        if (skipped is { } end)
+        {
+            yield return end;
+        }
+    }
+}

@@ -1,0 +1,27 @@
+using System.Diagnostics;
+
+namespace LineServer.Perf.Servers;
+
+/// <summary>Asks a server which one it is.</summary>
+internal static class ServerVersion
+{
+    private const string Patience = "20s";
+
+    /// <summary>The first line that its version command prints; null where it has none, or that fails: a comparison does not fail for it.</summary>
+    public static string? Of(ServerCommand server)
+    {
+        if (server.VersionBy is not { } command)
+        {
+            return null;
+        }
+
+        using Process process = Process.Start(new ProcessStartInfo("timeout", [Patience, "sh", "-c", $"cd '{Checkout.Root}' && {command} 2>/dev/null"])
+        {
+            RedirectStandardOutput = true,
+            UseShellExecute = false,
+        })!;
+        string line = process.StandardOutput.ReadToEnd().Split('\n')[0].Trim();
+        process.WaitForExit();
+        return process.ExitCode == 0 && line.Length > 0 ? line : null;
+    }
+}

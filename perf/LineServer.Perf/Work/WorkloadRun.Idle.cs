@@ -1,0 +1,63 @@
+using LineServer.Perf.Linux;
+
+namespace LineServer.Perf.Work;
+
+/// <content>Idle connections: memory, and the latency of some active ones beside them.</content>
+internal sealed partial class WorkloadRun
+{
+    private const int WarmUpConnections = 50;
+
+    private Measurement MeasureIdle(Workload workload)
+    {
+        int known = KnownProcess(workload);
+        long before = ResidentAfterOthers(workload, known, SettleTime);
+        using ILoad idle = CreateLoad(workload);
+        List<IdleStep> steps = [];
+        Measurement? measured = null;
+        foreach (int connections in workload.Steps)
+        {
+            idle.Open(connections);
+            var interval = Interval.Begin(process);
+            Thread.Sleep(SettleTime);
+            measured = interval.End();
+
+            // One that was closed meanwhile holds no memory.
+            idle.CheckOpen();
+            Measurement? active = workload.Active > 0 ? MeasureActive(workload) : null;
+            steps.Add(new IdleStep(connections, measured.ServerResidentBytes!.Value, active?.FromDue));
+            measured = measured with { FromDue = active?.FromDue, FromSent = active?.FromSent, LateLines = active?.LateLines };
+        }
+
+        return measured! with
+        {
+            BytesPerConnection = (measured.ServerResidentBytes - before) / (double)workload.Connections,
+            BytesPerConnectionSlope = IdleStep.Slope(steps),
+            IdleSteps = steps,
+        };
+    }
+
+    private int KnownProcess(Workload workload) => process ?? throw new UsageException($"'{workload.Name}' looks at the server's memory: it needs its process (--pid)");
+
+    // What the server's own start costs (code compiled at its first connection, its first buffers) is no connection's memory: some connections work
+    // for the warm-up, and are gone, before the memory is looked at.
+    private long ResidentAfterOthers(Workload workload, int known, TimeSpan settleTime)
+    {
+        if (WarmUp > TimeSpan.Zero)
+        {
+            _ = MeasureLoop(workload with { Kind = WorkloadKind.ClosedLoop, Connections = Math.Min(WarmUpConnections, workload.Connections) }, WarmUp, TimeSpan.Zero);
+            Thread.Sleep(settleTime);
+        }
+
+        return ProcessUse.Of(known).ResidentBytes;
+    }
+
+    // They are there for this time only, besides the idle ones: so the memory of those is that of connections that have done nothing.
+    private Measurement MeasureActive(Workload workload)
+    {
+        Workload active = workload with { Kind = WorkloadKind.OpenLoop, Connections = workload.Active };
+        using var load = new LocalLoad(server, active, ReplyTimeout, BesideNumber);
+        load.Open(active.Connections);
+        long from = After(WarmUp / 4);
+        return load.Run(from, from + (long)Time.TotalNanoseconds, process: null).Complete();
+    }
+}

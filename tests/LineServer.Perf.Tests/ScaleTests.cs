@@ -1,0 +1,71 @@
+using LineServer.Perf.Load;
+using LineServer.Perf.Reporting;
+using LineServer.Perf.Work;
+
+namespace LineServer.Perf.Tests;
+
+/// <summary>What connections cost by their number.</summary>
+public class ScaleTests
+{
+    private static readonly Workload Scale = new("test", WorkloadKind.Scale, Connections: 20, Window: 1, LineSize: 32);
+
+    [Fact]
+    public void Connections_are_opened_held_and_used()
+    {
+        int connections = 0;
+        using var server = new EchoServer((number, line) =>
+        {
+            _ = number == 0 ? Interlocked.Increment(ref connections) : 0;
+            return [line];
+        });
+        Measurement measured = Run(server, Environment.ProcessId);
+
+        // Others that warmed it up, and went; then these.
+        Assert.Equal(2 * Scale.Connections, connections);
+        Assert.True(measured.Lines > 0);
+        Assert.True(measured.OpeningSeconds > 0);
+        Assert.True(measured.ServerOpeningCpuSeconds > 0);
+        Assert.NotNull(measured.BytesPerConnection);
+
+        // A thread for each waits for its next line, in this very process: it is switched away from.
+        Assert.True(measured.ServerSwitchesPerLine > 0);
+    }
+
+    [Fact]
+    public void The_lines_are_those_from_nothing_under_way_to_nothing_under_way()
+    {
+        long lines = 0;
+        using var server = new EchoServer((_, line) =>
+        {
+            Interlocked.Increment(ref lines);
+            return [line];
+        });
+        Measurement measured = new WorkloadRun(ServerAddress.Of(server.EndPoint), Environment.ProcessId) { WarmUp = TimeSpan.Zero, Time = TimeSpan.FromSeconds(0.1) }
+            .Measure(Scale with { Kind = WorkloadKind.ClosedLoop });
+
+        // All but two of each connection: the first, and the one that is all of a warm-up without time.
+        Assert.Equal(Interlocked.Read(ref lines), measured.Lines + (2 * Scale.Connections));
+    }
+
+    [Fact]
+    public void It_needs_the_process()
+    {
+        using var server = new EchoServer(EchoServer.Same);
+        UsageException e = Assert.Throws<UsageException>(() => Run(server, process: null));
+        Assert.Contains("--pid", e.Message);
+    }
+
+    [Fact]
+    public void A_connection_that_is_closed_fails_the_run()
+    {
+        using var server = new EchoServer((number, line) => number == 1 ? null : [line]);
+        RunFailedException e = Assert.Throws<RunFailedException>(() => Run(server, Environment.ProcessId));
+        Assert.Matches("was closed by the server|was lost", e.Message);
+    }
+
+    [Fact]
+    public void There_are_tables_for_such_workloads_only() => Assert.Empty(ScaleTables.Of(Reporting.ScaleTablesTests.Document with { Workloads = [] }));
+
+    private static Measurement Run(EchoServer server, int? process) =>
+        new WorkloadRun(ServerAddress.Of(server.EndPoint), process) { WarmUp = TimeSpan.FromSeconds(0.1), Time = TimeSpan.FromSeconds(0.2) }.Measure(Scale);
+}

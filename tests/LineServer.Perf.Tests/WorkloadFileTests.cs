@@ -1,0 +1,81 @@
+using LineServer.Perf.Work;
+
+namespace LineServer.Perf.Tests;
+
+public class WorkloadFileTests
+{
+    [Fact]
+    public void All_kinds_are_among_the_built_in_ones()
+    {
+        IReadOnlyList<Workload> all = Workloads.Load().All;
+        Assert.Equal(Enum.GetValues<WorkloadKind>(), all.Select(workload => workload.Kind).Distinct().Order());
+        Assert.Equal(new Workload("pipelined", WorkloadKind.ClosedLoop, Connections: 50, Window: 64, LineSize: 32), all.Single(workload => workload.Name == "pipelined"));
+    }
+
+    [Fact]
+    public void A_user_s_workloads_come_after_the_built_in_ones()
+    {
+        string file = Write("""
+            {
+              // Mine.
+              "workloads": [
+                { "name": "mine", "kind": "closed-loop", "connections": 3, "window": 2, "lineSize": 8, "maxLineSize": 99 },
+                { "name": "at-half", "kind": "open-loop", "connections": 7, "window": 1, "lineSize": 100, "load": 0.5 },
+                { "name": "silent", "kind": "idle", "steps": [10, 20], "lineSize": 32 },
+              ]
+            }
+            """);
+        var workloads = Workloads.Load(file);
+        Assert.Equal(["mine", "at-half", "silent"], workloads.All.TakeLast(3).Select(workload => workload.Name), StringComparer.Ordinal);
+        Assert.Equal((99, 3, 2, 8), (workloads.Find("mine").MaxLineSize, workloads.Find("mine").Connections, workloads.Find("mine").Window, workloads.Find("mine").LineSize));
+        Assert.Equal((0.5, 0.0), (workloads.Find("at-half").Load, workloads.Find("at-half").Rate));
+        Assert.Equal((20, 0), (workloads.Find("silent").Connections, workloads.Find("silent").Active));
+        Assert.NotEmpty(workloads.Find("many").Summary);
+        File.Delete(file);
+    }
+
+    [Theory]
+    [InlineData(1, "this is no JSON", "nonsense")]
+    [InlineData(3, "this is no JSON", "{ \"workloads\": [\n { \"name\": \"a\",\n nonsense } ] }")]
+    [InlineData(1, "this is no JSON", "{ \"workloads\": [] } and more")]
+    [InlineData(1, "the file begins with", "[]")]
+    [InlineData(2, "there is no 'workload'", "{\n \"workload\": [] }")]
+    [InlineData(1, "is a list", "{ \"workloads\": 5 }")]
+    [InlineData(2, "a workload is an object", "{ \"workloads\": [\n 5 ] }")]
+    [InlineData(2, "the workload has no 'name'", "{ \"workloads\": [\n { \"kind\": \"churn\" } ] }")]
+    [InlineData(2, "the workload 'a' has no 'kind'", "{ \"workloads\": [\n { \"name\": \"a\" } ] }")]
+    [InlineData(2, "lower-case letters, digits and dashes, not 'A b'", "{ \"workloads\": [\n { \"name\": \"A b\", \"kind\": \"churn\" } ] }")]
+    [InlineData(3, "there is no kind 'loop'; there are: closed-loop, open-loop", "{ \"workloads\": [\n { \"name\": \"a\",\n \"kind\": \"loop\" } ] }")]
+    [InlineData(2, "has no 'window'; it has: connections, lineSize", "{ \"workloads\": [\n { \"name\": \"a\", \"kind\": \"churn\", \"connections\": 1, \"lineSize\": 32, \"window\": 1 } ] }")]
+    [InlineData(2, "the workload 'a' has no 'connections'", "{ \"workloads\": [\n { \"name\": \"a\", \"kind\": \"churn\", \"lineSize\": 32 } ] }")]
+    [InlineData(3, "'connections' is a whole number from 1 to 1000000, not 0", "{ \"workloads\": [\n { \"name\": \"a\", \"kind\": \"churn\", \"lineSize\": 32,\n \"connections\": 0 } ] }")]
+    [InlineData(2, "'lineSize' is a whole number from 8 to 65536, not 7.5", "{ \"workloads\": [\n { \"name\": \"a\", \"kind\": \"churn\", \"connections\": 1, \"lineSize\": 7.5 } ] }")]
+    [InlineData(2, "'maxLineSize' is a whole number from 33 to 65536, not 32", "{ \"workloads\": [\n { \"name\": \"a\", \"kind\": \"ingest\", \"connections\": 1, \"lineSize\": 32, \"maxLineSize\": 32 } ] }")]
+    [InlineData(2, "has no 'rate'", "{ \"workloads\": [\n { \"name\": \"a\", \"kind\": \"open-loop\", \"connections\": 1, \"window\": 1, \"lineSize\": 32 } ] }")]
+    [InlineData(2, "'load' is a number above 0, up to 1, not 1.5", "{ \"workloads\": [\n { \"name\": \"a\", \"kind\": \"open-loop\", \"connections\": 1, \"window\": 1, \"lineSize\": 32, \"load\": 1.5 } ] }")]
+    [InlineData(2, "two ways to say it", "{ \"workloads\": [\n { \"name\": \"a\", \"kind\": \"open-loop\", \"connections\": 1, \"window\": 1, \"lineSize\": 32, \"load\": 1, \"rate\": 5 } ] }")]
+    [InlineData(2, "each larger than the one before, not [20, 10]", "{ \"workloads\": [\n { \"name\": \"a\", \"kind\": \"idle\", \"lineSize\": 32, \"steps\": [20, 10] } ] }")]
+    [InlineData(2, "'active' is a whole number from 1 to 1000000, not -1", "{ \"workloads\": [\n { \"name\": \"a\", \"kind\": \"idle\", \"lineSize\": 32, \"steps\": [10], \"active\": -1, \"rate\": 1 } ] }")]
+    [InlineData(2, "'active' and 'rate' come together", "{ \"workloads\": [\n { \"name\": \"a\", \"kind\": \"idle\", \"lineSize\": 32, \"steps\": [10], \"active\": 1 } ] }")]
+    [InlineData(3, "'lineSize' is given twice", "{ \"workloads\": [\n { \"name\": \"a\", \"kind\": \"churn\", \"lineSize\": 32,\n \"lineSize\": 32 } ] }")]
+    [InlineData(2, "there is a workload 'many' already", "{ \"workloads\": [\n { \"name\": \"many\", \"kind\": \"churn\", \"connections\": 1, \"lineSize\": 32 } ] }")]
+    public void What_is_wrong_is_told_with_its_line(int line, string problem, string text)
+    {
+        string file = Write(text);
+        string message = Assert.Throws<UsageException>(() => Workloads.Load(file)).Message;
+        Assert.StartsWith($"{file}:{line}: ", message);
+        Assert.Contains(problem, message);
+        File.Delete(file);
+    }
+
+    [Fact]
+    public void A_file_that_is_not_there_is_told() =>
+        Assert.Contains("cannot read the workloads: ", Assert.Throws<UsageException>(() => Workloads.Load("/nowhere/at.json")).Message);
+
+    private static string Write(string text)
+    {
+        string file = Path.GetTempFileName();
+        File.WriteAllText(file, text);
+        return file;
+    }
+}
