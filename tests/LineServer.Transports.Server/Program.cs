@@ -9,6 +9,7 @@ using Microsoft.Extensions.Options;
 // An echo server on the epoll transport, in a process that may have few descriptors: one argument, ReservedDescriptors.
 // Prints its port. To each line of standard input, a number N, it answers as soon as accepting has backed off N times, with how often it has, the
 // milliseconds since the start, and how many of these it has used the CPU. Ends with its input.
+await WarmUp.StartThreadsAsync();
 await WarmUp.BackOffAsync();
 using var backOffs = new BackOffCount();
 await using var transport = new EpollTransportFactory(

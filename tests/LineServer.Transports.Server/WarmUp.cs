@@ -14,6 +14,18 @@ namespace LineServer.Transports.Server;
 /// </summary>
 internal static class WarmUp
 {
+    private const int Workers = 8;
+
+    /// <summary>Has the thread pool start all the threads that it may have: at once, so that none does the work of two.</summary>
+    public static async Task StartThreadsAsync()
+    {
+        ThreadPool.GetMinThreads(out _, out int completionPorts);
+        ThreadPool.SetMinThreads(Workers, completionPorts);
+        ThreadPool.SetMaxThreads(Workers, Math.Max(Workers, completionPorts));
+        using var together = new Barrier(Workers);
+        await Task.WhenAll(Enumerable.Range(0, Workers).Select(_ => Task.Run(together.SignalAndWait)));
+    }
+
     /// <summary>Has an accept back off, while there are descriptors.</summary>
     public static async Task BackOffAsync()
     {
