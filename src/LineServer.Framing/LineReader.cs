@@ -27,6 +27,8 @@ public sealed class LineReader
     private long _searched; // bytes at the head of the buffer known to hold no delimiter
     private bool _skipping; // within the rest of an oversize line
 
+    private StrongBox<OversizeLine>? _lastOversizeLine; // few streams have one
+
     // Of the current read.
     private LineScan? _scan;
     private int _takenBefore;
@@ -70,7 +72,7 @@ public sealed class LineReader
     public long OversizeLines { get; private set; }
 
     /// <summary>The newest line that was longer than the limit, as much as was seen of it when it was noticed.</summary>
-    public OversizeLine LastOversizeLine { get; private set; }
+    public OversizeLine LastOversizeLine => _lastOversizeLine?.Value ?? default;
 
     /// <summary>Bytes after the last delimiter, when the stream ended there; 0 if it ended with a line, or has not ended.</summary>
     public long IncompleteLength { get; private set; }
@@ -437,7 +439,7 @@ public sealed class LineReader
         if (!IsOversize)
         {
             OversizeLines++;
-            LastOversizeLine = new OversizeLine(lengthSeen, Scan.Buffer.Slice(start, Math.Min(lengthSeen, OversizeLine.PrefixSize)).ToArray());
+            _lastOversizeLine = new StrongBox<OversizeLine>(new OversizeLine(lengthSeen, Scan.Buffer.Slice(start, Math.Min(lengthSeen, OversizeLine.PrefixSize)).ToArray()));
         }
 
         switch (Format.OversizeLineBehavior)

@@ -54,9 +54,8 @@ internal sealed partial class ConnectionLoop
     /// <summary>Serves the connection until it has ended. Never throws: what went wrong is the close reason, and in the log.</summary>
     public async Task RunAsync()
     {
-        LineMetrics metrics = _endpoint.Metrics;
         CloseReason refused = _endpoint.Connections.Add(this);
-        metrics.ConnectionOpened();
+        _endpoint.Metrics.ConnectionOpened();
         using CancellationTokenRegistration drain = _context.Features.Get<IConnectionLifetimeNotificationFeature>() is { } lifetime
             ? lifetime.ConnectionClosedRequested.UnsafeRegister(static loop => ((ConnectionLoop)loop!).BeginDrain(), this)
             : default;
@@ -126,7 +125,7 @@ internal sealed partial class ConnectionLoop
 
         await CloseInOrderAsync();
         _endpoint.Connections.Remove(this);
-        metrics.ConnectionClosed(CloseReason);
+        _endpoint.Metrics.ConnectionClosed(CloseReason);
         _endpoint.Logger.LogDebug("{Connection} on {Endpoint} ended: {CloseReason}", _connection, _endpoint.Options.Name, CloseReason);
     }
 

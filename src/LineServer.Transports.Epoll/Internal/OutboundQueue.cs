@@ -6,6 +6,9 @@ namespace LineServer.Transports.Epoll.Internal;
 /// <remarks>Its users lock it: the writer's owner adds, the loop sends.</remarks>
 internal sealed class OutboundQueue
 {
+    /// <summary>The flush that waits for room. Here, and not in the writer: most connections never have one.</summary>
+    public PipeWait Wait;
+
     private Piece[] _pieces = new Piece[4];
     private int _first;
     private int _count;

@@ -12,7 +12,6 @@ namespace LineServer.Transports.Epoll.Internal;
 internal sealed unsafe class SocketWriter<TCalls>(SocketConnection<TCalls> connection) : PipeWriter, IValueTaskSource<FlushResult>, IThreadPoolWorkItem
     where TCalls : struct, ISystemCalls
 {
-    private PipeWait _wait;
     private byte[]? _array; // what is written to now
     private int _start;
     private int _end;
@@ -236,15 +235,15 @@ internal sealed unsafe class SocketWriter<TCalls>(SocketConnection<TCalls> conne
 
     FlushResult IValueTaskSource<FlushResult>.GetResult(short token)
     {
-        _wait.GetResult(token);
-        return TakeResult(_wait.EndWatch());
+        _queue!.Wait.GetResult(token);
+        return TakeResult(_queue!.Wait.EndWatch());
     }
 
-    ValueTaskSourceStatus IValueTaskSource<FlushResult>.GetStatus(short token) => _wait.GetStatus(token);
+    ValueTaskSourceStatus IValueTaskSource<FlushResult>.GetStatus(short token) => _queue!.Wait.GetStatus(token);
 
     void IValueTaskSource<FlushResult>.OnCompleted(Action<object?> continuation, object? state, short token, ValueTaskSourceOnCompletedFlags flags)
     {
-        if (!_wait.OnCompleted(continuation, state, token, flags))
+        if (!_queue!.Wait.OnCompleted(continuation, state, token, flags))
         {
             _isLate = true;
             connection.RunSoon(this);
@@ -407,9 +406,9 @@ internal sealed unsafe class SocketWriter<TCalls>(SocketConnection<TCalls> conne
 
     private ValueTask<FlushResult> WaitAsync(CancellationToken cancellationToken)
     {
-        _wait.Reset();
-        short version = _wait.Version;
-        _wait.Watch(static writer => ((SocketWriter<TCalls>)writer!).OnTokenCancelled(), this, cancellationToken);
+        _queue!.Wait.Reset();
+        short version = _queue!.Wait.Version;
+        _queue!.Wait.Watch(static writer => ((SocketWriter<TCalls>)writer!).OnTokenCancelled(), this, cancellationToken);
         lock (_queue!)
         {
             if (_queue.UnsentBytes > 0 && !_isLost && !_isCancelRequested && !_isTokenCancelled)
@@ -419,7 +418,7 @@ internal sealed unsafe class SocketWriter<TCalls>(SocketConnection<TCalls> conne
             }
         }
 
-        return new ValueTask<FlushResult>(TakeResult(_wait.EndWatch()));
+        return new ValueTask<FlushResult>(TakeResult(_queue!.Wait.EndWatch()));
     }
 
     private void OnTokenCancelled()
@@ -475,13 +474,13 @@ internal sealed unsafe class SocketWriter<TCalls>(SocketConnection<TCalls> conne
         if (_isLate)
         {
             _isLate = false;
-            _wait.RunLate();
+            _queue!.Wait.RunLate();
             return;
         }
 
         if (Volatile.Read(ref _isWaitEnding) != 0 && Interlocked.Exchange(ref _isWaitEnding, 0) != 0)
         {
-            _wait.End();
+            _queue!.Wait.End();
         }
     }
 
