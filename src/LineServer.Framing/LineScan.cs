@@ -17,7 +17,7 @@ internal sealed class LineScan
 
     // A thread's scan while no read is going on there.
     [ThreadStatic]
-    private static LineScan? s_idle;
+    private static LineScan? _idle;
 
     public ReadOnlySequence<byte> Buffer;
     public bool IsCompleted;
@@ -43,7 +43,7 @@ internal sealed class LineScan
     /// <summary>A scan for a read that begins on this thread.</summary>
     public static LineScan Take(in ReadOnlySequence<byte> buffer, bool isCompleted)
     {
-        ref LineScan? idle = ref s_idle;
+        ref LineScan? idle = ref _idle;
         LineScan scan = idle ?? new LineScan { Starts = ArrayPool<int>.Shared.Rent(StartsCapacity) };
         idle = null;
         scan.Buffer = buffer;
@@ -58,7 +58,7 @@ internal sealed class LineScan
         Segment = default;
         SegmentStart = NextSegment = default;
         ReturnGathered();
-        ref LineScan? idle = ref s_idle;
+        ref LineScan? idle = ref _idle;
         if (idle is null)
         {
             idle = this;
