@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # version.sh NAME: what a peer is made of and built with, on one line. Exit status 1: nobody knows.
+# The compilers of Debian, as in the build scripts, whichever others are in the path.
 set -euo pipefail
 
 # Of a Debian package, without what Debian added.
@@ -9,9 +10,9 @@ case ${1:-} in
   c-epoll) echo "gcc $(gcc -dumpfullversion)" ;;
   c-uring) echo "liburing $(package liburing-dev), gcc $(gcc -dumpfullversion)" ;;
   libevent) echo "libevent $(package libevent-dev), gcc $(gcc -dumpfullversion)" ;;
-  tokio | tokio-codec) echo "tokio $(package librust-tokio-dev), $(rustc --version | cut -d' ' -f1,2)" ;;
-  rust-threads) rustc --version | cut -d' ' -f1,2 ;;
-  go) go version | sed -E 's/^go version go([^ ]+).*/go \1/' ;;
+  tokio | tokio-codec) echo "tokio $(package librust-tokio-dev), $(/usr/bin/rustc --version | cut -d' ' -f1,2)" ;;
+  rust-threads) /usr/bin/rustc --version | cut -d' ' -f1,2 ;;
+  go) /usr/bin/go version | sed -E 's/^go version go([^ ]+).*/go \1/' ;;
   netty) echo "Netty $(package libnetty-java), $(java -version 2>&1 | head -n1 | sed -E 's/"//g')" ;;
   redis) echo "redis $(package redis-tools)" ;;
   kestrel-pipelines | cs-threads | cs-streamreader) echo ".NET SDK $(dotnet --version)" ;;
