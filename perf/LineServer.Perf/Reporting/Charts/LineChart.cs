@@ -44,9 +44,9 @@ internal static class LineChart
                 svg.Line("whisker", AtX(at), AtY(from), AtX(at), AtY(to));
             }
 
-            foreach ((double atX, double atY, string tip) in line.Marks)
+            foreach (Mark mark in line.Marks)
             {
-                svg.Circle("mark", AtX(atX), AtY(atY), 3, tip);
+                svg.Circle(mark.IsSaturated ? "mark saturated" : "mark", AtX(mark.X), AtY(mark.Y), 3, mark.Tip);
             }
 
             svg.EndServer();
