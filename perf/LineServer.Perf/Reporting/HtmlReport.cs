@@ -121,8 +121,8 @@ internal sealed class HtmlReport
 
         // The numbers of which this figure is told: the others would be empty paper.
         int[] numbers = [.. known.Select(point => point.Connections).Distinct().Order()];
-        const double Room = 1.15;
-        var x = Axis.Log(numbers[0] / Room, numbers[^1] * Room, [.. numbers.Select(number => ((double)number, Quantity.Short(Quantity.Count(number))))]);
+        double room = Math.Max(1.15, Math.Pow((double)numbers[^1] / numbers[0], 0.05));
+        var x = Axis.Log(numbers[0] / room, numbers[^1] * room, [.. numbers.Select(number => ((double)number, Quantity.Short(Quantity.Count(number))))]);
         var y = Axis.For([.. known.SelectMany(point => new[] { point.Figure.Min, point.Figure.Max })], figure.Format);
         string capped = known.Any(point => point.IsSaturated) ? ". Hollow, and ≥: the generator was saturated, the server may be faster" : "";
         Figure(
@@ -133,7 +133,7 @@ internal sealed class HtmlReport
                 $"{figure.Title}, by the number of connections",
                 $"A line for each server, from the fewest connections to the most: {figure.Title}, {figure.Meaning}. {(y.IsLog ? "Both axes are" : "The axis of connections is")} logarithmic.",
                 [
-                    .. known.GroupBy(point => point.Server).Select(points => new Series(
+                    .. known.GroupBy(point => point.Server, StringComparer.Ordinal).Select(points => new Series(
                         points.Key,
                         ColourOf(points.Key),
                         [.. points.Select(point => ((double)point.Connections, point.Figure.Median))],
@@ -141,9 +141,10 @@ internal sealed class HtmlReport
                         [.. points.Select(point => ((double)point.Connections, point.Figure.Min, point.Figure.Max))])),
                 ],
                 x,
-                "connections",
+                "connections, logarithmic",
                 y,
-                y.IsLog ? "logarithmic" : ""),
+                y.IsLog ? "logarithmic" : "",
+                isSideBySide: true),
             ScaleTables.TableOf(_document, figure));
 
         string TipOf(string server, int connections, Spread spread, bool isSaturated) =>

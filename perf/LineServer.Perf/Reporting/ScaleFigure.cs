@@ -20,7 +20,7 @@ internal sealed record ScaleFigure(string Name, string Title, string Meaning, Fu
         new("scale-lines", "Lines a second", "over all connections; more is better", (_, m) => m.LinesPerSecond, Quantity.LinesASecond, IsCapped: true),
         new("scale-cpu", "CPU time of the server for a line", "less is better", (_, m) => m.ServerCpuNanosecondsPerLine, Quantity.Nanoseconds),
         new("scale-switches", "Context switches of the server for a line", "of all its threads, voluntary and not; less is better", (_, m) => m.ServerSwitchesPerLine, Quantity.Ratio),
-        new("scale-memory", "Resident memory of the server for a connection", $"with all of them open, less that without; from {FewestForMemory:N0} on; less is better", MemoryOf, Quantity.Bytes),
+        new("scale-memory", "Resident memory of the server for a connection", $"with all open, beyond that with none; told from {FewestForMemory:N0} on; less is better", MemoryOf, Quantity.Bytes),
         new("scale-opening", "Time to open a connection and get its first reply", "all of them, divided by their number; the generator's work is in it; less is better", (w, m) => m.OpeningSeconds * 1e9 / w.Connections, Quantity.Nanoseconds),
         new("scale-opening-cpu", "CPU time of the server to open a connection", "and to send its first reply; less is better", (w, m) => m.ServerOpeningCpuSeconds * 1e9 / w.Connections, Quantity.Nanoseconds),
     ];

@@ -35,12 +35,12 @@ public class AxisTests
     }
 
     [Theory]
-    [InlineData(false, 1, 5, 20)]
-    [InlineData(true, 1, 5, 21)]
-    [InlineData(false, 0, 10, 100)]
-    [InlineData(true, -1, 1, 100)]
-    [InlineData(false, 0, 0, 0)]
-    [InlineData(false, -1, -100, 0)]
+    [InlineData(false, 1.0, 5.0, 20.0)]
+    [InlineData(true, 1.0, 5.0, 21.0)]
+    [InlineData(false, 0.0, 10.0, 100.0)]
+    [InlineData(true, -1.0, 1.0, 100.0)]
+    [InlineData(false, 0.0, 0.0, 0.0)]
+    [InlineData(false, -1.0, -100.0, 0.0)]
     public void Values_begin_at_0_unless_they_lie_too_far_apart(bool isLog, params double[] values)
     {
         var axis = Axis.For(values, Text);

@@ -3,6 +3,9 @@ namespace LineServer.Perf.Reporting.Charts;
 /// <summary>Where values lie between 0 and 1, and which of them are named.</summary>
 internal sealed class Axis
 {
+    /// <summary>What a letter of a tick's name takes of a chart's width, about.</summary>
+    public const double Letter = 6;
+
     private const int MostTicks = 5;
 
     // Beyond that, the smallest would lie on the ground: nobody could tell it from its neighbour.
@@ -51,7 +54,6 @@ internal sealed class Axis
     /// <param name="at">From a value to its place.</param>
     public IEnumerable<(double Place, string Label)> Named(Func<double, double> at)
     {
-        const double Letter = 6;
         double taken = double.NegativeInfinity;
         foreach ((double value, string label) in Ticks)
         {
