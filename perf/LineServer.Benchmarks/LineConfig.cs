@@ -1,27 +1,13 @@
-using System.Runtime.Intrinsics;
 using BenchmarkDotNet.Columns;
 using BenchmarkDotNet.Configs;
-using BenchmarkDotNet.Jobs;
-using BenchmarkDotNet.Toolchains.InProcess.Emit;
-using Perfolizer.Horology;
 
 namespace LineServer.Benchmarks;
 
-/// <summary>
-/// Runs in this process: BenchmarkDotNet 0.14 knows no .NET 10 to build for, and so an environment variable of this process (DOTNET_EnableAVX512=0)
-/// holds for what is measured. The warm-up is long enough for the runtime to have compiled everything with its profile. Iterations are many
-/// and short, so that some of them find a shared machine quiet; the best one counts.
-/// </summary>
-internal sealed class LineConfig : ManualConfig
+/// <summary>For benchmarks over a <see cref="LineBlock"/>, whose figures are for a line of it.</summary>
+internal sealed class LineConfig : ShortIterations
 {
     public LineConfig()
     {
-        AddJob(Job.Default
-            .WithToolchain(InProcessEmitToolchain.Instance)
-            .WithIterationTime(TimeInterval.FromMilliseconds(20))
-            .WithWarmupCount(60)
-            .WithIterationCount(100)
-            .WithId(Vector512.IsHardwareAccelerated ? "64-byte vectors" : Vector256.IsHardwareAccelerated ? "32-byte vectors" : "narrower vectors"));
         AddColumn(LineColumn.NanosecondsPerLine, LineColumn.MedianNanosecondsPerLine, LineColumn.GigabytesPerSecond, LineColumn.TimesAsFast);
         HideColumns("Error", "StdDev", "RatioSD", "Alloc Ratio", "Ratio", "Mean", "Median");
     }
