@@ -16,7 +16,7 @@ internal sealed record ChartedFigure(string Id, string Title, string Better, Fun
     [
         new("lines", "Throughput", "lines a second (of churn: connections); more is better", (workload, measured) => IsCapacity(workload) && measured.Lines > 0 ? measured.LinesPerSecond : null, Quantity.LinesASecond, IsCapped: true),
         new("cpu", "CPU a line", "CPU time of the server for each line; less is better", (workload, measured) => workload.Kind == WorkloadKind.Flood ? null : measured.ServerCpuNanosecondsPerLine, Quantity.Nanoseconds),
-        new("memory", "Memory a connection", "resident bytes for each idle connection; less is better", (workload, measured) => workload.Kind == WorkloadKind.Scale && workload.Connections < ScaleTables.FewestForMemory ? null : measured.BytesPerConnection, Quantity.Bytes),
+        new("memory", "Memory a connection", "resident bytes for each idle connection; less is better", (workload, measured) => workload.Kind == WorkloadKind.Scale && workload.Connections < ScaleFigure.FewestForMemory ? null : measured.BytesPerConnection, Quantity.Bytes),
         new("flood", "Quiet connections beside a flood", "p99 from due with the flood, divided by that without; 1 is fair", (_, measured) => measured.FromDue?.P99 / measured.WithoutFlood?.FromDue?.P99, Quantity.Ratio, HasRatio: false),
         new("slow", "Fast connections beside slow readers", "p99 from sent with slow readers, divided by that without; 1 is fair", (_, measured) => measured.FromSent?.P99 / measured.WithoutSlowReaders?.FromSent?.P99, Quantity.Ratio, HasRatio: false),
     ];

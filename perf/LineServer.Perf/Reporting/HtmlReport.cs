@@ -29,6 +29,7 @@ internal sealed class HtmlReport
         var report = new HtmlReport(document);
         report.Head();
         report.Summary();
+        report.ByConnections();
         foreach (Workload workload in document.Workloads)
         {
             report.Section(workload);
@@ -83,6 +84,71 @@ internal sealed class HtmlReport
             _ = _page.Append($"<h2>Overview</h2>\n<p class=\"soft\">{Svg.Escape(overview.Title)}. ≥: the generator was saturated, the server may be faster.</p>\n");
             Table(overview);
         }
+    }
+
+    // What the sections of the single workloads, which follow, cannot show: the same figure with few connections and with many. One number makes no line.
+    private void ByConnections()
+    {
+        IReadOnlyList<Workload> scale = ScaleTables.WorkloadsOf(_document);
+        if (scale.Count < 2)
+        {
+            return;
+        }
+
+        _ = _page.Append($"<section>\n<h2 id=\"by-connections\">By the number of connections</h2>\n<p class=\"soft\">{Svg.Escape($"{scale[0].Name} to {scale[^1].Name}: medians of {_document.Rounds} rounds, and between what they lay")}</p>\n<div class=\"grid\">\n");
+        foreach (ScaleFigure figure in ScaleFigure.All)
+        {
+            ByConnections(scale, figure);
+        }
+
+        ReportTable behind = ScaleTables.Behind(_document);
+        _ = _page.Append($"</div>\n<p class=\"soft\">{Svg.Escape(behind.Title)}.</p>\n");
+        Table(behind);
+        _ = _page.Append("</section>\n");
+    }
+
+    private void ByConnections(IReadOnlyList<Workload> scale, ScaleFigure figure)
+    {
+        var known = (from server in _document.Servers
+                     from workload in scale
+                     let spread = figure.SpreadOf(_document, workload, server.Name)
+                     where spread is not null
+                     select (Server: server.Name, workload.Connections, Figure: spread, IsSaturated: figure.IsCappedFor(_document, workload, server.Name))).ToArray();
+        if (known.Length == 0)
+        {
+            return;
+        }
+
+        // The numbers of which this figure is told: the others would be empty paper.
+        int[] numbers = [.. known.Select(point => point.Connections).Distinct().Order()];
+        double room = Math.Max(1.15, Math.Pow((double)numbers[^1] / numbers[0], 0.05));
+        var x = Axis.Log(numbers[0] / room, numbers[^1] * room, [.. numbers.Select(number => ((double)number, Quantity.Short(Quantity.Count(number))))]);
+        var y = Axis.For([.. known.SelectMany(point => new[] { point.Figure.Min, point.Figure.Max })], figure.Format);
+        string capped = known.Any(point => point.IsSaturated) ? ". Hollow, and ≥: the generator was saturated, the server may be faster" : "";
+        Figure(
+            figure.Title,
+            $"{figure.Meaning}{capped}",
+            LineChart.Draw(
+                figure.Name,
+                $"{figure.Title}, by the number of connections",
+                $"A line for each server, from the fewest connections to the most: {figure.Title}, {figure.Meaning}. {(y.IsLog ? "Both axes are" : "The axis of connections is")} logarithmic.",
+                [
+                    .. known.GroupBy(point => point.Server, StringComparer.Ordinal).Select(points => new Series(
+                        points.Key,
+                        ColourOf(points.Key),
+                        [.. points.Select(point => ((double)point.Connections, point.Figure.Median))],
+                        [.. points.Select(point => new Mark(point.Connections, point.Figure.Median, TipOf(point.Server, point.Connections, point.Figure, point.IsSaturated), point.IsSaturated))],
+                        [.. points.Select(point => ((double)point.Connections, point.Figure.Min, point.Figure.Max))])),
+                ],
+                x,
+                "connections, logarithmic",
+                y,
+                y.IsLog ? "logarithmic" : "",
+                isSideBySide: true),
+            ScaleTables.TableOf(_document, figure));
+
+        string TipOf(string server, int connections, Spread spread, bool isSaturated) =>
+            $"{server}: {(isSaturated ? "≥ " : "")}{figure.Format(spread.Median)} with {connections:N0} connections, rounds {figure.Format(spread.Min)} to {figure.Format(spread.Max)}{(isSaturated ? "; the generator was saturated" : "")}";
     }
 
     private void Section(Workload workload)
@@ -162,7 +228,7 @@ internal sealed class HtmlReport
                 pair.Server.Name,
                 ColourOf(pair.Server.Name),
                 [.. pair.All.Curve],
-                [.. parts.Where(part => 1 / (1 - part) <= pair.All.Count * 1.0001).Select(part => (1 / (1 - part), pair.All.Percentile(part), $"{pair.Server.Name}: {Percent(part)} within {Quantity.Microseconds(pair.All.Percentile(part))}"))],
+                [.. parts.Where(part => 1 / (1 - part) <= pair.All.Count * 1.0001).Select(part => new Mark(1 / (1 - part), pair.All.Percentile(part), $"{pair.Server.Name}: {Percent(part)} within {Quantity.Microseconds(pair.All.Percentile(part))}"))],
                 [])),
         ];
         Figure(
@@ -212,7 +278,7 @@ internal sealed class HtmlReport
                 server.Name,
                 ColourOf(server.Name),
                 [(0, 0), .. PointsOf(server).Select(point => ((double)point.Connections, point.Held.Median))],
-                [.. PointsOf(server).Select(point => ((double)point.Connections, point.Held.Median, $"{server.Name}: {Quantity.Bytes(point.Held.Median)} for {point.Connections:N0} connections"))],
+                [.. PointsOf(server).Select(point => new Mark(point.Connections, point.Held.Median, $"{server.Name}: {Quantity.Bytes(point.Held.Median)} for {point.Connections:N0} connections"))],
                 [.. PointsOf(server).Select(point => ((double)point.Connections, point.Held.Min, point.Held.Max))])),
         ];
         _ = _page.Append($"<section>\n<h2 id=\"{Svg.Escape(workload.Name)}-memory\">Memory by connections</h2>\n<p class=\"soft\">{Svg.Escape(workload.Name)}: {Svg.Escape(workload.Summary)}</p>\n<div class=\"grid\">\n");

@@ -37,6 +37,6 @@ internal static class Quantity
     private static string Digits(double value)
     {
         double size = Math.Abs(value);
-        return value.ToString(size switch { 0 => "0", < 0.0995 => "0.000", < 9.995 => "0.00", < 99.95 => "0.0", _ => "0" }, CultureInfo.InvariantCulture);
+        return value.ToString(size switch { 0 => "0", < 0.000995 => "0.######", < 0.0995 => "0.000", < 9.995 => "0.00", < 99.95 => "0.0", _ => "0" }, CultureInfo.InvariantCulture);
     }
 }

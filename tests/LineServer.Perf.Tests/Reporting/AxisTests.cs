@@ -34,6 +34,29 @@ public class AxisTests
         Assert.Equal(axis.At(Math.Sqrt(min * max)), (axis.At(min) + axis.At(max)) / 2, 6);
     }
 
+    [Theory]
+    [InlineData(false, 1.0, 5.0, 20.0)]
+    [InlineData(true, 1.0, 5.0, 21.0)]
+    [InlineData(false, 0.0, 10.0, 100.0)]
+    [InlineData(true, -1.0, 1.0, 100.0)]
+    [InlineData(false, 0.0, 0.0, 0.0)]
+    [InlineData(false, -1.0, -100.0, 0.0)]
+    public void Values_begin_at_0_unless_they_lie_too_far_apart(bool isLog, params double[] values)
+    {
+        var axis = Axis.For(values, Text);
+        Assert.Equal(isLog, axis.IsLog);
+        Assert.All(values, value => Assert.Equal(value <= 0, axis.At(value) == 0));
+        Assert.All(values, value => Assert.InRange(axis.At(value), 0, 1));
+    }
+
+    [Theory]
+    [InlineData(0.0005, "0.0005")]
+    [InlineData(0.0001234, "0.000123")]
+    [InlineData(0.0012, "0.001")]
+    [InlineData(0.123, "0.12")]
+    [InlineData(0, "0")]
+    public void What_is_small_is_not_nothing(double value, string expected) => Assert.Equal(expected, Quantity.Ratio(value));
+
     [Fact]
     public void Names_of_ticks_do_not_run_into_each_other()
     {

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Net;
 using System.Text.RegularExpressions;
+using LineServer.Perf.Comparing;
 using LineServer.Perf.Reporting;
 
 namespace LineServer.Perf.Tests.Reporting;
@@ -8,6 +9,7 @@ namespace LineServer.Perf.Tests.Reporting;
 /// <summary>The page, looked at in a real browser.</summary>
 public sealed partial class HtmlReportTests : IDisposable
 {
+    private const string ByConnections = "<h2 id=\"by-connections\">By the number of connections</h2>";
     private readonly string _folder = Directory.CreateTempSubdirectory().FullName;
 
     public void Dispose() => Directory.Delete(_folder, recursive: true);
@@ -41,12 +43,75 @@ public sealed partial class HtmlReportTests : IDisposable
             Assert.Matches("role=\"img\" aria-labelledby=\"(?<id>[^ ]+)-t \\k<id>-d\"><title id=\"\\k<id>-t\">[^<]+</title><desc id=\"\\k<id>-d\">[^<]+</desc>", figure);
             Assert.Contains("<table>", figure);
         });
-        string drawings = string.Concat(Drawing().Matches(dom).Select(match => match.Value));
-        Assert.DoesNotContain("NaN", drawings);
-        Assert.DoesNotContain("Infinity", drawings);
-        Assert.DoesNotContain("undefined", drawings);
-        Assert.DoesNotContain("∞", drawings);
-        Assert.All(Place().Matches(drawings), match => Assert.InRange(double.Parse(match.Groups["number"].Value, CultureInfo.InvariantCulture), -1, 1_000));
+        AssertAllHasItsPlace(dom);
+    }
+
+    [Fact]
+    public async Task By_the_number_of_connections_every_figure_has_a_chart_with_a_line_for_each_server_and_a_dot_for_each_number()
+    {
+        (string dom, string console) = await Browser.OpenAsync(Write(ScaleTablesTests.Document));
+        Assert.Empty(console);
+        Assert.Contains("data-ready=\"3\"", dom);
+        AssertAllHasItsPlace(dom);
+        string section = SectionByConnections(dom);
+        string[] figures = [.. section.Split("<figure").Skip(1)];
+        Assert.Equal(
+            [
+                "Lines a second", "CPU time of the server for a line", "Context switches of the server for a line",
+                "Resident memory of the server for a connection", "Time to open a connection and get its first reply", "CPU time of the server to open a connection",
+            ],
+            figures.Select(figure => Caption().Match(figure).Groups["text"].Value),
+            StringComparer.Ordinal);
+        Assert.All(figures, (figure, i) =>
+        {
+            // Of ten connections nobody knows the memory.
+            string[] numbers = i == 3 ? ["1,000", "10,000"] : ["10", "1,000", "10,000"];
+            string[] lines = [.. figure.Split("<g ").Skip(1).Select(line => line.Split("</g>")[0])];
+            Assert.Equal(["events", "threads"], lines.Select(line => line.Split('"')[1]), StringComparer.Ordinal);
+            Assert.All(lines, line =>
+            {
+                Assert.Equal(numbers, Mark().Matches(line).Select(match => match.Groups["connections"].Value), StringComparer.Ordinal);
+                Assert.Equal(numbers.Length, line.Split("class=\"whisker\"").Length - 1);
+                Assert.Equal(numbers.Length, Vertex().Count(line));
+            });
+            Assert.Contains("<th scope=\"col\">10,000</th>", figure);
+            Assert.Matches("<th scope=\"row\">dead</th><td>no result</td>", figure);
+        });
+        Assert.Contains("threads: 95.0 k/s with 1,000 connections, rounds 90.0 k/s to 100 k/s", figures[0]);
+        Assert.Contains("from 10,000 (0.75)", section);
+        Assert.Contains("<h2 id=\"scale-1000\">", dom[dom.IndexOf(section, StringComparison.Ordinal)..]);
+    }
+
+    [Fact]
+    public void A_dot_is_hollow_where_the_generator_could_do_no_more()
+    {
+        Assert.DoesNotContain("class=\"mark saturated\"", HtmlReport.Of(ScaleTablesTests.Document));
+        string section = SectionByConnections(HtmlReport.Of(ScaleTablesTests.With((_, _) => 100_000, generator: 1)));
+        Assert.Equal(2 * 3, section.Split("class=\"mark saturated\"").Length - 1);
+        Assert.Contains("≥ 100 k/s with 10 connections", WebUtility.HtmlDecode(section));
+    }
+
+    [Fact]
+    public void One_number_of_connections_has_no_charts_by_the_number()
+    {
+        ComparisonDocument all = ScaleTablesTests.Document;
+        Assert.Contains(ByConnections, HtmlReport.Of(all));
+        Assert.DoesNotContain(ByConnections, HtmlReport.Of(all with { Workloads = [all.Workloads[0]] }));
+        Assert.DoesNotContain(ByConnections, HtmlReport.Of(Sample.Document));
+    }
+
+    [Fact]
+    public void A_server_that_never_switches_lies_at_the_lower_end_of_a_logarithmic_axis()
+    {
+        ComparisonDocument document = ScaleTablesTests.Document;
+        string page = HtmlReport.Of(document with
+        {
+            Measurements = [.. document.Measurements.Select(round => round with { Measured = round.Measured with { ServerVoluntarySwitches = round.Server == "events" ? 0 : round.Number * round.Measured.Lines, ServerInvoluntarySwitches = round.Server == "events" && round.Number == 1 ? 10 : 0 } })],
+        });
+        AssertAllHasItsPlace(page);
+        string figure = SectionByConnections(page).Split("<figure")[3];
+        Assert.Contains("Both axes are logarithmic", figure);
+        Assert.Contains("rounds 0 to 0.0001", figure);
     }
 
     [Fact]
@@ -88,15 +153,33 @@ public sealed partial class HtmlReportTests : IDisposable
 
     private static string Escape(string server) => server.Replace("&", "&amp;", StringComparison.Ordinal).Replace("\"", "&quot;", StringComparison.Ordinal).Replace("<", "&lt;", StringComparison.Ordinal);
 
-    private string Write()
+    private static string SectionByConnections(string page) => page[page.IndexOf(ByConnections, StringComparison.Ordinal)..].Split("</section>")[0];
+
+    private static void AssertAllHasItsPlace(string page)
+    {
+        string drawings = string.Concat(Drawing().Matches(page).Select(match => match.Value));
+        Assert.DoesNotContain("NaN", drawings);
+        Assert.DoesNotContain("Infinity", drawings);
+        Assert.DoesNotContain("undefined", drawings);
+        Assert.DoesNotContain("∞", drawings);
+        Assert.All(Place().Matches(drawings), match => Assert.InRange(double.Parse(match.Groups["number"].Value, CultureInfo.InvariantCulture), -1, 1_000));
+    }
+
+    private string Write(ComparisonDocument? document = null)
     {
         string file = Path.Combine(_folder, "report.html");
-        HtmlReport.Write(file, Sample.Document);
+        HtmlReport.Write(file, document ?? Sample.Document);
         return $"file://{file}";
     }
 
     [GeneratedRegex("<figcaption>(?<text>[^<]+)<", RegexOptions.ExplicitCapture, 1000)]
     private static partial Regex Caption();
+
+    [GeneratedRegex("<circle class=\"mark\"[^>]* with (?<connections>[0-9,]+) connections", RegexOptions.ExplicitCapture, 1000)]
+    private static partial Regex Mark();
+
+    [GeneratedRegex("(?<= d=\"[^\"]*)[ML]", RegexOptions.ExplicitCapture, 1000)]
+    private static partial Regex Vertex();
 
     [GeneratedRegex("<svg.*?</svg>", RegexOptions.Singleline, 1000)]
     private static partial Regex Drawing();

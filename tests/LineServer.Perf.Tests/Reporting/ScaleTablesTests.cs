@@ -87,12 +87,12 @@ public class ScaleTablesTests
         Assert.StartsWith("≥ ", ScaleTables.Of(document)[0].Rows[0][1], StringComparison.Ordinal);
     }
 
-    private static ReportTable Table(string name) => ReportTables.Of(Document).Single(table => table.Name == name);
-
-    private static ComparisonDocument With(Func<string, int, long> lines, double generator = 0.5) => Document with
+    internal static ComparisonDocument With(Func<string, int, long> lines, double generator = 0.5) => Document with
     {
         Measurements = [.. Document.Measurements.Select(round => round with { Measured = Measure(lines(round.Server, NumberOf(round)), NumberOf(round)) with { GeneratorCpuSeconds = generator } })],
     };
+
+    private static ReportTable Table(string name) => ReportTables.Of(Document).Single(table => table.Name == name);
 
     private static int NumberOf(Round round) => Document.Workloads.Single(workload => workload.Name == round.Workload).Connections;
 

@@ -3,14 +3,33 @@ namespace LineServer.Perf.Reporting.Charts;
 /// <summary>Where values lie between 0 and 1, and which of them are named.</summary>
 internal sealed class Axis
 {
+    /// <summary>What a letter of a tick's name takes of a chart's width, about.</summary>
+    public const double Letter = 6;
+
     private const int MostTicks = 5;
-    private readonly bool _isLog;
+
+    // Beyond that, the smallest would lie on the ground: nobody could tell it from its neighbour.
+    private const double LinearUpTo = 20;
+
     private readonly double _min;
     private readonly double _max;
 
-    private Axis(bool isLog, double min, double max, IReadOnlyList<(double Value, string Label)> ticks) => (_isLog, _min, _max, Ticks) = (isLog, min, max, ticks);
+    private Axis(bool isLog, double min, double max, IReadOnlyList<(double Value, string Label)> ticks) => (IsLog, _min, _max, Ticks) = (isLog, min, max, ticks);
+
+    public bool IsLog { get; }
 
     public IReadOnlyList<(double Value, string Label)> Ticks { get; }
+
+    /// <summary>Whether these lie too far apart for an axis that begins at 0. What is not positive does not count: it has no place on another one.</summary>
+    public static bool NeedsLog(IEnumerable<double> values)
+    {
+        double[] positive = [.. values.Where(value => value > 0)];
+        return positive.Length > 0 && positive.Max() / positive.Min() > LinearUpTo;
+    }
+
+    /// <summary>From 0, or logarithmic where that is needed; then what is not positive lies at its lower end.</summary>
+    public static Axis For(IReadOnlyCollection<double> values, Func<double, string> label) =>
+        NeedsLog(values) ? Log(values.Where(value => value > 0).Min(), values.Max(), label) : Linear(values.Max(), label);
 
     /// <summary>From 0 to a round number that is not less than <paramref name="max"/>.</summary>
     public static Axis Linear(double max, Func<double, string> label)
@@ -35,7 +54,6 @@ internal sealed class Axis
     /// <param name="at">From a value to its place.</param>
     public IEnumerable<(double Place, string Label)> Named(Func<double, double> at)
     {
-        const double Letter = 6;
         double taken = double.NegativeInfinity;
         foreach ((double value, string label) in Ticks)
         {
@@ -48,7 +66,7 @@ internal sealed class Axis
         }
     }
 
-    public double At(double value) => Math.Clamp(_isLog ? Math.Log(value / _min) / Math.Log(_max / _min) : (value - _min) / (_max - _min), 0, 1);
+    public double At(double value) => Math.Clamp(IsLog ? Math.Log(Math.Max(value, _min) / _min) / Math.Log(_max / _min) : (value - _min) / (_max - _min), 0, 1);
 
     // Powers of ten; with their halves and fifths where there are few; on a short piece, what would be on a linear axis.
     private static IEnumerable<double> LogTicks(double min, double max)

@@ -10,8 +10,22 @@ internal static class LineChart
     private const double Top = 20;
     private const double Bottom = 262;
 
-    public static string Draw(string id, string title, string description, IReadOnlyList<Series> series, Axis x, string xName, Axis y, string yName)
+    // Of servers side by side: from one to the next, and from the first to the last at most.
+    private const double Beside = 4;
+    private const double AllBeside = 20;
+
+    /// <param name="id">Of the drawing in its page.</param>
+    /// <param name="title">What it is.</param>
+    /// <param name="description">What it shows, for who cannot see it.</param>
+    /// <param name="series">Drawn in this order.</param>
+    /// <param name="x">The axis below.</param>
+    /// <param name="xName">What it is of.</param>
+    /// <param name="y">The axis at the left.</param>
+    /// <param name="yName">What it is of.</param>
+    /// <param name="isSideBySide">The servers have the same places on the lower axis: each is drawn a little to the right of the one before it, or their whiskers would be one.</param>
+    public static string Draw(string id, string title, string description, IReadOnlyList<Series> series, Axis x, string xName, Axis y, string yName, bool isSideBySide = false)
     {
+        double beside = isSideBySide && series.Count > 1 ? Math.Min(Beside, AllBeside / (series.Count - 1)) : 0;
         double AtX(double value) => Left + (x.At(value) * (Right - Left));
         double AtY(double value) => Bottom - (y.At(value) * (Bottom - Top));
 
@@ -23,8 +37,8 @@ internal static class LineChart
 
         foreach ((double place, string label) in x.Named(AtX))
         {
-            bool isLast = place > Right - 16;
-            svg.Text(isLast ? "tick end" : "tick middle", isLast ? Width - 2 : place, Bottom + 15, label);
+            bool isCut = place + (label.Length * Axis.Letter / 2) > Width - 2;
+            svg.Text(isCut ? "tick end" : "tick middle", isCut ? Width - 2 : place, Bottom + 15, label);
         }
 
         foreach ((double value, string label) in y.Ticks)
@@ -35,18 +49,20 @@ internal static class LineChart
 
         svg.Text("tick start", 2, Top - 8, yName);
         svg.Text("tick middle", (Left + Right) / 2, Height - 6, xName);
-        foreach (Series line in series)
+        for (int i = 0; i < series.Count; i++)
         {
+            Series line = series[i];
+            double shift = (i - ((series.Count - 1) / 2.0)) * beside;
             svg.BeginServer(line.Server, line.Classes, line.Server);
-            svg.Path("line", Thinned(line.Points.Select(point => (AtX(point.X), AtY(point.Y)))));
+            svg.Path("line", Thinned(line.Points.Select(point => (AtX(point.X) + shift, AtY(point.Y)))));
             foreach ((double at, double from, double to) in line.Whiskers)
             {
-                svg.Line("whisker", AtX(at), AtY(from), AtX(at), AtY(to));
+                svg.Line("whisker", AtX(at) + shift, AtY(from), AtX(at) + shift, AtY(to));
             }
 
-            foreach ((double atX, double atY, string tip) in line.Marks)
+            foreach (Mark mark in line.Marks)
             {
-                svg.Circle("mark", AtX(atX), AtY(atY), 3, tip);
+                svg.Circle(mark.IsSaturated ? "mark saturated" : "mark", AtX(mark.X) + shift, AtY(mark.Y), 3, mark.Tip);
             }
 
             svg.EndServer();

@@ -15,15 +15,12 @@ internal static class RowChart
     private const double RowHeight = 24;
     private const double Bottom = 24;
 
-    // Beyond that, the shortest bar would be a line.
-    private const double BarsUpTo = 20;
-
     public static string Draw(string id, string title, string description, IReadOnlyList<ServerMark> marks, Func<double, string> format, bool isRatio)
     {
         double bottom = Top + (marks.Count * RowHeight);
         Spread[] known = [.. marks.Select(mark => mark.Figure).OfType<Spread>()];
         double min = known.Select(figure => figure.Min).DefaultIfEmpty(1).Min(), max = known.Select(figure => figure.Max).DefaultIfEmpty(1).Max();
-        bool isLog = min > 0 && (isRatio || max / min > BarsUpTo);
+        bool isLog = min > 0 && (isRatio || Axis.NeedsLog([min, max]));
         Axis axis = isRatio && isLog ? Axis.Log(Math.Min(min, 0.9), Math.Max(max, 1.1), format) : isLog ? Axis.Log(min, max, format) : Axis.Linear(max, format);
         double At(double value) => Left + (axis.At(value) * (Right - Left));
 
