@@ -14,6 +14,13 @@ public class CommandLineTests
         Assert.Equal(BuiltInServers.All.Select(server => server.Name), Lines(InProcess("servers")), StringComparer.Ordinal);
     }
 
+    [Fact]
+    public void Every_built_in_server_but_redis_has_a_discard_mode()
+    {
+        Workload ingest = Workloads.Load().All.Single(workload => workload.Kind == WorkloadKind.Ingest);
+        Assert.Equal(["redis"], BuiltInServers.All.Where(server => !server.Supports(ingest)).Select(server => server.Name), StringComparer.Ordinal);
+    }
+
     [Theory]
     [InlineData("no server", "compare")]
     [InlineData("there is no server 'nobody'", "compare", "--servers", "nobody")]

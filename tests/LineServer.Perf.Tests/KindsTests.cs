@@ -114,6 +114,16 @@ public class KindsTests
     }
 
     [Fact]
+    public void Where_a_server_holds_no_more_connections_it_is_told_how_many_it_held()
+    {
+        int connections = 0;
+        using var server = new EchoServer((number, line) => number == 0 && Interlocked.Increment(ref connections) > 12 ? null : [line]);
+        Assert.Matches(
+            "^it held 10 connections, with [-0-9,]+ bytes each; on the way to 20: connection 1[0-9] was ",
+            Assert.Throws<RunFailedException>(() => Run(server, Idle with { Active = 0, Rate = 0 }, Environment.ProcessId)).Message);
+    }
+
+    [Fact]
     public void The_slope_is_that_of_the_best_straight_line()
     {
         Assert.Equal(500, IdleStep.Slope([new(100, 1_050_000, null), new(200, 1_100_000, null), new(1000, 1_500_000, null)])!.Value, 6);

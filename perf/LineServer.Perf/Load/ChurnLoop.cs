@@ -210,7 +210,7 @@ internal sealed unsafe class ChurnLoop : IDisposable
         }
     }
 
-    private RunFailedException Lost(int index, int error) => new($"{Describe(index)} was lost: errno {error}");
+    private RunFailedException Lost(int index, int error) => new($"{Describe(index)} was lost: {Marshal.GetPInvokeErrorMessage(error)}");
 
     private string Describe(int index) => $"connection {_cycles[index].Number} at place {index}";
 }

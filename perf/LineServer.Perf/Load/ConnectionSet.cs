@@ -390,7 +390,7 @@ internal sealed unsafe class ConnectionSet : IDisposable
             $"after {Describe(connection)}; {waiting} of {_opened} connections wait");
     }
 
-    private RunFailedException LostConnection(int index, in Connection connection, int error) => new($"connection {_firstNumber + index} was lost after {Describe(connection)}: errno {error}");
+    private RunFailedException LostConnection(int index, in Connection connection, int error) => new($"connection {_firstNumber + index} was lost after {Describe(connection)}: {Marshal.GetPInvokeErrorMessage(error)}");
 
     private string Describe(in Connection connection) => $"{Lines.LineAt(connection.SentBytes)} lines sent and {Lines.LineAt(connection.ReceivedBytes)} replies";
 }

@@ -9,7 +9,7 @@ internal static class BuiltInServers
 
     public static readonly ServerCommand[] All =
     [
-        Peer("c-epoll", "--handler {handler}"),
+        Peer("c-epoll"),
         LineServer("sockets", "--transport sockets"),
         LineServer("epoll", "--transport epoll"),
         Peer("c-uring"),
@@ -22,7 +22,7 @@ internal static class BuiltInServers
         Peer("kestrel-pipelines"),
         Peer("cs-threads"),
         Peer("cs-streamreader"),
-        Peer("redis") with { Protocol = LineProtocol.RedisPing },
+        Peer("redis", options: "") with { Protocol = LineProtocol.RedisPing },
     ];
 
     /// <exception cref="UsageException">There is none of this name.</exception>
@@ -30,8 +30,8 @@ internal static class BuiltInServers
         given.Concat(All).FirstOrDefault(server => server.Name == name)
         ?? throw new UsageException($"there is no server '{name}'; there are: {string.Join(", ", given.Concat(All).Select(server => server.Name).Distinct(StringComparer.Ordinal))}");
 
-    private static ServerCommand Peer(string name, string options = "") =>
-        new(name, $"'{{root}}/perf/peers/bin/{name}' --port {{port}} {options}", $"perf/peers/bin/{name}", $"perf/peers/build.sh {name}", BuiltOnUse: true) { VersionBy = $"perf/peers/version.sh {name}" };
+    private static ServerCommand Peer(string name, string options = " --handler {handler}") =>
+        new(name, $"'{{root}}/perf/peers/bin/{name}' --port {{port}}{options}", $"perf/peers/bin/{name}", $"perf/peers/build.sh {name}", BuiltOnUse: true) { VersionBy = $"perf/peers/version.sh {name}" };
 
     // The configuration by environment, as any user would give it: env KEY=VALUE before the command.
     private static ServerCommand LineServer(string name, string options, string environment = "") => new(

@@ -11,6 +11,7 @@ internal sealed class ServerProcess : IDisposable
 {
     private static readonly TimeSpan StartTimeout = TimeSpan.FromSeconds(10);
     private static readonly TimeSpan StopTimeout = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan EndTimeout = TimeSpan.FromSeconds(3);
     private static readonly TimeSpan Poll = TimeSpan.FromMilliseconds(20);
 
     private readonly Process _process;
@@ -75,8 +76,8 @@ internal sealed class ServerProcess : IDisposable
     /// <summary>A failure of a run, with what the server wrote if it has ended.</summary>
     public RunFailedException Explain(RunFailedException failure)
     {
-        // A connection may be gone a moment before the process is.
-        bool ended = _process.WaitForExit(TimeSpan.FromMilliseconds(200));
+        // Its connections may be gone before it is: one of many thousand threads takes a while to end.
+        bool ended = _process.WaitForExit(EndTimeout);
         return new($"'{_name}': {failure.Message}{(ended ? $"; the server has ended with status {_process.ExitCode}{Output()}" : "")}");
     }
 
@@ -158,7 +159,7 @@ internal sealed class ServerProcess : IDisposable
 
     private string Output()
     {
-        const int Shown = 3;
+        const int Shown = 4;
         string[] lines = [.. File.ReadLines(_output).Where(line => line.Length > 0).TakeLast(Shown).Select(line => line.Trim())];
         return lines.Length == 0 ? "" : $"; its last words: {string.Join(" | ", lines)}";
     }

@@ -14,18 +14,27 @@ internal sealed partial class WorkloadRun
         using ILoad idle = CreateLoad(workload);
         List<IdleStep> steps = [];
         Measurement? measured = null;
-        foreach (int connections in workload.Steps)
+        try
         {
-            idle.Open(connections);
-            var interval = Interval.Begin(process);
-            Thread.Sleep(SettleTime);
-            measured = interval.End();
+            foreach (int connections in workload.Steps)
+            {
+                idle.Open(connections);
+                var interval = Interval.Begin(process);
+                Thread.Sleep(SettleTime);
+                measured = interval.End();
 
-            // One that was closed meanwhile holds no memory.
-            idle.CheckOpen();
-            Measurement? active = workload.Active > 0 ? MeasureActive(workload) : null;
-            steps.Add(new IdleStep(connections, measured.ServerResidentBytes!.Value, active?.FromDue));
-            measured = measured with { FromDue = active?.FromDue, FromSent = active?.FromSent, LateLines = active?.LateLines };
+                // One that was closed meanwhile holds no memory.
+                idle.CheckOpen();
+                Measurement? active = workload.Active > 0 ? MeasureActive(workload) : null;
+                steps.Add(new IdleStep(connections, measured.ServerResidentBytes!.Value, active?.FromDue));
+                measured = measured with { FromDue = active?.FromDue, FromSent = active?.FromSent, LateLines = active?.LateLines };
+            }
+        }
+        catch (RunFailedException e) when (steps is [.., var held])
+        {
+            // Servers have their limits: how far this one came says more than where it ended.
+            throw new RunFailedException(
+                $"it held {held.Connections:N0} connections, with {(held.ResidentBytes - before) / held.Connections:N0} bytes each; on the way to {workload.Steps[steps.Count]:N0}: {e.Message}");
         }
 
         return measured! with

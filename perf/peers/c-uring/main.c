@@ -60,6 +60,7 @@ static char *buffers;
 static connection *changed_first;
 static int listen_fd;
 static bool accepting;
+static bool discards;
 
 static void die(const char *what, int error) {
     fprintf(stderr, "c-uring: %s: %s\n", what, strerror(error));
@@ -133,26 +134,30 @@ static void break_connection(connection *c) {
     shutdown(c->fd, SHUT_RDWR); // Ends the receive, too.
 }
 
-// Each complete line is copied to the replies; what is left over is kept.
+// Each complete line is copied to the replies, or dropped; what is left over is kept.
 static void take(connection *c, const char *data, size_t size) {
     const char *end = data + size;
     const char *line = data;
     const char *lf;
-    if (c->waiting_size + c->partial_size + size > c->waiting_capacity) {
+    if (!discards && c->waiting_size + c->partial_size + size > c->waiting_capacity) {
         c->waiting_capacity = (uint32_t)(c->waiting_size + c->partial_size + size);
         c->waiting = allocate(c->waiting, c->waiting_capacity);
     }
     while (line < end && (lf = memchr(line, '\n', (size_t)(end - line))) != NULL) {
         if (c->partial_size > 0) {
-            memcpy(c->waiting + c->waiting_size, c->partial, c->partial_size);
-            c->waiting_size += c->partial_size;
+            if (!discards) {
+                memcpy(c->waiting + c->waiting_size, c->partial, c->partial_size);
+                c->waiting_size += c->partial_size;
+            }
             c->partial_size = 0;
             free(c->partial);
             c->partial = NULL;
         }
         size_t length = (size_t)(lf + 1 - line);
-        memcpy(c->waiting + c->waiting_size, line, length);
-        c->waiting_size += (uint32_t)length;
+        if (!discards) {
+            memcpy(c->waiting + c->waiting_size, line, length);
+            c->waiting_size += (uint32_t)length;
+        }
         line = lf + 1;
     }
     size_t rest = (size_t)(end - line);
@@ -315,10 +320,12 @@ static void listen_on(int port) {
 }
 
 int main(int argc, char **argv) {
-    if (argc != 3 || strcmp(argv[1], "--port") != 0) {
-        fprintf(stderr, "usage: c-uring --port N\n");
+    bool knows_handler = argc == 5 && strcmp(argv[3], "--handler") == 0 && (strcmp(argv[4], "echo") == 0 || strcmp(argv[4], "discard") == 0);
+    if ((argc != 3 && !knows_handler) || strcmp(argv[1], "--port") != 0) {
+        fprintf(stderr, "usage: c-uring --port N [--handler echo|discard]\n");
         return 2;
     }
+    discards = knows_handler && strcmp(argv[4], "discard") == 0;
     struct rlimit files;
     if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
         files.rlim_cur = files.rlim_max;

@@ -3,10 +3,10 @@ using System.Text;
 
 namespace LineServer.Peers.StreamReaders;
 
-/// <summary>Echoes lines as strings: read one, write one, flush. The last line is one also without its LF.</summary>
+/// <summary>Echoes lines as strings: read one, write one, flush. Or drops them. The last line is one also without its LF.</summary>
 internal static class LineEcho
 {
-    public static async Task ServeAsync(TcpClient client)
+    public static async Task ServeAsync(TcpClient client, bool discards)
     {
         try
         {
@@ -18,8 +18,11 @@ internal static class LineEcho
                 await using var writer = new StreamWriter(stream, Encoding.Latin1) { NewLine = "\n" };
                 while (await reader.ReadLineAsync() is { } line)
                 {
-                    await writer.WriteLineAsync(line);
-                    await writer.FlushAsync();
+                    if (!discards)
+                    {
+                        await writer.WriteLineAsync(line);
+                        await writer.FlushAsync();
+                    }
                 }
             }
         }

@@ -4,11 +4,13 @@ using LineServer.Peers.StreamReaders;
 
 const int Backlog = 4_096;
 
-if (args is not ["--port", string text] || !int.TryParse(text, out int port))
+if (args is not ["--port", string text, .. [] or ["--handler", "echo" or "discard"]] || !int.TryParse(text, out int port))
 {
-    await Console.Error.WriteLineAsync("usage: cs-streamreader --port N");
+    await Console.Error.WriteLineAsync("usage: cs-streamreader --port N [--handler echo|discard]");
     return 2;
 }
+
+bool discards = args[^1] == "discard";
 
 // The runtime raises the limit of descriptors by itself.
 var listener = new TcpListener(IPAddress.Loopback, port);
@@ -17,5 +19,5 @@ while (true)
 {
     TcpClient client = await listener.AcceptTcpClientAsync();
     client.NoDelay = true;
-    _ = LineEcho.ServeAsync(client);
+    _ = LineEcho.ServeAsync(client, discards);
 }

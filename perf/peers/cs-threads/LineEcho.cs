@@ -2,20 +2,20 @@ using System.Net.Sockets;
 
 namespace LineServer.Peers.Threads;
 
-/// <summary>Echoes lines with blocking calls: all lines of a read, then one write.</summary>
+/// <summary>Echoes lines with blocking calls: all lines of a read, then one write. Or takes them in the same way, and drops them.</summary>
 internal static class LineEcho
 {
     private const int BufferSize = 4 * 1024;
     private const int MaxLineSize = 64 * 1024;
 
-    public static void Serve(TcpClient client)
+    public static void Serve(TcpClient client, bool discards)
     {
         try
         {
             using (client)
             using (NetworkStream stream = client.GetStream())
             {
-                EchoLines(stream);
+                TakeLines(stream, discards);
             }
         }
         catch (IOException)
@@ -24,9 +24,9 @@ internal static class LineEcho
         }
     }
 
-    private static void EchoLines(NetworkStream stream)
+    private static void TakeLines(NetworkStream stream, bool discards)
     {
-        using var output = new BufferedStream(stream, BufferSize);
+        using Stream output = discards ? Stream.Null : new BufferedStream(stream, BufferSize);
         byte[] buffer = new byte[BufferSize];
         int size = 0;
         while (stream.Read(buffer, size, buffer.Length - size) is > 0 and int read)

@@ -4,6 +4,7 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"errors"
 	"flag"
 	"fmt"
 	"log"
@@ -17,7 +18,7 @@ func hasLine(reader *bufio.Reader) bool {
 	return bytes.IndexByte(buffered, '\n') >= 0
 }
 
-func serve(connection net.Conn) {
+func echo(connection net.Conn) {
 	defer connection.Close()
 	reader := bufio.NewReader(connection)
 	writer := bufio.NewWriter(connection)
@@ -37,9 +38,31 @@ func serve(connection net.Conn) {
 	}
 }
 
+func discard(connection net.Conn) {
+	defer connection.Close()
+	reader := bufio.NewReader(connection)
+	for {
+		if _, err := reader.ReadBytes('\n'); err != nil {
+			return
+		}
+	}
+}
+
 // The runtime raises the limit of descriptors, takes the backlog from net.core.somaxconn, and sets TCP_NODELAY.
 func main() {
 	port := flag.Int("port", 7007, "listen on this port of 127.0.0.1")
+	serve := echo
+	flag.Func("handler", "what is done with lines, `echo|discard` (default echo)", func(name string) error {
+		switch name {
+		case "echo":
+			serve = echo
+		case "discard":
+			serve = discard
+		default:
+			return errors.New("neither echo nor discard")
+		}
+		return nil
+	})
 	flag.Parse()
 	listener, err := net.Listen("tcp4", fmt.Sprintf("127.0.0.1:%d", *port))
 	if err != nil {

@@ -41,7 +41,7 @@ internal sealed class LineEcho : ConnectionHandler
 
     /// <param name="unread">What is left of it after the line.</param>
     /// <param name="line">With its LF.</param>
-    private static bool TryTakeLine(ref ReadOnlySequence<byte> unread, out ReadOnlySequence<byte> line)
+    internal static bool TryTakeLine(ref ReadOnlySequence<byte> unread, out ReadOnlySequence<byte> line)
     {
         if (unread.PositionOf((byte)'\n') is not { } lf)
         {

@@ -8,6 +8,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,13 +20,20 @@ enum {
     OUTPUT_MAX_SIZE = 256 * 1024, // A peer that leaves more than this untaken is not read from until it has taken all.
 };
 
+static bool discards;
+
 static void on_read(struct bufferevent *connection, void *context) {
     (void)context;
     struct evbuffer *input = bufferevent_get_input(connection);
     struct evbuffer *output = bufferevent_get_output(connection);
     struct evbuffer_ptr lf;
     while ((lf = evbuffer_search_eol(input, NULL, NULL, EVBUFFER_EOL_LF)).pos >= 0) {
-        evbuffer_remove_buffer(input, output, (size_t)lf.pos + 1);
+        size_t size = (size_t)lf.pos + 1;
+        if (discards) {
+            evbuffer_drain(input, size);
+        } else {
+            evbuffer_remove_buffer(input, output, size);
+        }
     }
     if (evbuffer_get_length(output) > OUTPUT_MAX_SIZE) {
         bufferevent_disable(connection, EV_READ);
@@ -75,10 +83,12 @@ static void on_accept(struct evconnlistener *listener, evutil_socket_t fd, struc
 }
 
 int main(int argc, char **argv) {
-    if (argc != 3 || strcmp(argv[1], "--port") != 0) {
-        fprintf(stderr, "usage: libevent --port N\n");
+    bool knows_handler = argc == 5 && strcmp(argv[3], "--handler") == 0 && (strcmp(argv[4], "echo") == 0 || strcmp(argv[4], "discard") == 0);
+    if ((argc != 3 && !knows_handler) || strcmp(argv[1], "--port") != 0) {
+        fprintf(stderr, "usage: libevent --port N [--handler echo|discard]\n");
         return 2;
     }
+    discards = knows_handler && strcmp(argv[4], "discard") == 0;
     struct rlimit files;
     if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
         files.rlim_cur = files.rlim_max;

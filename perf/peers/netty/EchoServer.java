@@ -1,8 +1,10 @@
 import io.netty.bootstrap.ServerBootstrap;
+import io.netty.buffer.ByteBuf;
 import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.ChannelInboundHandlerAdapter;
 import io.netty.channel.ChannelInitializer;
 import io.netty.channel.ChannelOption;
+import io.netty.channel.SimpleChannelInboundHandler;
 import io.netty.channel.nio.NioEventLoopGroup;
 import io.netty.channel.socket.SocketChannel;
 import io.netty.channel.socket.nio.NioServerSocketChannel;
@@ -40,9 +42,23 @@ public final class EchoServer {
         }
     }
 
+    private static final class DiscardHandler extends SimpleChannelInboundHandler<ByteBuf> {
+        @Override
+        protected void channelRead0(ChannelHandlerContext context, ByteBuf line) {
+            // The base class releases it.
+        }
+
+        @Override
+        public void exceptionCaught(ChannelHandlerContext context, Throwable cause) {
+            context.close();
+        }
+    }
+
     public static void main(String[] arguments) throws InterruptedException {
-        if (arguments.length != 2 || !arguments[0].equals("--port")) {
-            System.err.println("usage: netty --port N");
+        boolean discards = arguments.length == 4 && arguments[2].equals("--handler") && arguments[3].equals("discard");
+        boolean echoes = arguments.length == 2 || (arguments.length == 4 && arguments[2].equals("--handler") && arguments[3].equals("echo"));
+        if (!(echoes || discards) || !arguments[0].equals("--port")) {
+            System.err.println("usage: netty --port N [--handler echo|discard]");
             System.exit(2);
         }
 
@@ -57,7 +73,7 @@ public final class EchoServer {
                 @Override
                 protected void initChannel(SocketChannel channel) {
                     // The LF stays at the line: it goes back as it is, without a copy.
-                    channel.pipeline().addLast(new LineBasedFrameDecoder(LINE_MAX_SIZE, false, true), new EchoHandler());
+                    channel.pipeline().addLast(new LineBasedFrameDecoder(LINE_MAX_SIZE, false, true), discards ? new DiscardHandler() : new EchoHandler());
                 }
             })
             .bind("127.0.0.1", Integer.parseInt(arguments[1])).sync()

@@ -11,7 +11,7 @@ const BACKLOG: c_int = 4096;
 const STACK_SIZE: usize = 64 * 1024;
 const ACCEPT_RETRY: Duration = Duration::from_millis(10);
 
-fn serve(stream: TcpStream) -> io::Result<()> {
+fn serve(stream: TcpStream, discards: bool) -> io::Result<()> {
     stream.set_nodelay(true)?;
     let (mut reader, mut writer) = (BufReader::new(&stream), &stream);
     let mut line = Vec::new();
@@ -21,12 +21,14 @@ fn serve(stream: TcpStream) -> io::Result<()> {
         if line.last() != Some(&b'\n') {
             return Ok(()); // The end, or the beginning of a line that never came.
         }
-        writer.write_all(&line)?;
+        if !discards {
+            writer.write_all(&line)?;
+        }
     }
 }
 
 fn main() -> io::Result<()> {
-    let port = port();
+    let (port, discards) = options();
     raise_descriptor_limit();
     let listener = TcpListener::bind(("127.0.0.1", port))?;
     // The library asks for 128. A second listen(2) only changes that.
@@ -35,7 +37,7 @@ fn main() -> io::Result<()> {
         return Err(io::Error::last_os_error());
     }
     loop {
-        let started = listener.accept().and_then(|(stream, _)| thread::Builder::new().stack_size(STACK_SIZE).spawn(move || serve(stream)));
+        let started = listener.accept().and_then(|(stream, _)| thread::Builder::new().stack_size(STACK_SIZE).spawn(move || serve(stream, discards)));
         if let Err(error) = started {
             // No descriptor left, or no thread.
             eprintln!("rust-threads: a connection is lost: {error}");
@@ -44,12 +46,15 @@ fn main() -> io::Result<()> {
     }
 }
 
-fn port() -> u16 {
+/// The port, and whether lines are discarded.
+fn options() -> (u16, bool) {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    match arguments.as_slice() {
-        [option, port] if option == "--port" => port.parse().expect("a port"),
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    match arguments[..] {
+        ["--port", port] | ["--port", port, "--handler", "echo"] => (port.parse().expect("a port"), false),
+        ["--port", port, "--handler", "discard"] => (port.parse().expect("a port"), true),
         _ => {
-            eprintln!("usage: rust-threads --port N");
+            eprintln!("usage: rust-threads --port N [--handler echo|discard]");
             std::process::exit(2)
         }
     }

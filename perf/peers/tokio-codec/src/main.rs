@@ -13,18 +13,21 @@ const BACKLOG: u32 = 4096;
 const ACCEPT_RETRY: Duration = Duration::from_millis(10);
 const LINE_MAX_SIZE: usize = 64 * 1024;
 
-async fn serve(stream: TcpStream) -> Result<(), LinesCodecError> {
+async fn serve(stream: TcpStream, discards: bool) -> Result<(), LinesCodecError> {
     stream.set_nodelay(true)?;
     let mut lines = Framed::new(stream, LinesCodec::new_with_max_length(LINE_MAX_SIZE));
     while let Some(line) = lines.next().await {
-        lines.send(line?).await?;
+        let line = line?;
+        if !discards {
+            lines.send(line).await?;
+        }
     }
     Ok(())
 }
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> io::Result<()> {
-    let port = port();
+    let (port, discards) = options();
     raise_descriptor_limit();
     let socket = TcpSocket::new_v4()?;
     socket.set_reuseaddr(true)?;
@@ -32,19 +35,22 @@ async fn main() -> io::Result<()> {
     let listener = socket.listen(BACKLOG)?;
     loop {
         match listener.accept().await {
-            Ok((stream, _)) => drop(tokio::spawn(serve(stream))),
+            Ok((stream, _)) => drop(tokio::spawn(serve(stream, discards))),
             // No descriptor left, for example.
             Err(_) => tokio::time::sleep(ACCEPT_RETRY).await,
         }
     }
 }
 
-fn port() -> u16 {
+/// The port, and whether lines are discarded.
+fn options() -> (u16, bool) {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    match arguments.as_slice() {
-        [option, port] if option == "--port" => port.parse().expect("a port"),
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    match arguments[..] {
+        ["--port", port] | ["--port", port, "--handler", "echo"] => (port.parse().expect("a port"), false),
+        ["--port", port, "--handler", "discard"] => (port.parse().expect("a port"), true),
         _ => {
-            eprintln!("usage: tokio-codec --port N");
+            eprintln!("usage: tokio-codec --port N [--handler echo|discard]");
             std::process::exit(2)
         }
     }

@@ -10,7 +10,7 @@ use tokio::net::{TcpSocket, TcpStream};
 const BACKLOG: u32 = 4096;
 const ACCEPT_RETRY: Duration = Duration::from_millis(10);
 
-async fn serve(mut stream: TcpStream) -> io::Result<()> {
+async fn serve(mut stream: TcpStream, discards: bool) -> io::Result<()> {
     stream.set_nodelay(true)?;
     let (reader, mut writer) = stream.split();
     let mut reader = BufReader::new(reader);
@@ -21,13 +21,15 @@ async fn serve(mut stream: TcpStream) -> io::Result<()> {
         if line.last() != Some(&b'\n') {
             return Ok(()); // The end, or the beginning of a line that never came.
         }
-        writer.write_all(&line).await?;
+        if !discards {
+            writer.write_all(&line).await?;
+        }
     }
 }
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> io::Result<()> {
-    let port = port();
+    let (port, discards) = options();
     raise_descriptor_limit();
     let socket = TcpSocket::new_v4()?;
     socket.set_reuseaddr(true)?;
@@ -35,19 +37,22 @@ async fn main() -> io::Result<()> {
     let listener = socket.listen(BACKLOG)?;
     loop {
         match listener.accept().await {
-            Ok((stream, _)) => drop(tokio::spawn(serve(stream))),
+            Ok((stream, _)) => drop(tokio::spawn(serve(stream, discards))),
             // No descriptor left, for example.
             Err(_) => tokio::time::sleep(ACCEPT_RETRY).await,
         }
     }
 }
 
-fn port() -> u16 {
+/// The port, and whether lines are discarded.
+fn options() -> (u16, bool) {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    match arguments.as_slice() {
-        [option, port] if option == "--port" => port.parse().expect("a port"),
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    match arguments[..] {
+        ["--port", port] | ["--port", port, "--handler", "echo"] => (port.parse().expect("a port"), false),
+        ["--port", port, "--handler", "discard"] => (port.parse().expect("a port"), true),
         _ => {
-            eprintln!("usage: tokio --port N");
+            eprintln!("usage: tokio --port N [--handler echo|discard]");
             std::process::exit(2)
         }
     }
