@@ -26,7 +26,8 @@ public sealed class EpollTransportOptions
 
     /// <summary>
     /// Bytes that may still wait to be sent when a flush completes; a flush that leaves this many or more waits until half of them are left. 0: every flush
-    /// waits until the kernel has all of its bytes. Null: no flush waits. 64 KiB by default.
+    /// waits until the kernel has all of its bytes. Null: no flush waits. 64 KiB by default. Up to 4 KiB that a flush on the event loop has released may lie there until the
+    /// connections that were ready with this one have been handled, a few milliseconds at most unless one of them holds the loop; they are not counted.
     /// </summary>
     public long? MaxWriteBufferSize { get; set; } = 64 * 1024;
 

@@ -11,6 +11,9 @@ namespace LineServer.Transports.Epoll.Internal;
 /// </summary>
 internal sealed unsafe class EventLoop
 {
+    /// <summary>Connections that are received from, handled and sent to together: docs/decisions/0005.</summary>
+    public const int GroupSize = 8;
+
     private const int MaxEvents = 512;
     private const ulong WakeUpData = ulong.MaxValue;
 
@@ -27,6 +30,9 @@ internal sealed unsafe class EventLoop
     private readonly Thread _thread;
     private readonly SlotTable _slots = new();
     private readonly LoopBuffers _buffers = new();
+    private readonly ILoopItem[] _group = new ILoopItem[GroupSize];
+    private readonly DeferredSends _deferred = new(GroupSize);
+    private bool _isDeferring;
     private readonly Lock _postedGate = new();
     private readonly Lock _wakeUpGate = new();
     private readonly Lock _registerGate = new();
@@ -184,6 +190,12 @@ internal sealed unsafe class EventLoop
         WakeUp();
     }
 
+    /// <summary>On any thread: keeps bytes until the others of the group have been handled. False: they are to be sent at once.</summary>
+    public bool TryDefer(IDeferringSender sender, ReadOnlySpan<byte> bytes) => _isDeferring && IsCurrent && _deferred.TryAdd(sender, bytes);
+
+    /// <summary>On the loop: sends what it keeps of one sender, for more follows.</summary>
+    public void SendDeferred(IDeferringSender sender) => _deferred.Send(sender);
+
     /// <summary>Ends the loop, and everything on it; returns when its thread has ended. Not on that thread.</summary>
     public void End()
     {
@@ -244,21 +256,49 @@ internal sealed unsafe class EventLoop
         Turn++;
         RunPosted();
         int ready = Wait(events);
-        int next = 0;
-        while (next < ready)
+        for (int next = 0; next < ready; next += GroupSize)
         {
-            // Entered once for all events, and again after each that throws.
+            RunGroup(events + (next * EpollEvent.Size), Math.Min(GroupSize, ready - next));
+        }
+    }
+
+    // First all of the group receive, then what waits runs for one after the other, then their replies are sent: a core has no room for the code of all three,
+    // the kernel's and ours, and would fetch it anew for each connection.
+    private void RunGroup(byte* events, int count)
+    {
+        int next = 0;
+        int ready = 0;
+        int run = 0;
+        while (next < count || run < ready)
+        {
+            // Entered once for all of them, and again after each that throws.
             try
             {
-                while (next < ready)
+                while (next < count)
                 {
                     byte* @event = events + (next++ * EpollEvent.Size);
                     ulong data = EpollEvent.Data(@event);
                     if (data != WakeUpData && _slots.Find(data) is { } item)
                     {
-                        Current = item;
-                        Progress++;
-                        item.OnEvents(EpollEvent.Events(@event));
+                        Begin(item);
+                        if (item.OnEvents(EpollEvent.Events(@event)))
+                        {
+                            _group[ready++] = item;
+                        }
+                    }
+                }
+
+                _isDeferring = ready > 1; // of one alone there is nothing to save
+                long began = Environment.TickCount64;
+                while (run < ready)
+                {
+                    ILoopItem item = _group[run++];
+                    Begin(item);
+                    item.OnReady();
+                    if (_isDeferring && Environment.TickCount64 != began)
+                    {
+                        // Handlers that take their time: no reply waits for all of them.
+                        StopDeferring();
                     }
                 }
             }
@@ -269,6 +309,21 @@ internal sealed unsafe class EventLoop
                 Fail(Current!, e);
             }
         }
+
+        StopDeferring();
+        Array.Clear(_group, 0, ready);
+    }
+
+    private void StopDeferring()
+    {
+        _isDeferring = false;
+        _deferred.SendAll();
+    }
+
+    private void Begin(ILoopItem item)
+    {
+        Current = item;
+        Progress++;
     }
 
     private int Wait(byte* events)
@@ -313,8 +368,7 @@ internal sealed unsafe class EventLoop
             // It may be posted again as soon as it runs.
             next = item.NextPosted;
             item.NextPosted = null;
-            Current = item;
-            Progress++;
+            Begin(item);
             RunPosted(item);
         }
     }

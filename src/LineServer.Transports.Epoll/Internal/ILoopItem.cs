@@ -7,7 +7,11 @@ internal interface ILoopItem
     ILoopItem? NextPosted { get; set; }
 
     /// <summary>An edge has come: EPOLLIN and the like.</summary>
-    void OnEvents(uint events);
+    /// <returns>True: something waits for it, and is to be run by <see cref="OnReady"/>.</returns>
+    bool OnEvents(uint events);
+
+    /// <summary>Once after each <see cref="OnEvents"/> that asks for it, when the edges of the whole group have been told.</summary>
+    void OnReady();
 
     /// <summary>It was posted: it looks itself what there is to do.</summary>
     void OnPosted();

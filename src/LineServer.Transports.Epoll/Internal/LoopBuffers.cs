@@ -7,12 +7,12 @@ namespace LineServer.Transports.Epoll.Internal;
 /// A loop's own few arrays of each size, last in, first out: those that are still in its core's cache. Beyond them, and for other threads, the shared pool.
 /// </summary>
 /// <remarks>
-/// A connection that is served holds two arrays at a time, and of each size <see cref="ArrayPool{T}.Shared"/> keeps one for a thread; the second takes it a lock
-/// and a system call's worth of searching (docs/decisions/0005).
+/// The connections of a group hold an array each at a time, the one that is served two; and of each size <see cref="ArrayPool{T}.Shared"/> keeps one for a thread;
+/// the second takes it a lock and a system call's worth of searching (docs/decisions/0005).
 /// </remarks>
 internal sealed class LoopBuffers
 {
-    private const int Depth = 4;
+    private const int Depth = EventLoop.GroupSize + 1;
     private static readonly int SmallestLog2 = BitOperations.Log2(AdaptiveSize.Smallest);
     private static readonly int SizeCount = BitOperations.Log2(AdaptiveSize.Largest) - SmallestLog2 + 1;
 

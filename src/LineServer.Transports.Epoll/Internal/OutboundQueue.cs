@@ -23,19 +23,19 @@ internal sealed class OutboundQueue
     /// <summary>Adds a piece; it may be sent when it was flushed.</summary>
     public void Add(byte[] array, int start, int end)
     {
-        if (_count == _pieces.Length)
-        {
-            var larger = new Piece[_count * 2];
-            for (int i = 0; i < _count; i++)
-            {
-                larger[i] = At(i);
-            }
-
-            _pieces = larger;
-            _first = 0;
-        }
-
+        MakeRoom();
         At(_count++) = new Piece { Array = array, Start = start, End = end };
+    }
+
+    /// <summary>Adds a piece before all others, flushed.</summary>
+    public void AddFirst(byte[] array, int end)
+    {
+        MakeRoom();
+        _first = (_first - 1) & (_pieces.Length - 1);
+        _count++;
+        _flushedCount++;
+        UnsentBytes += end;
+        At(0) = new Piece { Array = array, Start = 0, End = end };
     }
 
     /// <summary>Releases all pieces.</summary>
@@ -95,6 +95,21 @@ internal sealed class OutboundQueue
 
         _flushedCount = 0;
         UnsentBytes = 0;
+    }
+
+    private void MakeRoom()
+    {
+        if (_count == _pieces.Length)
+        {
+            var larger = new Piece[_count * 2];
+            for (int i = 0; i < _count; i++)
+            {
+                larger[i] = At(i);
+            }
+
+            _pieces = larger;
+            _first = 0;
+        }
     }
 
     private ref Piece At(int index) => ref _pieces[(_first + index) & (_pieces.Length - 1)];

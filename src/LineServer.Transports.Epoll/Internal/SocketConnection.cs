@@ -229,12 +229,12 @@ internal sealed partial class SocketConnection<TCalls> : ConnectionContext, ILoo
         }
     }
 
-    void ILoopItem.OnEvents(uint events)
+    bool ILoopItem.OnEvents(uint events)
     {
         if (_connecting is { } connecting)
         {
             OnConnected(connecting, events);
-            return;
+            return false;
         }
 
         // First what the edges say, then what waits for it: that may close the connection.
@@ -256,11 +256,10 @@ internal sealed partial class SocketConnection<TCalls> : ConnectionContext, ILoo
             _writer.OnWritable();
         }
 
-        if (isReadable)
-        {
-            _reader.Resume();
-        }
+        return isReadable && _reader.TryEndWait();
     }
+
+    void ILoopItem.OnReady() => _reader.CompleteWait();
 
     void ILoopItem.OnPosted()
     {

@@ -102,7 +102,16 @@ internal sealed partial class SocketListener<TCalls> : IConnectionListener, ILoo
         Close();
     }
 
-    void ILoopItem.OnEvents(uint events) => _signal.Set();
+    bool ILoopItem.OnEvents(uint events)
+    {
+        _signal.Set();
+        return false;
+    }
+
+    void ILoopItem.OnReady()
+    {
+        // Nothing waits on the loop.
+    }
 
     void ILoopItem.OnPosted()
     {

@@ -135,24 +135,33 @@ internal sealed unsafe class SocketReader<TCalls>(SocketConnection<TCalls> conne
     /// <summary>On the loop: completes a wait if there is something to complete it with.</summary>
     public void Resume()
     {
-        // On the thread pool it is the queued item's: here it would run user code on the loop, or the item would find nothing and end the next wait.
-        if (connection.IsInline && TryRunLate())
+        if (TryEndWait())
         {
-            return;
-        }
-
-        if (HasReason(Volatile.Read(ref _state)) && TakeWait())
-        {
-            if (connection.IsInline)
-            {
-                EndWait();
-            }
-            else
-            {
-                ThreadPool.UnsafeQueueUserWorkItem(this, preferLocal: false);
-            }
+            CompleteWait();
         }
     }
+
+    /// <summary>On the loop: ends a wait if there is something to end it with, which is received here.</summary>
+    /// <returns>True: <see cref="CompleteWait"/> is to be called, for it runs here. Nobody else completes it.</returns>
+    public bool TryEndWait()
+    {
+        // On the thread pool it is the queued item's: here it would run user code on the loop, or the item would find nothing and end the next wait.
+        if ((connection.IsInline && TryRunLate()) || !HasReason(Volatile.Read(ref _state)) || !TakeWait())
+        {
+            return false;
+        }
+
+        if (connection.IsInline)
+        {
+            return HasEndedWait();
+        }
+
+        ThreadPool.UnsafeQueueUserWorkItem(this, preferLocal: false);
+        return false;
+    }
+
+    /// <summary>Runs what awaits the wait that has ended.</summary>
+    public void CompleteWait() => _wait.End();
 
     /// <summary>The connection was aborted: whoever waits learns it.</summary>
     public void OnAborted() => Signal(Readable | HangUp);
@@ -163,9 +172,9 @@ internal sealed unsafe class SocketReader<TCalls>(SocketConnection<TCalls> conne
     /// <summary>On the thread pool: the end of a wait.</summary>
     void IThreadPoolWorkItem.Execute()
     {
-        if (!TryRunLate())
+        if (!TryRunLate() && HasEndedWait())
         {
-            EndWait();
+            CompleteWait();
         }
     }
 
@@ -257,13 +266,8 @@ internal sealed unsafe class SocketReader<TCalls>(SocketConnection<TCalls> conne
         }
     }
 
-    private void EndWait()
-    {
-        if (_isCompleted || !TryPublishWait(mayReceiveHere: true))
-        {
-            _wait.End();
-        }
-    }
+    // By whoever has cleared Waiting. False: it goes on.
+    private bool HasEndedWait() => _isCompleted || !TryPublishWait(mayReceiveHere: true);
 
     /// <summary>Runs what has begun to await a wait that had just ended.</summary>
     private bool TryRunLate()

@@ -9,7 +9,7 @@ namespace LineServer.Transports.Epoll.Internal;
 /// As a rule one array: rented for the first byte, given back when the kernel has its bytes. More, or what is left of it, goes through
 /// <see cref="OutboundQueue"/>, which also is the lock of everything that is not the rule.
 /// </remarks>
-internal sealed unsafe class SocketWriter<TCalls>(SocketConnection<TCalls> connection) : PipeWriter, IValueTaskSource<FlushResult>, IThreadPoolWorkItem
+internal sealed unsafe class SocketWriter<TCalls>(SocketConnection<TCalls> connection) : PipeWriter, IValueTaskSource<FlushResult>, IThreadPoolWorkItem, IDeferringSender
     where TCalls : struct, ISystemCalls
 {
     private byte[]? _array; // what is written to now
@@ -19,6 +19,7 @@ internal sealed unsafe class SocketWriter<TCalls>(SocketConnection<TCalls> conne
     private long _queuedUnflushed;
     private OutboundQueue? _queue;
     private volatile bool _isQueueing; // bytes wait for an edge: what follows goes behind them
+    private volatile bool _isDeferred; // the loop keeps bytes, which go before all others
     private volatile bool _isWaiting; // a FlushAsync waits; under the lock
     private volatile bool _isCancelRequested;
     private volatile bool _isTokenCancelled;
@@ -34,7 +35,7 @@ internal sealed unsafe class SocketWriter<TCalls>(SocketConnection<TCalls> conne
     public override long UnflushedBytes => _queuedUnflushed + (_end - _start);
 
     /// <summary>True if nothing waits to be sent any more: it was sent, or is lost.</summary>
-    public bool IsDrained => !_isQueueing || _isLost;
+    public bool IsDrained => (!_isQueueing && !_isDeferred) || _isLost;
 
     public override Memory<byte> GetMemory(int sizeHint = 0)
     {
@@ -160,6 +161,11 @@ internal sealed unsafe class SocketWriter<TCalls>(SocketConnection<TCalls> conne
     private void Complete()
     {
         Flush();
+        if (_isDeferred)
+        {
+            FlushThroughQueue(); // so that somebody sends FIN behind it
+        }
+
         _isCompleted = true;
         if (_isQueueing)
         {
@@ -179,7 +185,7 @@ internal sealed unsafe class SocketWriter<TCalls>(SocketConnection<TCalls> conne
     /// <summary>On the loop: there is room in the kernel again.</summary>
     public void OnWritable()
     {
-        if (_isQueueing && !_isLost)
+        if (_isQueueing && !_isDeferred && !_isLost)
         {
             lock (_queue!)
             {
@@ -230,6 +236,29 @@ internal sealed unsafe class SocketWriter<TCalls>(SocketConnection<TCalls> conne
         EndWait();
     }
 
+    /// <summary>On the loop: what it has kept of the last flush.</summary>
+    void IDeferringSender.SendDeferred(ReadOnlySpan<byte> bytes)
+    {
+        nint sent = 0;
+        if (!_isLost)
+        {
+            fixed (byte* p = bytes)
+            {
+                sent = TCalls.Send(connection.Descriptor, p, bytes.Length);
+            }
+
+            if (sent != bytes.Length)
+            {
+                QueueFirst(bytes[(int)Math.Max(sent, 0)..]);
+            }
+        }
+
+        _isDeferred = false;
+        // Either this sees what another thread has queued behind it, or that sees that it need not wait for this.
+        Interlocked.MemoryBarrier();
+        OnWritable();
+    }
+
     /// <summary>On the thread pool: the end of a wait.</summary>
     void IThreadPoolWorkItem.Execute() => CompleteWait();
 
@@ -278,11 +307,16 @@ internal sealed unsafe class SocketWriter<TCalls>(SocketConnection<TCalls> conne
 
     private void Flush()
     {
+        if (_isDeferred && connection.Loop.IsCurrent)
+        {
+            connection.Loop.SendDeferred(this);
+        }
+
         if (_isLost)
         {
             Drop();
         }
-        else if (_isQueueing || _queuedUnflushed > 0)
+        else if (_isQueueing || _isDeferred || _queuedUnflushed > 0)
         {
             FlushThroughQueue();
         }
@@ -292,10 +326,18 @@ internal sealed unsafe class SocketWriter<TCalls>(SocketConnection<TCalls> conne
         }
     }
 
-    /// <summary>The rule: one array, and one send that takes all of it.</summary>
+    /// <summary>The rule: one array, and one send that takes all of it, here or a little later.</summary>
     private void SendArray()
     {
         int length = _end - _start;
+        if (connection.Loop.TryDefer(this, _array.AsSpan(_start, length)))
+        {
+            _isDeferred = true;
+            _size.Note(length, isFilled: false);
+            ReturnArray();
+            return;
+        }
+
         nint sent;
         fixed (byte* bytes = _array)
         {
@@ -334,13 +376,29 @@ internal sealed unsafe class SocketWriter<TCalls>(SocketConnection<TCalls> conne
                 // Before the send that fails: the edge that follows it finds the queue.
                 _isQueueing = true;
                 Interlocked.MemoryBarrier();
-                SendQueue();
+                if (!_isDeferred)
+                {
+                    SendQueue();
+                }
             }
 
             if (_isLost)
             {
                 queue.Clear();
             }
+        }
+    }
+
+    /// <summary>What the kernel has not taken of deferred bytes: others may be queued behind them already.</summary>
+    private void QueueFirst(ReadOnlySpan<byte> rest)
+    {
+        byte[] array = connection.Loop.Rent(rest.Length);
+        rest.CopyTo(array);
+        OutboundQueue queue = Queue;
+        lock (queue)
+        {
+            queue.AddFirst(array, rest.Length);
+            _isQueueing = true;
         }
     }
 

@@ -16,7 +16,7 @@ public class SocketsTransport(bool unix = false) : Transport
 
     public override bool AcceptsBacklogAfterUnbind => false;
 
-    public override bool DisposesBesideWriter => false;
+    public override bool DisposesBesideUse => false;
 
     public override bool HasReset => !unix;
 

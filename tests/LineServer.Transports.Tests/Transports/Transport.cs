@@ -19,10 +19,10 @@ public abstract class Transport
     public virtual bool AcceptsBacklogAfterUnbind => true;
 
     /// <summary>
-    /// Disposing while somebody writes is harmless. Kestrel's sockets complete their pipe in the thread that disposes, which throws NullReferenceException
-    /// when it meets a write there: about once in some thousand races.
+    /// Disposing while somebody reads or writes is harmless. Kestrel's sockets complete their pipes in the thread that disposes: a reader then looks at
+    /// memory that is another's already, and a write that meets it throws NullReferenceException; each once in some thousand races.
     /// </summary>
-    public virtual bool DisposesBesideWriter => true;
+    public virtual bool DisposesBesideUse => true;
 
     /// <summary>Bytes that a full direction may hold besides the transport's own limit, if the kernel's buffers were asked to be as small.</summary>
     public virtual long KernelSlack(int kernelBuffer) => 8L * kernelBuffer;
