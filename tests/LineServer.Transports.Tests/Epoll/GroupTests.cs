@@ -163,13 +163,15 @@ public class GroupTests
     };
 
     /// <summary>Connections on one loop that is held until a byte has come on each of them: their edges come in one turn, in their order.</summary>
-    private sealed class Held : IAsyncDisposable
+    internal sealed class Held : IAsyncDisposable
     {
         private readonly List<Pair> _pairs = [];
         private readonly List<Task> _handling = [];
         private readonly ManualResetEventSlim _isHeld = new();
         private readonly ManualResetEventSlim _released = new();
         private Listening? _listening;
+
+        public EventLoop Loop { get; private set; } = null!;
 
         public IReadOnlyList<int> Sockets { get; private set; } = [];
 
@@ -182,7 +184,7 @@ public class GroupTests
             EpollTransport<RecordingSystemCalls> factory = transport.Create(new TransportSettings { MaxWriteBufferSize = 0 }, options => options.LoopCount = 1);
             IConnectionListener listener = await factory.BindAsync(transport.NewEndPoint());
             held._listening = new Listening(listener, factory, async configure => await SocketPeer.ConnectAsync(listener.EndPoint, configure));
-            EventLoop loop = factory.Loops.All[0];
+            EventLoop loop = held.Loop = factory.Loops.All[0];
             foreach (Func<ConnectionContext, Task> handler in handlers)
             {
                 await held.ConnectAsync(loop, handler);
