@@ -127,7 +127,7 @@ public class GroupAttackTests
         }
     }
 
-    // Ends the process of the tests, so it is run by itself: -explicit only -method '*ends_its_connection_and_not_the_process*'.
+    // Ends the loop's thread, and with it any process but that of xunit, so it is run by itself: -explicit only -method '*and_not_the_process*'.
     [Fact(Explicit = true)]
     public async Task An_exception_out_of_what_waits_for_a_flush_ends_its_connection_and_not_the_process()
     {
@@ -165,6 +165,44 @@ public class GroupAttackTests
         Assert.Equal(["the last\n", "disposed\n", "third\n"], await held.ReleaseAsync());
         Assert.Equal(0, await held.Peers[0].ReceiveAsync(new byte[1]).InTime());
         Assert.Equal(0, await held.Peers[1].ReceiveAsync(new byte[1]).InTime());
+    }
+
+    [Fact]
+    public async Task Nothing_is_sent_to_a_descriptor_that_was_closed_before_its_group_had_ended()
+    {
+        for (int round = 0; round < Rounds; round++)
+        {
+            using var hasEnded = new ManualResetEventSlim();
+            ConnectionContext? first = null;
+            int callsBefore = 0;
+            bool isClosed = false;
+            Task disposing = Task.CompletedTask;
+            await using Held held = await Held.HoldAsync(
+                async server =>
+                {
+                    first = server;
+                    await server.Transport.Output.WriteAsync("!"u8.ToArray());
+                    await Task.Run(() =>
+                    {
+                        server.Transport.Output.Complete(); // so the disposal does not send it
+                        hasEnded.Set();
+                    });
+                },
+                async server =>
+                {
+                    Assert.True(hasEnded.Wait(TimeSpan.FromSeconds(20)));
+                    first!.Abort();
+                    disposing = first.DisposeAsync().AsTask();
+                    isClosed = first.Features.Get<IConnectionSocketFeature>() is { } feature && Record.Exception(() => feature.Socket) is ObjectDisposedException;
+                    callsBefore = RecordingSystemCalls.Calls.Count;
+                    await server.Transport.Output.WriteAsync("second\n"u8.ToArray());
+                },
+                Reply("third\n"u8.ToArray()));
+            Assert.Equal(["second\n", "third\n"], await held.ReleaseAsync(from: 1));
+            await disposing.InTime();
+            Assert.True(isClosed);
+            Assert.DoesNotContain((true, held.Sockets[0]), RecordingSystemCalls.Calls.Skip(callsBefore));
+        }
     }
 
     // Between its two looks, whether bytes are queued and whether bytes are deferred, the loop may have turned the second into the first.
