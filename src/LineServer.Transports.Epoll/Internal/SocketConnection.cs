@@ -323,7 +323,7 @@ internal sealed partial class SocketConnection<TCalls> : ConnectionContext, ILoo
 
         // Nobody else is within the writer now, nor comes in: whoever uses the connection still, though it was disposed, harms only itself.
         _writer.OnDisposed();
-        if (_writer.IsDrained)
+        if (_writer.IsDrained && !_isDescriptorClosed)
         {
             Close();
         }

@@ -96,7 +96,7 @@ internal sealed unsafe class SocketWriter<TCalls>(SocketConnection<TCalls> conne
         {
             try
             {
-                Flush();
+                Flush(mayDefer: true);
             }
             finally
             {
@@ -160,10 +160,10 @@ internal sealed unsafe class SocketWriter<TCalls>(SocketConnection<TCalls> conne
 
     private void Complete()
     {
-        Flush();
+        Flush(mayDefer: false);
         if (_isDeferred)
         {
-            FlushThroughQueue(); // so that somebody sends FIN behind it
+            FlushThroughQueue(); // so that the loop sends FIN behind it
         }
 
         _isCompleted = true;
@@ -185,28 +185,15 @@ internal sealed unsafe class SocketWriter<TCalls>(SocketConnection<TCalls> conne
     /// <summary>On the loop: there is room in the kernel again.</summary>
     public void OnWritable()
     {
-        if (_isQueueing && !_isDeferred && !_isLost)
+        if (MakesRoom() && TryEndWait())
         {
-            lock (_queue!)
+            if (connection.IsInline)
             {
-                SendQueue();
+                CompleteWait();
             }
-
-            if (_isCompleted && !_isQueueing)
+            else
             {
-                connection.OnOutputEnded();
-            }
-
-            if (HasRoom() && TryEndWait())
-            {
-                if (connection.IsInline)
-                {
-                    CompleteWait();
-                }
-                else
-                {
-                    ThreadPool.UnsafeQueueUserWorkItem(this, preferLocal: false);
-                }
+                ThreadPool.UnsafeQueueUserWorkItem(this, preferLocal: false);
             }
         }
     }
@@ -256,7 +243,10 @@ internal sealed unsafe class SocketWriter<TCalls>(SocketConnection<TCalls> conne
         _isDeferred = false;
         // Either this sees what another thread has queued behind it, or that sees that it need not wait for this.
         Interlocked.MemoryBarrier();
-        OnWritable();
+        if (MakesRoom())
+        {
+            EndWait(); // whoever flushes, completes or disposes on the loop has this sent: what waits must not run within that
+        }
     }
 
     /// <summary>On the thread pool: the end of a wait.</summary>
@@ -305,7 +295,7 @@ internal sealed unsafe class SocketWriter<TCalls>(SocketConnection<TCalls> conne
 
     private OutboundQueue Queue => _queue ?? Interlocked.CompareExchange(ref _queue, new OutboundQueue(), null) ?? _queue;
 
-    private void Flush()
+    private void Flush(bool mayDefer)
     {
         if (_isDeferred && connection.Loop.IsCurrent)
         {
@@ -316,21 +306,21 @@ internal sealed unsafe class SocketWriter<TCalls>(SocketConnection<TCalls> conne
         {
             Drop();
         }
-        else if (_isQueueing || _isDeferred || _queuedUnflushed > 0)
+        else if (_isDeferred || _isQueueing || _queuedUnflushed > 0) // in this order: the loop sets the second before it clears the first
         {
             FlushThroughQueue();
         }
         else if (_end > _start)
         {
-            SendArray();
+            SendArray(mayDefer);
         }
     }
 
     /// <summary>The rule: one array, and one send that takes all of it, here or a little later.</summary>
-    private void SendArray()
+    private void SendArray(bool mayDefer)
     {
         int length = _end - _start;
-        if (connection.Loop.TryDefer(this, _array.AsSpan(_start, length)))
+        if (mayDefer && connection.Loop.TryDefer(this, _array.AsSpan(_start, length)))
         {
             _isDeferred = true;
             _size.Note(length, isFilled: false);
@@ -483,6 +473,28 @@ internal sealed unsafe class SocketWriter<TCalls>(SocketConnection<TCalls> conne
     {
         _isTokenCancelled = true;
         EndWait();
+    }
+
+    /// <summary>On the loop: sends what is queued.</summary>
+    /// <returns>True: a flush that waits may end.</returns>
+    private bool MakesRoom()
+    {
+        if (!_isQueueing || _isLost)
+        {
+            return false;
+        }
+
+        lock (_queue!)
+        {
+            SendQueue();
+        }
+
+        if (_isCompleted && !_isQueueing)
+        {
+            connection.OnOutputEnded();
+        }
+
+        return HasRoom();
     }
 
     private bool HasRoom()

@@ -25,7 +25,7 @@ public class GroupTests
     [Fact]
     public async Task All_of_a_group_receive_before_the_first_of_them_sends()
     {
-        await using Held held = await Held.HoldAsync([.. Enumerable.Range(0, 20).Select(i => Reply($"line {i}\n"))]);
+        await using HeldGroup held = await HeldGroup.HoldAsync([.. Enumerable.Range(0, 20).Select(i => Reply($"line {i}\n"))]);
         RecordingSystemCalls.Calls.Clear();
         string[] replies = await held.ReleaseAsync();
         Assert.Equal([.. Enumerable.Range(0, 20).Select(i => $"line {i}\n")], replies);
@@ -46,7 +46,7 @@ public class GroupTests
     public async Task What_is_flushed_in_several_pieces_stays_in_order(bool sendsFallShort)
     {
         RecordingSystemCalls.SendsFallShort = sendsFallShort;
-        await using Held held = await Held.HoldAsync(Reply("one ", "two ", "three\n"), Reply("short ", Long, "\n"), Reply(Long, Long, "end\n"), Reply("last\n"));
+        await using HeldGroup held = await HeldGroup.HoldAsync(Reply("one ", "two ", "three\n"), Reply("short ", Long, "\n"), Reply(Long, Long, "end\n"), Reply("last\n"));
         Assert.Equal(["one two three\n", $"short {Long}\n", $"{Long}{Long}end\n", "last\n"], await held.ReleaseAsync());
     }
 
@@ -57,7 +57,7 @@ public class GroupTests
     {
         RecordingSystemCalls.SendsFallShort = sendsFallShort;
         using var hasFlushed = new ManualResetEventSlim();
-        await using Held held = await Held.HoldAsync(
+        await using HeldGroup held = await HeldGroup.HoldAsync(
             async server =>
             {
                 await server.Transport.Output.WriteAsync("on the loop "u8.ToArray());
@@ -80,7 +80,7 @@ public class GroupTests
     {
         RecordingSystemCalls.SendsFallShort = sendsFallShort;
         using var hasEnded = new ManualResetEventSlim();
-        await using Held held = await Held.HoldAsync(
+        await using HeldGroup held = await HeldGroup.HoldAsync(
             async server =>
             {
                 await server.Transport.Output.WriteAsync("the last\n"u8.ToArray());
@@ -103,7 +103,7 @@ public class GroupTests
         RecordingSystemCalls.SendsFallShort = sendsFallShort;
         ConnectionContext? first = null;
         Task disposing = Task.CompletedTask;
-        await using Held held = await Held.HoldAsync(
+        await using HeldGroup held = await HeldGroup.HoldAsync(
             async server =>
             {
                 first = server;
@@ -124,7 +124,7 @@ public class GroupTests
     public async Task Aborting_another_of_the_group_harms_no_third()
     {
         ConnectionContext? first = null;
-        await using Held held = await Held.HoldAsync(
+        await using HeldGroup held = await HeldGroup.HoldAsync(
             async server =>
             {
                 first = server;
@@ -147,6 +147,41 @@ public class GroupTests
         });
     }
 
+    [Fact]
+    public async Task A_second_flush_does_not_wait_for_the_group()
+    {
+        bool hasWaited = true;
+        await using HeldGroup held = await HeldGroup.HoldAsync(
+            async server =>
+            {
+                await server.Transport.Output.WriteAsync("one "u8.ToArray());
+                ValueTask<FlushResult> second = server.Transport.Output.WriteAsync("two\n"u8.ToArray());
+                hasWaited = !second.IsCompleted;
+                await second;
+            },
+            Reply("other\n"));
+        Assert.Equal(["one two\n", "other\n"], await held.ReleaseAsync());
+        Assert.False(hasWaited);
+    }
+
+    [Fact]
+    public async Task No_reply_waits_for_handlers_that_take_their_time()
+    {
+        using var isAnswered = new ManualResetEventSlim();
+        await using HeldGroup held = await HeldGroup.HoldAsync(
+            Reply("quick\n"),
+            async server =>
+            {
+                long tick = Environment.TickCount64;
+                SpinWait.SpinUntil(() => Environment.TickCount64 != tick);
+                await server.Transport.Output.WriteAsync("slow\n"u8.ToArray());
+            },
+            Block(isAnswered));
+        Assert.Equal("quick\n", await held.ReplyAsync(0));
+        isAnswered.Set();
+        Assert.Equal(["slow\n", "blocked\n"], await held.ReleaseAsync(from: 1));
+    }
+
     private static Func<ConnectionContext, Task> Reply(params string[] pieces) => async server =>
     {
         foreach (string piece in pieces)
@@ -161,132 +196,4 @@ public class GroupTests
         Assert.True(until.Wait(TimeSpan.FromSeconds(20)));
         await server.Transport.Output.WriteAsync("blocked\n"u8.ToArray());
     };
-
-    /// <summary>Connections on one loop that is held until a byte has come on each of them: their edges come in one turn, in their order.</summary>
-    private sealed class Held : IAsyncDisposable
-    {
-        private readonly List<Pair> _pairs = [];
-        private readonly List<Task> _handling = [];
-        private readonly ManualResetEventSlim _isHeld = new();
-        private readonly ManualResetEventSlim _released = new();
-        private Listening? _listening;
-
-        public IReadOnlyList<int> Sockets { get; private set; } = [];
-
-        public IReadOnlyList<Peer> Peers => [.. _pairs.Select(pair => pair.Peer)];
-
-        public static async Task<Held> HoldAsync(params Func<ConnectionContext, Task>[] handlers)
-        {
-            var held = new Held();
-            var transport = new EpollUnderTest<RecordingSystemCalls>(inline: true);
-            EpollTransport<RecordingSystemCalls> factory = transport.Create(new TransportSettings { MaxWriteBufferSize = 0 }, options => options.LoopCount = 1);
-            IConnectionListener listener = await factory.BindAsync(transport.NewEndPoint());
-            held._listening = new Listening(listener, factory, async configure => await SocketPeer.ConnectAsync(listener.EndPoint, configure));
-            EventLoop loop = factory.Loops.All[0];
-            foreach (Func<ConnectionContext, Task> handler in handlers)
-            {
-                await held.ConnectAsync(loop, handler);
-            }
-
-            await held.ConnectAsync(loop, server =>
-            {
-                held._isHeld.Set();
-                Assert.True(held._released.Wait(TimeSpan.FromSeconds(20)));
-                return Task.CompletedTask;
-            });
-            Pair holding = held._pairs[^1];
-            held._pairs.RemoveAt(held._pairs.Count - 1);
-            await holding.Peer.SendAsync("x"u8.ToArray());
-            await Task.Run(held._isHeld.Wait).InTime();
-            Socket[] servers = [.. held._pairs.Select(pair => pair.Server.Features.GetRequiredFeature<IConnectionSocketFeature>().Socket)];
-            held.Sockets = [.. servers.Select(server => (int)server.Handle)];
-            for (int i = 0; i < servers.Length; i++)
-            {
-                await held._pairs[i].Peer.SendAsync("x"u8.ToArray());
-                SpinWait.SpinUntil(() => servers[i].Poll(0, SelectMode.SelectRead));
-            }
-
-            held._pairs.Add(holding);
-            return held;
-        }
-
-        /// <summary>Lets the loop go on.</summary>
-        /// <returns>A line of each connection.</returns>
-        public async Task<string[]> ReleaseAsync(int from = 0)
-        {
-            var replies = new List<string>();
-            for (int i = from; i < _pairs.Count - 1; i++)
-            {
-                replies.Add(await ReplyAsync(i));
-            }
-
-            return [.. replies];
-        }
-
-        public async Task<string> ReplyAsync(int index)
-        {
-            _released.Set();
-            var text = new StringBuilder();
-            byte[] buffer = new byte[1];
-            while (text.Length == 0 || text[^1] != '\n')
-            {
-                Assert.Equal(1, await _pairs[index].Peer.ReceiveAsync(buffer).InTime($"the reply of {index} behind '{text}'"));
-                text.Append((char)buffer[0]);
-            }
-
-            return text.ToString();
-        }
-
-        public async ValueTask DisposeAsync()
-        {
-            _released.Set();
-            foreach (Pair pair in _pairs)
-            {
-                await pair.DisposeAsync();
-            }
-
-            await Task.WhenAll(_handling).InTime();
-            await _listening!.DisposeAsync();
-            _isHeld.Dispose();
-            _released.Dispose();
-        }
-
-        private async Task ConnectAsync(EventLoop loop, Func<ConnectionContext, Task> handler)
-        {
-            Pair pair = await _listening!.PairAsync(socket => socket.NoDelay = true);
-            _pairs.Add(pair);
-            bool isOnLoop = false;
-            _handling.Add(Task.Run(async () =>
-            {
-                try
-                {
-                    // A wait that has ended before it is awaited goes on where it is; from the loop on, everything is on it.
-                    while (!isOnLoop)
-                    {
-                        await ReadAsync(pair.Server);
-                        Volatile.Write(ref isOnLoop, loop.IsCurrent);
-                        await pair.Server.Transport.Output.WriteAsync("."u8.ToArray());
-                    }
-
-                    await ReadAsync(pair.Server);
-                    await handler(pair.Server);
-                }
-                catch (ConnectionAbortedException)
-                {
-                    // by the test
-                }
-            }));
-            while (!Volatile.Read(ref isOnLoop))
-            {
-                await pair.Peer.SendAsync("."u8.ToArray());
-                await pair.Peer.ReceiveExactlyAsync(1).InTime();
-            }
-        }
-
-        private static async Task ReadAsync(ConnectionContext server)
-        {
-            ReadResult read = await server.Transport.Input.ReadAsync();
-            server.Transport.Input.AdvanceTo(read.Buffer.End);
-        }
-    }
 }
