@@ -8,6 +8,8 @@ public sealed class InMemoryTransport : Transport
 {
     public override bool DeliversBeforeReset => false;
 
+    public override bool DisposesBesideUse => false;
+
     public override long KernelSlack(int kernelBuffer) => 0;
 
     public override ValueTask<Listening> ListenAsync(TransportSettings? settings = null)

@@ -19,8 +19,9 @@ public abstract class Transport
     public virtual bool AcceptsBacklogAfterUnbind => true;
 
     /// <summary>
-    /// Disposing while somebody reads or writes is harmless. Kestrel's sockets complete their pipes in the thread that disposes: a reader then looks at
-    /// memory that is another's already, and a write that meets it throws NullReferenceException; each once in some thousand races.
+    /// Disposing while somebody reads or writes is harmless. Kestrel's sockets, and the pair in memory, complete pipes in the thread that disposes, and a Pipe is
+    /// not made for that: a reader then looks at memory that is another's already, and where a write meets it NullReferenceException is thrown; each once in some
+    /// thousand races.
     /// </summary>
     public virtual bool DisposesBesideUse => true;
 
