@@ -54,9 +54,9 @@ public class ConnectionLoopBenchmarks
     /// <summary>A connection over two pipes whose other ends run on the caller: when its flush returns, the replies are there.</summary>
     private sealed class Client
     {
-        private static readonly PipeOptions _inline = new(readerScheduler: PipeScheduler.Inline, writerScheduler: PipeScheduler.Inline, useSynchronizationContext: false);
-        private readonly Pipe _toServer = new(_inline);
-        private readonly Pipe _toClient = new(_inline);
+        private static readonly PipeOptions Inline = new(readerScheduler: PipeScheduler.Inline, writerScheduler: PipeScheduler.Inline, useSynchronizationContext: false);
+        private readonly Pipe _toServer = new(Inline);
+        private readonly Pipe _toClient = new(Inline);
 
         public Client(ConnectionDelegate serve) => _ = serve(new MemoryConnection(_toServer.Reader, _toClient.Writer));
 
