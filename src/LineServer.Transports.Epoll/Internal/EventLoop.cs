@@ -32,7 +32,7 @@ internal sealed unsafe class EventLoop
     private readonly LoopBuffers _buffers = new();
     private readonly ILoopItem[] _group = new ILoopItem[GroupSize];
     private readonly DeferredSends _deferred = new(GroupSize);
-    private bool _isDeferring;
+    private bool _isDeferring; // while the handlers of a group run
     private readonly Lock _postedGate = new();
     private readonly Lock _wakeUpGate = new();
     private readonly Lock _registerGate = new();

@@ -6,8 +6,9 @@ namespace LineServer.Transports.Epoll.Internal;
 
 /// <summary>Writes straight to the socket: a flush tries send first, from whatever thread, and what the kernel does not take waits for an edge.</summary>
 /// <remarks>
-/// As a rule one array: rented for the first byte, given back when the kernel has its bytes. More, or what is left of it, goes through
-/// <see cref="OutboundQueue"/>, which also is the lock of everything that is not the rule.
+/// As a rule one array: rented for the first byte, given back when the kernel has its bytes, or <see cref="DeferredSends"/> a copy that is sent when the group
+/// of the connection has been handled. More, or what is left of it, goes through <see cref="OutboundQueue"/>, which also is the lock of everything that is not
+/// the rule.
 /// </remarks>
 internal sealed unsafe class SocketWriter<TCalls>(SocketConnection<TCalls> connection) : PipeWriter, IValueTaskSource<FlushResult>, IThreadPoolWorkItem, IDeferringSender
     where TCalls : struct, ISystemCalls
