@@ -33,36 +33,25 @@ public class FairnessTests
         IConnectionListener listener = await factory.BindAsync(transport.NewEndPoint());
         await using var listening = new Listening(listener, factory, async configure => await SocketPeer.ConnectAsync(listener.EndPoint, configure));
 
-        // All of this is touched on the loop alone. (A wait that has ended before it is awaited goes on where it is; from the loop on, everything is on it.)
+        // All of this is touched on the loop alone.
         EventLoop loop = factory.Loops.All[0];
         var arrivals = new long[Quiet];
         long served = 0;
         long longestRead = 0;
         long mostBetween = 0;
         int unanswered = 0;
-        bool measures = false;
-        bool[] isOnLoop = new bool[Quiet];
         var quiet = new List<Pair>();
         var answering = new List<Task>();
         for (int i = 0; i < Quiet; i++)
         {
-            Pair pair = await listening.PairAsync(socket => socket.NoDelay = true);
             int index = i;
+            (Pair pair, Task handling) = await PairOnLoop.ConnectAsync(listening, loop, server => AnswerAsync(server, () =>
+            {
+                mostBetween = Math.Max(mostBetween, served - arrivals[index]);
+                unanswered--;
+            }));
             quiet.Add(pair);
-            answering.Add(Task.Run(() => AnswerAsync(pair.Server, () =>
-            {
-                Volatile.Write(ref isOnLoop[index], loop.IsCurrent);
-                if (measures)
-                {
-                    mostBetween = Math.Max(mostBetween, served - arrivals[index]);
-                    unanswered--;
-                }
-            })));
-            while (!Volatile.Read(ref isOnLoop[index]))
-            {
-                await pair.Peer.SendAsync("ping"u8.ToArray());
-                await pair.Peer.ReceiveExactlyAsync(4).InTime();
-            }
+            answering.Add(handling);
         }
 
         Socket[] servers = [.. quiet.Select(pair => pair.Server.Features.GetRequiredFeature<IConnectionSocketFeature>().Socket)];
@@ -82,7 +71,6 @@ public class FairnessTests
                 if (goesOn && unanswered == 0 && rounds < Rounds && reads % 7 == 0)
                 {
                     rounds++;
-                    measures = true;
                     unanswered = Quiet;
                     for (int i = 0; i < Quiet; i++)
                     {
@@ -110,24 +98,8 @@ public class FairnessTests
 
     private static async Task AnswerAsync(ConnectionContext connection, Action answered)
     {
-        while (true)
+        while (await PairOnLoop.ReadAsync(connection))
         {
-            ReadResult read;
-            try
-            {
-                read = await connection.Transport.Input.ReadAsync();
-            }
-            catch (ConnectionAbortedException)
-            {
-                return; // disposed by the test
-            }
-
-            connection.Transport.Input.AdvanceTo(read.Buffer.End);
-            if (read.IsCompleted)
-            {
-                return;
-            }
-
             answered();
             await connection.Transport.Output.WriteAsync("pong"u8.ToArray());
         }

@@ -53,7 +53,7 @@ public class GroupRaceTests
                     disposing = first!.DisposeAsync().AsTask();
                     await server.Transport.Output.WriteAsync("second\n"u8.ToArray());
                 },
-                Reply("third\n"u8.ToArray()));
+                HeldGroup.Reply("third\n"));
             int number = held.Sockets[0];
             Assert.Equal(["one two\n", "second\n", "third\n"], await held.ReleaseAsync());
             await disposing.InTime();
@@ -95,7 +95,7 @@ public class GroupRaceTests
                     SpinWait.SpinUntil(() => Environment.TickCount64 != tick);
                     await server.Transport.Output.WriteAsync("innocent\n"u8.ToArray());
                 },
-                Reply("third\n"u8.ToArray()));
+                HeldGroup.Reply("third\n"));
             Assert.Equal(["innocent\n", "third\n"], await held.ReleaseAsync(from: 1));
         }
     }
@@ -121,7 +121,7 @@ public class GroupRaceTests
                     disposing = first!.DisposeAsync().AsTask();
                     await server.Transport.Output.WriteAsync("second\n"u8.ToArray());
                 },
-                Reply("third\n"u8.ToArray()));
+                HeldGroup.Reply("third\n"));
             Assert.Equal(["second\n", "third\n"], await held.ReleaseAsync(from: 1));
             await disposing.InTime();
         }
@@ -140,7 +140,7 @@ public class GroupRaceTests
                     Assert.True(isWaiting.Wait(TimeSpan.FromSeconds(20)));
                     return Task.CompletedTask;
                 },
-                Reply("third\n"u8.ToArray()));
+                HeldGroup.Reply("third\n"));
             await held.ReleaseAsync(from: 2);
         }
     }
@@ -160,7 +160,7 @@ public class GroupRaceTests
                 server.Transport.Output.Write("disposed\n"u8);
                 await server.DisposeAsync();
             },
-            Reply("third\n"u8.ToArray()));
+            HeldGroup.Reply("third\n"));
         Assert.Equal(["the last\n", "disposed\n", "third\n"], await held.ReleaseAsync());
         Assert.Equal(0, await held.Peers[0].ReceiveAsync(new byte[1]).InTime());
         Assert.Equal(0, await held.Peers[1].ReceiveAsync(new byte[1]).InTime());
@@ -196,7 +196,7 @@ public class GroupRaceTests
                     callsBefore = RecordingSystemCalls.Calls.Count;
                     await server.Transport.Output.WriteAsync("second\n"u8.ToArray());
                 },
-                Reply("third\n"u8.ToArray()));
+                HeldGroup.Reply("third\n"));
             Assert.Equal(["second\n", "third\n"], await held.ReleaseAsync(from: 1));
             await disposing.InTime();
             Assert.True(isClosed);
@@ -293,39 +293,15 @@ public class GroupRaceTests
 
     private static async Task<Pair> OnLoopAsync(Listening listening, EventLoop loop, Action<ConnectionContext> onByte)
     {
-        Pair pair = await listening.PairAsync(socket => socket.NoDelay = true);
-        bool isOnLoop = false;
-        _ = Task.Run(async () =>
+        (Pair pair, _) = await PairOnLoop.ConnectAsync(listening, loop, async server =>
         {
-            while (!isOnLoop)
+            while (await PairOnLoop.ReadAsync(server))
             {
-                await ReadAsync();
-                Volatile.Write(ref isOnLoop, loop.IsCurrent);
-                await pair.Output.WriteAsync("."u8.ToArray());
-            }
-
-            while (await ReadAsync())
-            {
-                onByte(pair.Server);
-            }
-
-            async ValueTask<bool> ReadAsync()
-            {
-                ReadResult read = await pair.Input.ReadAsync();
-                pair.Input.AdvanceTo(read.Buffer.End);
-                return !read.IsCompleted;
+                onByte(server);
             }
         });
-        while (!Volatile.Read(ref isOnLoop))
-        {
-            await pair.Peer.SendAsync("."u8.ToArray());
-            await pair.Peer.ReceiveExactlyAsync(1).InTime();
-        }
-
         return pair;
     }
-
-    private static Func<ConnectionContext, Task> Reply(byte[] line) => async server => await server.Transport.Output.WriteAsync(line);
 
     // Straight, as only what is no async method can: SchedulingTests has the same for a read.
     private static Func<ConnectionContext, Task> ThrowBehindFlush(ManualResetEventSlim isWaiting) => async server =>

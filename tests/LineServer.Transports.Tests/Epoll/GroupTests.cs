@@ -25,7 +25,7 @@ public class GroupTests
     [Fact]
     public async Task All_of_a_group_receive_before_the_first_of_them_sends()
     {
-        await using HeldGroup held = await HeldGroup.HoldAsync([.. Enumerable.Range(0, 20).Select(i => Reply($"line {i}\n"))]);
+        await using HeldGroup held = await HeldGroup.HoldAsync([.. Enumerable.Range(0, 20).Select(i => HeldGroup.Reply($"line {i}\n"))]);
         RecordingSystemCalls.Calls.Clear();
         string[] replies = await held.ReleaseAsync();
         Assert.Equal([.. Enumerable.Range(0, 20).Select(i => $"line {i}\n")], replies);
@@ -46,7 +46,7 @@ public class GroupTests
     public async Task What_is_flushed_in_several_pieces_stays_in_order(bool sendsFallShort)
     {
         RecordingSystemCalls.SendsFallShort = sendsFallShort;
-        await using HeldGroup held = await HeldGroup.HoldAsync(Reply("one ", "two ", "three\n"), Reply("short ", Long, "\n"), Reply(Long, Long, "end\n"), Reply("last\n"));
+        await using HeldGroup held = await HeldGroup.HoldAsync(HeldGroup.Reply("one ", "two ", "three\n"), HeldGroup.Reply("short ", Long, "\n"), HeldGroup.Reply(Long, Long, "end\n"), HeldGroup.Reply("last\n"));
         Assert.Equal(["one two three\n", $"short {Long}\n", $"{Long}{Long}end\n", "last\n"], await held.ReleaseAsync());
     }
 
@@ -114,7 +114,7 @@ public class GroupTests
                 disposing = first!.DisposeAsync().AsTask();
                 await server.Transport.Output.WriteAsync("second\n"u8.ToArray());
             },
-            Reply("third\n"));
+            HeldGroup.Reply("third\n"));
         Assert.Equal(["goodbye\n", "second\n", "third\n"], await held.ReleaseAsync());
         Assert.Equal(0, await held.Peers[0].ReceiveAsync(new byte[1]).InTime());
         await disposing.InTime();
@@ -136,7 +136,7 @@ public class GroupTests
                 await first.DisposeAsync();
                 await server.Transport.Output.WriteAsync("second\n"u8.ToArray());
             },
-            Reply("third\n"));
+            HeldGroup.Reply("third\n"));
         Assert.Equal(["second\n", "third\n"], await held.ReleaseAsync(from: 1));
         // Sent before that, or never: handlers that take long are not waited for.
         byte[] buffer = new byte[2];
@@ -159,7 +159,7 @@ public class GroupTests
                 hasWaited = !second.IsCompleted;
                 await second;
             },
-            Reply("other\n"));
+            HeldGroup.Reply("other\n"));
         Assert.Equal(["one two\n", "other\n"], await held.ReleaseAsync());
         Assert.False(hasWaited);
     }
@@ -169,7 +169,7 @@ public class GroupTests
     {
         using var isAnswered = new ManualResetEventSlim();
         await using HeldGroup held = await HeldGroup.HoldAsync(
-            Reply("quick\n"),
+            HeldGroup.Reply("quick\n"),
             async server =>
             {
                 long tick = Environment.TickCount64;
@@ -181,14 +181,6 @@ public class GroupTests
         isAnswered.Set();
         Assert.Equal(["slow\n", "blocked\n"], await held.ReleaseAsync(from: 1));
     }
-
-    private static Func<ConnectionContext, Task> Reply(params string[] pieces) => async server =>
-    {
-        foreach (string piece in pieces)
-        {
-            await server.Transport.Output.WriteAsync(Encoding.ASCII.GetBytes(piece));
-        }
-    };
 
     // The loop is held until another thread has done its part; so the group has not ended by then.
     private static Func<ConnectionContext, Task> Block(ManualResetEventSlim until) => async server =>

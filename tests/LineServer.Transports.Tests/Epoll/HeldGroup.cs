@@ -1,4 +1,3 @@
-using System.IO.Pipelines;
 using System.Net.Sockets;
 using System.Text;
 using LineServer.Transports.Epoll.Internal;
@@ -101,41 +100,23 @@ internal sealed class HeldGroup : IAsyncDisposable
         _released.Dispose();
     }
 
+    /// <summary>A handler that flushes each of these pieces, and ends.</summary>
+    public static Func<ConnectionContext, Task> Reply(params string[] pieces) => async server =>
+    {
+        foreach (string piece in pieces)
+        {
+            await server.Transport.Output.WriteAsync(Encoding.ASCII.GetBytes(piece));
+        }
+    };
+
     private async Task ConnectAsync(EventLoop loop, Func<ConnectionContext, Task> handler)
     {
-        Pair pair = await _listening!.PairAsync(socket => socket.NoDelay = true);
+        (Pair pair, Task handling) = await PairOnLoop.ConnectAsync(_listening!, loop, async server =>
+        {
+            await PairOnLoop.ReadAsync(server);
+            await handler(server);
+        });
         _pairs.Add(pair);
-        bool isOnLoop = false;
-        _handling.Add(Task.Run(async () =>
-        {
-            try
-            {
-                // A wait that has ended before it is awaited goes on where it is; from the loop on, everything is on it.
-                while (!isOnLoop)
-                {
-                    await ReadAsync(pair.Server);
-                    Volatile.Write(ref isOnLoop, loop.IsCurrent);
-                    await pair.Server.Transport.Output.WriteAsync("."u8.ToArray());
-                }
-
-                await ReadAsync(pair.Server);
-                await handler(pair.Server);
-            }
-            catch (ConnectionAbortedException)
-            {
-                // by the test
-            }
-        }));
-        while (!Volatile.Read(ref isOnLoop))
-        {
-            await pair.Peer.SendAsync("."u8.ToArray());
-            await pair.Peer.ReceiveExactlyAsync(1).InTime();
-        }
-    }
-
-    private static async Task ReadAsync(ConnectionContext server)
-    {
-        ReadResult read = await server.Transport.Input.ReadAsync();
-        server.Transport.Input.AdvanceTo(read.Buffer.End);
+        _handling.Add(handling);
     }
 }
