@@ -20,7 +20,6 @@ internal sealed class Comparison(ComparisonOptions options, TextWriter notes)
     private readonly List<Absence> _absences = [];
     private readonly Dictionary<string, string> _cannotStart = new(StringComparer.Ordinal); // Why, by server.
     private readonly Dictionary<string, ServerProcess> _running = new(StringComparer.Ordinal);
-    private readonly Dictionary<string, double> _capacities = new(StringComparer.Ordinal); // Measured once for each process that runs.
 
     /// <summary>Of all workloads so far.</summary>
     public IReadOnlyList<Round> Rounds => _rounds;
@@ -76,13 +75,8 @@ internal sealed class Comparison(ComparisonOptions options, TextWriter notes)
 
         try
         {
-            Measurement measured = Measure(workload, _running[server.Name], isFirst, _capacities.TryGetValue(server.Name, out double known) ? known : null);
+            Measurement measured = Measure(workload, _running[server.Name], isFirst);
             _rounds.Add(new Round(workload.Name, server.Name, number, measured));
-            if (measured.CapacityLinesPerSecond is { } capacity)
-            {
-                _capacities[server.Name] = capacity;
-            }
-
             if (workload.NeedsNewProcess)
             {
                 Stop(server);
@@ -122,16 +116,14 @@ internal sealed class Comparison(ComparisonOptions options, TextWriter notes)
         {
             used.Dispose();
         }
-
-        _ = _capacities.Remove(server.Name);
     }
 
-    private Measurement Measure(Workload workload, ServerProcess server, bool isFirst, double? capacity)
+    private Measurement Measure(Workload workload, ServerProcess server, bool isFirst)
     {
         var run = new WorkloadRun(server.Address, server.Id)
         {
-            Capacity = capacity,
-            WarmUp = isFirst ? options.WarmUp : options.LaterWarmUp,
+            ServerWarmUp = isFirst ? options.WarmUp : TimeSpan.Zero,
+            WarmUp = options.LaterWarmUp,
             Time = options.Time,
             ReplyTimeout = options.ReplyTimeout,
         };

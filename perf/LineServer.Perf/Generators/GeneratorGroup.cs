@@ -86,13 +86,14 @@ internal sealed class GeneratorGroup : ILoad
         Measurement server = interval.End();
         LatencyHistogram sent = new(), due = new();
         long lines = 0, late = 0;
-        double cpu = 0;
+        double cpu = 0, delay = 0;
         bool onSchedule = false;
         foreach (GeneratorReply reply in _processes.ConvertAll(generator => generator.End()))
         {
             lines += reply.Measured!.Lines;
             late += reply.Measured.LateLines ?? 0;
             cpu += reply.Measured.GeneratorCpuSeconds;
+            delay += reply.Measured.GeneratorDelaySeconds;
             sent.Add(LatencyHistogram.Import(reply.FromSent));
             if (reply.FromDue is { } exported)
             {
@@ -107,6 +108,7 @@ internal sealed class GeneratorGroup : ILoad
                 Lines = lines,
                 LateLines = onSchedule ? late : null,
                 GeneratorCpuSeconds = cpu,
+                GeneratorDelaySeconds = delay,
                 Generators = _processes.Count,
                 GeneratorCores = Math.Min(_processes.Count, Cores.Allowed),
             },

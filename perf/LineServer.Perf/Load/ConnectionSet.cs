@@ -18,6 +18,9 @@ internal sealed unsafe class ConnectionSet : IDisposable
     // No server's accept queue overflows (lineserver's backlog is 512): that would cost a second each.
     private const int OpenedAtOnce = 200;
 
+    // Reply timeouts that all replies to what is on its way may take together.
+    private const int LongestWait = 6;
+
     private readonly ServerAddress _server;
     private readonly int _firstNumber;
     private readonly int _numbersAt;
@@ -98,16 +101,21 @@ internal sealed unsafe class ConnectionSet : IDisposable
 
     /// <summary>Waits until every byte that may be sent has come back.</summary>
     /// <param name="taken">Called with a connection for which something came; it may raise its target.</param>
-    /// <exception cref="RunFailedException">Nothing has come for the reply timeout: something was lost.</exception>
+    /// <exception cref="RunFailedException">Nothing has come for the reply timeout: something was lost. Or what comes, comes too slowly.</exception>
     public void AwaitReplies(Action<int>? taken)
     {
-        long progress = Clock.Now;
+        long start = Clock.Now, progress = start;
         while (FindUnanswered() is int unanswered and >= 0)
         {
             long left = (long)_replyTimeout.TotalNanoseconds - (Clock.Now - progress);
             if (left <= 0)
             {
                 throw Lost(unanswered);
+            }
+
+            if (Clock.Now - start > LongestWait * (long)_replyTimeout.TotalNanoseconds)
+            {
+                throw new RunFailedException($"connection {_firstNumber + unanswered}: replies come, but after {(Clock.Now - start) / 1e9:0} s not all; {CountWaiting()} of {_opened} connections wait");
             }
 
             int ready = Queue.Wait(left);
@@ -379,15 +387,20 @@ internal sealed unsafe class ConnectionSet : IDisposable
     private RunFailedException Lost(int index)
     {
         ref Connection connection = ref _connections[index];
-        int waiting = 0;
-        foreach (ref readonly Connection other in _connections.AsSpan(0, _opened))
-        {
-            waiting += other.ReceivedBytes < other.TargetBytes ? 1 : 0;
-        }
-
         return new(
             $"connection {_firstNumber + index}: the reply to line {Lines.LineAt(connection.ReceivedBytes)} was lost: nothing came for {_replyTimeout.TotalSeconds:0.###} s, " +
-            $"after {Describe(connection)}; {waiting} of {_opened} connections wait");
+            $"after {Describe(connection)}; {CountWaiting()} of {_opened} connections wait");
+    }
+
+    private int CountWaiting()
+    {
+        int waiting = 0;
+        foreach (ref readonly Connection connection in _connections.AsSpan(0, _opened))
+        {
+            waiting += connection.ReceivedBytes < connection.TargetBytes ? 1 : 0;
+        }
+
+        return waiting;
     }
 
     private RunFailedException LostConnection(int index, in Connection connection, int error) => new($"connection {_firstNumber + index} was lost after {Describe(connection)}: {Marshal.GetPInvokeErrorMessage(error)}");

@@ -50,7 +50,7 @@ internal static class WorkloadTable
             ("p50 µs, due", row => row.Median(m => m.FromDue?.P50, "#,0.#")),
             ("p99 µs, due", row => row.Median(m => m.FromDue?.P99, "#,0.#")),
             ("late lines", row => row.Median(m => m.LateLines, "#,0")),
-            ("lines/s at capacity", row => row.Median(m => m.CapacityLinesPerSecond, "#,0")),
+            ("lines/s at capacity", row => row.Capacity()),
             Generator,
         ],
         WorkloadKind.Ingest => [CpuALine, CpuRatio, CpuSign, Lines, LinesRatio, LinesSign, Generator, GeneratorALine],
@@ -103,6 +103,9 @@ internal static class WorkloadTable
         public string Ratio(Func<Measurement, double?> figure) => Ranking.RatioOf(Server, figure)?.Format("0.00") ?? Nothing;
 
         public string Sign(Func<Measurement, double?> figure) => Ranking.SignHeldFor(Server, figure) ?? Nothing;
+
+        public string Capacity() =>
+            $"{(Ranking.Count(Server, measured => measured.CapacityGeneratorSaturated) > 0 ? "≥ " : "")}{Median(measured => measured.CapacityLinesPerSecond, "#,0")}";
 
         public string Generator()
         {

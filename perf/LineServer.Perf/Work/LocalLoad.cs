@@ -38,6 +38,9 @@ internal sealed class LocalLoad(ServerAddress server, Workload workload, TimeSpa
         FinishBeforeReading(loop.Finish, process);
         Measurement measured = interval.End() with { Lines = _connections.CountReplies() - before };
         loop.Finish();
+
+        // Nothing is awaited: what came now would be nobody's reply.
+        _connections.CheckOpen();
         return new(measured, loop.Latency, FromDue: null);
     }
 
@@ -51,9 +54,11 @@ internal sealed class LocalLoad(ServerAddress server, Workload workload, TimeSpa
         long before = _connections.CountReplies();
         var interval = Interval.Begin(process);
         loop.Run(End(from, until, process));
-        Measurement measured = interval.End() with { Lines = _connections.CountReplies() - before };
+        interval.Stop();
+        long lines = _connections.CountReplies() - before;
         loop.Finish();
-        return new(measured with { LateLines = loop.LateLines }, loop.FromSent, loop.FromDue);
+        _connections.CheckOpen();
+        return new(interval.End() with { Lines = lines, LateLines = loop.LateLines }, loop.FromSent, loop.FromDue);
     }
 
     // To read what a server's process has used may take many milliseconds (it looks at every descriptor): nothing is under way then, or it would seem slow.

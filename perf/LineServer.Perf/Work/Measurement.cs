@@ -59,8 +59,14 @@ internal sealed record Measurement
     /// <summary>Where the load is a part of the server's capacity: replies a second of a closed loop with the same connections and window.</summary>
     public double? CapacityLinesPerSecond { get; init; }
 
+    /// <summary>The generator was saturated when that was measured: it is at least that.</summary>
+    public bool CapacityGeneratorSaturated { get; init; }
+
     /// <summary>Of the generator's thread, or of all generators; a flood has one of its own.</summary>
     public required double GeneratorCpuSeconds { get; init; }
+
+    /// <summary>In which it was ready to work, and something else had its core; of all generators together.</summary>
+    public double GeneratorDelaySeconds { get; init; }
 
     /// <summary>Processes that the connections were divided over.</summary>
     public int Generators { get; init; } = 1;
@@ -73,8 +79,8 @@ internal sealed record Measurement
 
     public double? GeneratorCpuNanosecondsPerLine => Lines > 0 ? GeneratorCpuSeconds * 1e9 / Lines : null;
 
-    /// <summary>The generator worked at least 95 % of the time: the server may have been able to do more than was asked of it.</summary>
-    public bool GeneratorSaturated => GeneratorCpuShare >= 0.95;
+    /// <summary>The generator worked, or waited for its core, at least 95 % of the time: the server may have been able to do more than was asked of it.</summary>
+    public bool GeneratorSaturated => Seconds > 0 && GeneratorCpuShare + (GeneratorDelaySeconds / (Seconds * GeneratorCores)) >= 0.95;
 
     /// <summary>Of a flood: the quiet connections before it began; then the rest of this record is with it.</summary>
     public Measurement? WithoutFlood { get; init; }

@@ -30,16 +30,20 @@ internal sealed partial class WorkloadRun
         return interval.End() with { Lines = connections.CountSent() };
     }
 
-    private Measurement MeasureChurn(Workload workload)
+    private Measurement MeasureChurn(Workload workload) => Churn(workload, WarmUp, Time);
+
+    private Measurement Churn(Workload workload, TimeSpan warmUp, TimeSpan time)
     {
         using var loop = new ChurnLoop(server.FromLoopback(ChurnSources), workload.Connections, workload.LineSize, ReplyTimeout);
-        loop.Run(After(WarmUp));
+        loop.Run(After(warmUp));
+        loop.Finish();
         loop.Latency.Clear();
         long before = loop.Completed;
         var interval = Interval.Begin(process);
-        loop.Run(After(Time));
-        Measurement measured = interval.End() with { Lines = loop.Completed - before };
+        loop.Run(After(time));
+        interval.Stop();
+        long lines = loop.Completed - before;
         loop.Finish();
-        return measured with { FromSent = Latencies.Of(loop.Latency) };
+        return interval.End() with { Lines = lines, FromSent = Latencies.Of(loop.Latency) };
     }
 }

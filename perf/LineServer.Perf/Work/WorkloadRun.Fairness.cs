@@ -16,12 +16,12 @@ internal sealed partial class WorkloadRun
     private Measurement MeasureSlowReaders(Workload workload)
     {
         Workload fast = workload with { Kind = WorkloadKind.ClosedLoop };
-        Measurement without = MeasureLoop(fast, WarmUp);
+        Measurement without = MeasureLoop(fast);
         using var connections = new ConnectionSet(server, workload.SlowConnections, LineSizes.Same(workload.SlowLineSize), ReplyTimeout, BesideNumber);
         connections.Open();
         var slow = new UnreadLoop(connections, workload.SlowWindow);
         long taken = slow.Fill(FullAfter);
-        Measurement with = MeasureLoop(fast, WarmUp / 2);
+        Measurement with = MeasureLoop(fast);
         slow.Finish();
         return with with { WithoutSlowReaders = without, UnreadBytes = taken };
     }
@@ -29,7 +29,7 @@ internal sealed partial class WorkloadRun
     private Measurement MeasureFlood(Workload workload)
     {
         Workload quiet = workload with { Kind = WorkloadKind.OpenLoop };
-        Measurement without = MeasureLoop(quiet, WarmUp);
+        Measurement without = MeasureLoop(quiet);
         using var stop = new CancellationTokenSource();
         Exception? failure = null;
         long lines = 0;
@@ -50,7 +50,7 @@ internal sealed partial class WorkloadRun
         Measurement with;
         try
         {
-            with = MeasureLoop(quiet, WarmUp / 2);
+            with = MeasureLoop(quiet);
         }
         finally
         {

@@ -10,7 +10,7 @@ internal sealed partial class WorkloadRun
     private Measurement MeasureIdle(Workload workload)
     {
         int known = KnownProcess(workload);
-        long before = ResidentAfterOthers(workload, known, SettleTime);
+        long before = ResidentAfterOthers(known, SettleTime);
         using ILoad idle = CreateLoad(workload);
         List<IdleStep> steps = [];
         Measurement? measured = null;
@@ -47,16 +47,10 @@ internal sealed partial class WorkloadRun
 
     private int KnownProcess(Workload workload) => process ?? throw new UsageException($"'{workload.Name}' looks at the server's memory: it needs its process (--pid)");
 
-    // What the server's own start costs (code compiled at its first connection, its first buffers) is no connection's memory: some connections work
-    // for the warm-up, and are gone, before the memory is looked at.
-    private long ResidentAfterOthers(Workload workload, int known, TimeSpan settleTime)
+    // With those of the warm-up gone.
+    private static long ResidentAfterOthers(int known, TimeSpan settleTime)
     {
-        if (WarmUp > TimeSpan.Zero)
-        {
-            _ = MeasureLoop(workload with { Kind = WorkloadKind.ClosedLoop, Connections = Math.Min(WarmUpConnections, workload.Connections) }, WarmUp, TimeSpan.Zero);
-            Thread.Sleep(settleTime);
-        }
-
+        Thread.Sleep(settleTime);
         return ProcessUse.Of(known).ResidentBytes;
     }
 
@@ -66,7 +60,7 @@ internal sealed partial class WorkloadRun
         Workload active = workload with { Kind = WorkloadKind.OpenLoop, Connections = workload.Active };
         using var load = new LocalLoad(server, active, ReplyTimeout, BesideNumber);
         load.Open(active.Connections);
-        long from = After(WarmUp / 4);
+        long from = After(WarmUp);
         return load.Run(from, from + (long)Time.TotalNanoseconds, process: null).Complete();
     }
 }

@@ -11,7 +11,7 @@ internal sealed partial class WorkloadRun
     private Measurement MeasureScale(Workload workload)
     {
         int known = KnownProcess(workload);
-        long before = ResidentAfterOthers(workload, known, ScaleSettleTime);
+        long before = ResidentAfterOthers(known, ScaleSettleTime);
         using ILoad load = CreateLoad(workload);
         long cpu = CpuOf(known), start = Clock.Now;
         load.Open(workload.Connections);
@@ -21,7 +21,7 @@ internal sealed partial class WorkloadRun
         Thread.Sleep(ScaleSettleTime);
         load.CheckOpen();
         long resident = ProcessUse.Of(known).ResidentBytes;
-        long from = After(WarmUp / 4);
+        long from = After(WarmUp);
         return load.Run(from, from + (long)Time.TotalNanoseconds, process).Complete() with
         {
             BytesPerConnection = (resident - before) / (double)workload.Connections,

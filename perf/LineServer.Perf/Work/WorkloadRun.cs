@@ -12,8 +12,11 @@ internal sealed partial class WorkloadRun(ServerAddress server, int? process)
     // What runs beside something else has connection numbers of its own from here on.
     private const int BesideNumber = WorkloadFields.MaxConnections;
 
-    /// <summary>How long the same work runs before it is measured.</summary>
+    /// <summary>How long the same work runs before each interval that is measured.</summary>
     public required TimeSpan WarmUp { get; init; }
+
+    /// <summary>Before all that, for a server that has just been started: see <see cref="WarmUpServer"/>.</summary>
+    public TimeSpan ServerWarmUp { get; init; }
 
     /// <summary>How long it is measured.</summary>
     public required TimeSpan Time { get; init; }
@@ -23,9 +26,6 @@ internal sealed partial class WorkloadRun(ServerAddress server, int? process)
 
     /// <summary>Of idle connections: until the memory is looked at.</summary>
     public TimeSpan SettleTime { get; init; } = TimeSpan.FromSeconds(2);
-
-    /// <summary>Lines a second that this server process was measured to be capable of; null: it is measured where it is wanted.</summary>
-    public double? Capacity { get; init; }
 
     /// <summary>Processes that the connections are divided over; 0: as many as they need descriptors.</summary>
     public int Generators { get; init; }
@@ -42,36 +42,50 @@ internal sealed partial class WorkloadRun(ServerAddress server, int? process)
             throw new UsageException($"--generators: '{workload.Name}' is the work of one process");
         }
 
-        // So that a wait for the next line's time ends then, and not 50 µs later: prctl(2).
+        // So that a wait for the next line's time ends then, and not 50 µs later: prctl(2). Not longer than that: the processes that this thread starts,
+        // servers, would inherit it.
         _ = Libc.ControlProcess(Libc.SetTimerSlack, 1, 0, 0, 0);
-
-        // No collection falls into the interval because of what was done before it.
-        GC.Collect();
-        return workload.Kind switch
+        try
         {
-            WorkloadKind.ClosedLoop => MeasureLoop(workload, WarmUp),
-            WorkloadKind.OpenLoop => MeasureOpenLoop(workload),
-            WorkloadKind.Ingest => MeasureIngest(workload),
-            WorkloadKind.Idle => MeasureIdle(workload),
-            WorkloadKind.Scale => MeasureScale(workload),
-            WorkloadKind.Churn => MeasureChurn(workload),
-            WorkloadKind.SlowReaders => MeasureSlowReaders(workload),
-            _ => MeasureFlood(workload),
-        };
+            WarmUpServer(workload);
+
+            // No collection falls into the interval because of what was done before it.
+            GC.Collect();
+            return workload.Kind switch
+            {
+                WorkloadKind.ClosedLoop => MeasureLoop(workload),
+                WorkloadKind.OpenLoop => MeasureOpenLoop(workload),
+                WorkloadKind.Ingest => MeasureIngest(workload),
+                WorkloadKind.Idle => MeasureIdle(workload),
+                WorkloadKind.Scale => MeasureScale(workload),
+                WorkloadKind.Churn => MeasureChurn(workload),
+                WorkloadKind.SlowReaders => MeasureSlowReaders(workload),
+                _ => MeasureFlood(workload),
+            };
+        }
+        finally
+        {
+            _ = Libc.ControlProcess(Libc.SetTimerSlack, 0, 0, 0, 0); // the default again
+        }
     }
 
     private Measurement MeasureOpenLoop(Workload workload)
     {
         if (workload.Load == 0)
         {
-            return MeasureLoop(workload, WarmUp);
+            return MeasureLoop(workload);
         }
 
-        double capacity = Capacity ?? MeasureLoop(workload with { Kind = WorkloadKind.ClosedLoop }, WarmUp).LinesPerSecond;
-        return MeasureLoop(workload with { Rate = Math.Max(1, capacity * workload.Load) }, WarmUp) with { CapacityLinesPerSecond = capacity };
+        // In each round anew: one disturbed second would shift the load of all of them.
+        Measurement capacity = MeasureLoop(workload with { Kind = WorkloadKind.ClosedLoop });
+        return MeasureLoop(workload with { Rate = Math.Max(1, capacity.LinesPerSecond * workload.Load) }) with
+        {
+            CapacityLinesPerSecond = capacity.LinesPerSecond,
+            CapacityGeneratorSaturated = capacity.GeneratorSaturated,
+        };
     }
 
-    private Measurement MeasureLoop(Workload workload, TimeSpan warmUp) => MeasureLoop(workload, warmUp, Time);
+    private Measurement MeasureLoop(Workload workload) => MeasureLoop(workload, WarmUp, Time);
 
     private Measurement MeasureLoop(Workload workload, TimeSpan warmUp, TimeSpan time)
     {
