@@ -289,11 +289,13 @@ internal sealed class CommandLine(TextWriter output, TextWriter notes)
             GeneratorCores = Cores.Parse("--generator-cpus", parsed.GetValue(_generatorCores)!),
             Reference = reference,
         };
-        new ComparisonRun(options, _command, output, notes)
+        (string? json, string? html) = (Writable("--json", parsed.GetValue(_jsonFile)), Writable("--html", parsed.GetValue(_htmlFile)));
+        if (json is not null && html is not null && Path.GetFullPath(json) == Path.GetFullPath(html))
         {
-            JsonFile = Writable("--json", parsed.GetValue(_jsonFile)),
-            HtmlFile = Writable("--html", parsed.GetValue(_htmlFile)),
-        }.Run();
+            throw new UsageException($"--json and --html: {json} cannot be both");
+        }
+
+        new ComparisonRun(options, _command, output, notes) { JsonFile = json, HtmlFile = html }.Run();
         return ExitStatus.Success;
     }
 
@@ -358,8 +360,33 @@ internal sealed class CommandLine(TextWriter output, TextWriter notes)
     }
 
     // Found out before anything is measured: it may take an hour.
-    private static string? Writable(string option, string? file) =>
-        file is null || Directory.Exists(Path.GetDirectoryName(Path.GetFullPath(file))) ? file : throw new UsageException($"{option}: there is no folder for {file}");
+    private static string? Writable(string option, string? file)
+    {
+        if (file is null)
+        {
+            return null;
+        }
+
+        if (file.Length == 0 || Directory.Exists(file))
+        {
+            throw new UsageException($"{option}: '{file}' is no name of a file");
+        }
+
+        if (!Directory.Exists(Path.GetDirectoryName(Path.GetFullPath(file))))
+        {
+            throw new UsageException($"{option}: there is no folder for {file}");
+        }
+
+        try
+        {
+            WholeFile.Try(file);
+            return file;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new UsageException($"{option}: {file} cannot be written: {e.Message}");
+        }
+    }
 
     private static string[] Names(string option, string? list)
     {
@@ -384,10 +411,11 @@ internal sealed class CommandLine(TextWriter output, TextWriter notes)
         return value;
     }
 
+    // Not a number is neither too small nor too large.
     private static double ParseNumber(ArgumentResult result, double min, double max)
     {
         string text = result.Tokens[0].Value;
-        if (!double.TryParse(text, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out double value) || value < min || value > max)
+        if (!double.TryParse(text, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out double value) || !(value >= min && value <= max))
         {
             result.AddError($"{OptionName(result)} takes a number from {min:0.###} to {max:0}, not '{text}'");
         }

@@ -35,6 +35,13 @@ public class CommandLineTests
     [InlineData("--line-size takes a whole number from 8 to 65536, not '7'", "run", "--port", "1", "--line-size", "7")]
     [InlineData("there is no folder for nowhere/x.json", "compare", "--servers", "c-epoll", "--json", "nowhere/x.json")]
     [InlineData("there is no folder for nowhere/x.html", "compare", "--servers", "c-epoll", "--html", "nowhere/x.html")]
+    [InlineData("--json: '/proc' is no name of a file", "compare", "--servers", "c-epoll", "--json", "/proc")]
+    [InlineData("--html: '' is no name of a file", "compare", "--servers", "c-epoll", "--html", "")]
+    [InlineData("--json: /proc/x.json cannot be written: ", "compare", "--servers", "c-epoll", "--json", "/proc/x.json")]
+    [InlineData("--json and --html: /tmp/lineperf-both cannot be both", "compare", "--servers", "c-epoll", "--json", "/tmp/lineperf-both", "--html", "/tmp/../tmp/lineperf-both")]
+    [InlineData("--seconds takes a number from 0.01 to 86400, not 'nan'", "run", "--port", "1", "--seconds", "nan")]
+    [InlineData("--rate takes a number from 0 to 100000000, not 'NaN'", "run", "--port", "1", "--rate", "NaN")]
+    [InlineData("--rate takes a number from 0 to 100000000, not 'Infinity'", "run", "--port", "1", "--rate", "Infinity")]
     [InlineData("--json", "report")]
     [InlineData("there is no server 'nobody'", "profile", "--server", "nobody", "--workload", "many")]
     [InlineData("'idle' cannot be profiled", "profile", "--server", "c-epoll", "--workload", "idle")]
@@ -174,6 +181,47 @@ public class CommandLineTests
             Assert.Equal(["pipelined", "fat-pipe"], document.Absences.Select(absence => absence.Workload), StringComparer.Ordinal);
             Assert.All(document.Absences, absence => Assert.True(absence.Failed));
             Assert.Equal(2, document.Workloads.Count);
+        }
+        finally
+        {
+            Directory.Delete(folder, recursive: true);
+        }
+    }
+
+    [Fact]
+    public async Task A_file_that_cannot_be_written_later_takes_nothing_from_the_tables()
+    {
+        // The server takes the folder away.
+        string folder = Directory.CreateTempSubdirectory().FullName, peer = Path.Combine(Checkout.Root, "perf/peers");
+        (int exitStatus, string output, string notes) = await Lineperf.RunAsync(
+            "compare", "--server", $"mine=sh -c '{peer}/build.sh c-epoll && rm -rf {folder} && exec {peer}/bin/c-epoll --port {{port}}'", "--workloads", "request-reply,pipelined",
+            "--rounds", "1", "--seconds", "0.1", "--warmup", "0", "--server-cpus", "0", "--generator-cpus", "0", "--json", $"{folder}/rounds.json");
+        Assert.Equal(1, exitStatus);
+        Assert.Contains("pipelined: 50 connections", output);
+        Assert.Equal(2, notes.Split($"lineperf: {folder}/rounds.json could not be written: ").Length - 1);
+        Assert.EndsWith($"lineperf: not written: {folder}/rounds.json\n", notes);
+    }
+
+    [Fact]
+    public async Task Outside_its_checkout_only_the_built_in_servers_are_missing()
+    {
+        string folder = Directory.CreateTempSubdirectory().FullName;
+        try
+        {
+            foreach (string file in Directory.GetFiles(AppContext.BaseDirectory).Where(file => Path.GetFileName(file) is "workloads.json" or "System.CommandLine.dll" || Path.GetFileName(file).StartsWith("lineperf", StringComparison.Ordinal)))
+            {
+                File.Copy(file, Path.Combine(folder, Path.GetFileName(file)));
+            }
+
+            string copy = Path.Combine(folder, "lineperf"), json = Path.Combine(folder, "rounds.json");
+            ComparisonFile.Write(json, Reporting.Sample.Document);
+            using var server = new EchoServer(EchoServer.Same);
+            Assert.Equal(0, (await Lineperf.RunAtAsync(copy, "workloads")).ExitStatus);
+            Assert.Equal(0, (await Lineperf.RunAtAsync(copy, "report", "--json", json)).ExitStatus);
+            Assert.Equal(0, (await Lineperf.RunAtAsync(copy, "run", "--port", $"{server.EndPoint.Port}", "--connections", "2", "--seconds", "0.1", "--warmup", "0")).ExitStatus);
+            (int exitStatus, _, string notes) = await Lineperf.RunAtAsync(copy, "compare", "--servers", "c-epoll", "--workloads", "many", "--server-cpus", "0", "--generator-cpus", "0");
+            Assert.Equal(1, exitStatus);
+            Assert.Contains("lineperf: the built-in servers need the checkout: there is no LineServer.sln above ", notes);
         }
         finally
         {
