@@ -42,6 +42,9 @@ public class CommandLineTests
     [InlineData("--seconds takes a number from 0.01 to 86400, not 'nan'", "run", "--port", "1", "--seconds", "nan")]
     [InlineData("--rate takes a number from 0 to 100000000, not 'NaN'", "run", "--port", "1", "--rate", "NaN")]
     [InlineData("--rate takes a number from 0 to 100000000, not 'Infinity'", "run", "--port", "1", "--rate", "Infinity")]
+    [InlineData("there is no command 'foo'; there are: run, compare, report, profile, workloads, servers, wrong-server", "foo")]
+    [InlineData("there is no command 'foo'", "foo", "--port", "1")]
+    [InlineData("--pid: there is no process 2147483647", "run", "--port", "1", "--pid", "2147483647")]
     [InlineData("--json", "report")]
     [InlineData("there is no server 'nobody'", "profile", "--server", "nobody", "--workload", "many")]
     [InlineData("'idle' cannot be profiled", "profile", "--server", "c-epoll", "--workload", "idle")]
@@ -181,6 +184,53 @@ public class CommandLineTests
             Assert.Equal(["pipelined", "fat-pipe"], document.Absences.Select(absence => absence.Workload), StringComparer.Ordinal);
             Assert.All(document.Absences, absence => Assert.True(absence.Failed));
             Assert.Equal(2, document.Workloads.Count);
+        }
+        finally
+        {
+            Directory.Delete(folder, recursive: true);
+        }
+    }
+
+    [Fact]
+    public async Task More_connections_than_all_generators_have_descriptors_for_are_refused_at_once()
+    {
+        (int exitStatus, _, string notes) = await Lineperf.RunAtAsync("bash", "-c", $"ulimit -n 1024 && exec {Lineperf.Program} run --port 1 --connections 300000");
+        Assert.Equal(2, exitStatus);
+        Assert.Equal("lineperf: --connections: 300000 are too many: 250 generators have descriptors for 206000 (ulimit -n raises that)\n", notes);
+    }
+
+    [Fact]
+    public void Of_an_interval_without_lines_it_is_said_plainly()
+    {
+        using var output = new StringWriter();
+        RunSummary.Write(output, WorkloadKind.ClosedLoop, new Measurement { Seconds = 1, GeneratorCpuSeconds = 0, FromSent = new Latencies(0, 0, 0, 0, 0, 0) });
+        Assert.StartsWith("lines          0 in 1.000 s: none came within it\nfrom sent      p50 –, p90 –, p99 –, p99.9 –, max – (0 timed)\n", output.ToString());
+    }
+
+    [Theory]
+    [InlineData(0.5, "0.5 lines a second")]
+    [InlineData(9.25, "9.25 lines a second")]
+    [InlineData(20_000, "20,000 lines a second")]
+    public void A_small_rate_has_its_decimals(double rate, string text) =>
+        Assert.StartsWith(text, new Workload("slow", WorkloadKind.OpenLoop, Connections: 1, Window: 1, LineSize: 32, Rate: rate).Summary);
+
+    [Fact]
+    public async Task Documents_are_written_when_all_of_them_can_be_filled()
+    {
+        string folder = Directory.CreateTempSubdirectory().FullName;
+        try
+        {
+            string json = Path.Combine(folder, "rounds.json"), good = Path.Combine(folder, "good.md"), bad = Path.Combine(folder, "bad.md");
+            const string Empty = "<!-- lineperf:begin overview -->\r\n<!-- lineperf:end -->\r\n";
+            ComparisonFile.Write(json, Reporting.Sample.Document);
+            await File.WriteAllTextAsync(good, Empty);
+            await File.WriteAllTextAsync(bad, "no marks");
+            Assert.Equal(1, InProcess("report", "--json", json, "--into", good, "--into", bad).ExitStatus);
+            Assert.Equal(Empty, await File.ReadAllTextAsync(good));
+            Assert.Equal(0, InProcess("report", "--json", json, "--into", good).ExitStatus);
+            Assert.Contains("| c-epoll | 9.00 µs (100 k/s) |", await File.ReadAllTextAsync(good));
+            Assert.DoesNotContain("\n", (await File.ReadAllTextAsync(good)).Replace("\r\n", "", StringComparison.Ordinal));
+            Assert.Equal([bad, good, json], Directory.GetFiles(folder).Order(StringComparer.Ordinal), StringComparer.Ordinal);
         }
         finally
         {
