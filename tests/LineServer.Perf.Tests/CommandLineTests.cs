@@ -258,7 +258,7 @@ public class CommandLineTests
         string folder = Directory.CreateTempSubdirectory().FullName;
         try
         {
-            foreach (string file in Directory.GetFiles(AppContext.BaseDirectory).Where(file => Path.GetFileName(file) is "workloads.json" or "System.CommandLine.dll" || Path.GetFileName(file).StartsWith("lineperf", StringComparison.Ordinal)))
+            foreach (string file in Directory.GetFiles(AppContext.BaseDirectory).Where(file => Path.GetFileName(file) is "workloads.json" or "System.CommandLine.dll" or "Spectre.Console.dll" || Path.GetFileName(file).StartsWith("lineperf", StringComparison.Ordinal)))
             {
                 File.Copy(file, Path.Combine(folder, Path.GetFileName(file)));
             }
