@@ -3,6 +3,7 @@ using System.CommandLine.Parsing;
 using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
+using System.Text;
 using System.Text.Json;
 using LineServer.Perf.Comparing;
 using LineServer.Perf.Generators;
@@ -20,6 +21,8 @@ namespace LineServer.Perf;
 /// <param name="notes">Where progress and mistakes go.</param>
 internal sealed class CommandLine(TextWriter output, TextWriter notes)
 {
+    private const int MaxGenerators = 250;
+
     private static readonly JsonSerializerOptions OneLine = new() { PropertyNamingPolicy = JsonNamingPolicy.CamelCase };
 
     private readonly Option<int?> _port = new("--port") { Description = "Where the server listens.", HelpName = "N", CustomParser = result => ParseWhole(result, 1, 65535) };
@@ -27,7 +30,7 @@ internal sealed class CommandLine(TextWriter output, TextWriter notes)
     private readonly Option<string?> _unix = new("--unix") { Description = "The server listens on this Unix socket instead; @NAME is in the abstract namespace.", HelpName = "PATH" };
     private readonly Option<string> _protocol = new("--protocol") { Description = "echo, or redis-ping: 'PING text', and the text comes back as a bulk string.", HelpName = "NAME", DefaultValueFactory = _ => LineProtocol.Echo.Name };
     private readonly Option<string?> _sources = new("--source") { Description = "Addresses of this machine that connections leave from, in turn.", HelpName = "IP,IP" };
-    private readonly Option<int> _generators = new("--generators") { Description = "Processes that the connections are divided over. [default: as many as they need descriptors]", HelpName = "N", CustomParser = result => ParseWhole(result, 1, 250) };
+    private readonly Option<int> _generators = new("--generators") { Description = "Processes that the connections are divided over. [default: as many as they need descriptors]", HelpName = "N", CustomParser = result => ParseWhole(result, 1, MaxGenerators) };
     private readonly Option<string?> _workloadFile = new("--workload-file") { Description = "Workloads of your own; perf/LineServer.Perf/workloads.json documents the form.", HelpName = "FILE" };
     private readonly Option<int?> _pid = new("--pid") { Description = "The server's process, whose CPU time and memory are read.", HelpName = "PID", CustomParser = result => ParseWhole(result, 1, int.MaxValue) };
     private readonly Option<string?> _workload = new("--workload") { Description = "A workload by name, instead of the five options below.", HelpName = "NAME" };
@@ -75,6 +78,12 @@ internal sealed class CommandLine(TextWriter output, TextWriter notes)
     {
         _command = ShellWords.Join(["lineperf", .. args]);
         ParseResult parsed = Build().Parse(args, new ParserConfiguration { ResponseFileTokenReplacer = null });
+        if (parsed.CommandResult.Command is RootCommand root && args is [[not '-', ..] name, ..])
+        {
+            notes.WriteLine($"lineperf: there is no command '{name}'; there are: {string.Join(", ", root.Subcommands.Where(known => !known.Hidden).Select(known => known.Name))}");
+            return ExitStatus.Usage;
+        }
+
         if (parsed.Errors is [var first, ..])
         {
             notes.WriteLine($"lineperf: {first.Message.ReplaceLineEndings(" ").TrimEnd('.')} (lineperf --help tells more)");
@@ -163,17 +172,25 @@ internal sealed class CommandLine(TextWriter output, TextWriter notes)
     {
         Workload workload = WorkloadOf(parsed);
         ServerAddress server = AddressOf(parsed).Speaking(ProtocolOf(parsed, workload));
+        int? pid = parsed.GetValue(_pid);
+        if (pid is not null && !Directory.Exists($"/proc/{pid}"))
+        {
+            throw new UsageException($"--pid: there is no process {pid}");
+        }
+
+        int generators = parsed.GetValue(_generators);
+        CheckDescriptors(workload, generators);
         if (parsed.GetValue(_cores) is { } cores)
         {
             Cores.Parse("--cores", cores).PinThisProcess();
         }
 
-        Measurement measured = new WorkloadRun(server, parsed.GetValue(_pid))
+        Measurement measured = new WorkloadRun(server, pid)
         {
             WarmUp = TimeSpan.FromSeconds(parsed.GetValue(_runWarmUp)),
             Time = TimeSpan.FromSeconds(parsed.GetValue(_seconds)),
             ReplyTimeout = TimeSpan.FromSeconds(parsed.GetValue(_timeout)),
-            Generators = parsed.GetValue(_generators),
+            Generators = generators,
         }.Measure(workload);
         if (parsed.GetValue(_asJson))
         {
@@ -186,6 +203,26 @@ internal sealed class CommandLine(TextWriter output, TextWriter notes)
         }
 
         return ExitStatus.Success;
+    }
+
+    // Not when hundreds of processes have been started.
+    private static void CheckDescriptors(Workload workload, int generators)
+    {
+        bool isDivided = workload.Kind is WorkloadKind.ClosedLoop or WorkloadKind.OpenLoop or WorkloadKind.Idle or WorkloadKind.Scale;
+        if (!isDivided || generators > 0 || GeneratorGroup.Needed(workload.Connections) <= MaxGenerators)
+        {
+            return;
+        }
+
+        // The largest number for which there are descriptors.
+        (int possible, int tooMany) = (0, workload.Connections);
+        while (tooMany - possible > 1)
+        {
+            int middle = possible + ((tooMany - possible) / 2);
+            (possible, tooMany) = GeneratorGroup.Needed(middle) <= MaxGenerators ? (middle, tooMany) : (possible, middle);
+        }
+
+        throw new UsageException($"--connections: {workload.Connections} are too many: {MaxGenerators} generators have descriptors for {possible} (ulimit -n raises that)");
     }
 
     private int ServeWrong(ParseResult parsed)
@@ -289,11 +326,13 @@ internal sealed class CommandLine(TextWriter output, TextWriter notes)
             GeneratorCores = Cores.Parse("--generator-cpus", parsed.GetValue(_generatorCores)!),
             Reference = reference,
         };
-        new ComparisonRun(options, _command, output, notes)
+        (string? json, string? html) = (Writable("--json", parsed.GetValue(_jsonFile)), Writable("--html", parsed.GetValue(_htmlFile)));
+        if (json is not null && html is not null && Path.GetFullPath(json) == Path.GetFullPath(html))
         {
-            JsonFile = Writable("--json", parsed.GetValue(_jsonFile)),
-            HtmlFile = Writable("--html", parsed.GetValue(_htmlFile)),
-        }.Run();
+            throw new UsageException($"--json and --html: {json} cannot be both");
+        }
+
+        new ComparisonRun(options, _command, output, notes) { JsonFile = json, HtmlFile = html }.Run();
         return ExitStatus.Success;
     }
 
@@ -307,10 +346,11 @@ internal sealed class CommandLine(TextWriter output, TextWriter notes)
             HtmlReport.Write(html, document);
         }
 
+        // Those that can be filled are written when all can.
         string[] documents = parsed.GetValue(_into)!;
-        foreach (string file in documents)
+        foreach ((string file, byte[] filled) in documents.Select(file => (file, Encoding.UTF8.GetBytes(MarkedSections.Fill(file, File.ReadAllText(file), tables)))).ToArray())
         {
-            File.WriteAllText(file, MarkedSections.Fill(file, File.ReadAllText(file), tables));
+            WholeFile.Write(file, written => written.Write(filled));
         }
 
         if (parsed.GetValue(_asMarkdown))
@@ -358,8 +398,33 @@ internal sealed class CommandLine(TextWriter output, TextWriter notes)
     }
 
     // Found out before anything is measured: it may take an hour.
-    private static string? Writable(string option, string? file) =>
-        file is null || Directory.Exists(Path.GetDirectoryName(Path.GetFullPath(file))) ? file : throw new UsageException($"{option}: there is no folder for {file}");
+    private static string? Writable(string option, string? file)
+    {
+        if (file is null)
+        {
+            return null;
+        }
+
+        if (file.Length == 0 || Directory.Exists(file))
+        {
+            throw new UsageException($"{option}: '{file}' is no name of a file");
+        }
+
+        if (!Directory.Exists(Path.GetDirectoryName(Path.GetFullPath(file))))
+        {
+            throw new UsageException($"{option}: there is no folder for {file}");
+        }
+
+        try
+        {
+            WholeFile.Try(file);
+            return file;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new UsageException($"{option}: {file} cannot be written: {e.Message}");
+        }
+    }
 
     private static string[] Names(string option, string? list)
     {
@@ -384,10 +449,11 @@ internal sealed class CommandLine(TextWriter output, TextWriter notes)
         return value;
     }
 
+    // Not a number is neither too small nor too large.
     private static double ParseNumber(ArgumentResult result, double min, double max)
     {
         string text = result.Tokens[0].Value;
-        if (!double.TryParse(text, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out double value) || value < min || value > max)
+        if (!double.TryParse(text, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out double value) || !(value >= min && value <= max))
         {
             result.AddError($"{OptionName(result)} takes a number from {min:0.###} to {max:0}, not '{text}'");
         }

@@ -1,3 +1,4 @@
+using LineServer.Perf.Reporting;
 using LineServer.Perf.Work;
 
 namespace LineServer.Perf;
@@ -11,7 +12,7 @@ internal static class RunSummary
         {
             output.WriteLine("without the flood:");
             Write(output, kind, without);
-            output.WriteLine($"with it ({measured.FloodLinesPerSecond:N0} lines/s):");
+            output.WriteLine($"with it ({Quantity.Rate(measured.FloodLinesPerSecond ?? 0)} lines/s):");
         }
 
         if (measured.WithoutSlowReaders is { } withoutSlow)
@@ -23,7 +24,12 @@ internal static class RunSummary
 
         if (measured.CapacityLinesPerSecond is { } capacity)
         {
-            output.WriteLine($"capacity       {capacity:N0} lines/s, of a closed loop with the same connections");
+            output.WriteLine($"capacity       {Quantity.Rate(capacity)} lines/s, of a closed loop with the same connections");
+        }
+
+        if (measured.Lines == 0 && kind != WorkloadKind.Idle)
+        {
+            output.WriteLine($"{(kind == WorkloadKind.Churn ? "connections" : "lines"),-14} 0 in {measured.Seconds:0.000} s: none came within it");
         }
 
         if (measured.Lines > 0)
@@ -34,7 +40,7 @@ internal static class RunSummary
                 WorkloadKind.Churn => "connections/s, each with one line whose reply was checked",
                 _ => "lines/s, every reply checked",
             };
-            output.WriteLine($"{(kind == WorkloadKind.Churn ? "connections" : "lines"),-14} {measured.Lines:N0} in {measured.Seconds:0.000} s: {measured.LinesPerSecond:N0} {what}");
+            output.WriteLine($"{(kind == WorkloadKind.Churn ? "connections" : "lines"),-14} {measured.Lines:N0} in {measured.Seconds:0.000} s: {Quantity.Rate(measured.LinesPerSecond)} {what}");
         }
 
         WriteLatencies(output, "from sent", measured.FromSent);
@@ -63,7 +69,7 @@ internal static class RunSummary
 
         foreach (IdleStep step in measured.IdleSteps ?? [])
         {
-            string active = step.FromDue is { } latencies ? $"; the active ones, from due: p50 {latencies.P50:N1} µs, p99 {latencies.P99:N1}, max {latencies.Max:N1}" : "";
+            string active = step.FromDue is { Count: 0 } ? "; the active ones, from due: no line was timed" : step.FromDue is { } latencies ? $"; the active ones, from due: p50 {latencies.P50:N1} µs, p99 {latencies.P99:N1}, max {latencies.Max:N1}" : "";
             output.WriteLine($"               {step.Connections:N0} connections: resident {step.ResidentBytes / 1e6:N1} MB{active}");
         }
 
@@ -79,7 +85,11 @@ internal static class RunSummary
 
     private static void WriteLatencies(TextWriter output, string name, Latencies? latencies)
     {
-        if (latencies is { Count: > 0 })
+        if (latencies is { Count: 0 })
+        {
+            output.WriteLine($"{name,-14} p50 –, p90 –, p99 –, p99.9 –, max – (0 timed)");
+        }
+        else if (latencies is not null)
         {
             output.WriteLine(
                 $"{name,-14} p50 {latencies.P50:N1} µs, p90 {latencies.P90:N1}, p99 {latencies.P99:N1}, p99.9 {latencies.P999:N1}, max {latencies.Max:N1} ({latencies.Count:N0} timed)");

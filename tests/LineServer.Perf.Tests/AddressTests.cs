@@ -59,6 +59,13 @@ public class AddressTests
     }
 
     [Fact]
+    public void A_server_that_is_not_there_is_told_in_words()
+    {
+        string message = Assert.Throws<RunFailedException>(() => Run(ServerAddress.Unix("/nowhere/at-all"))).Message;
+        Assert.Equal("connection 0 to unix:/nowhere/at-all failed: No such file or directory", message);
+    }
+
+    [Fact]
     public void A_source_that_is_not_ours_is_told()
     {
         using var server = new EchoServer(EchoServer.Same);

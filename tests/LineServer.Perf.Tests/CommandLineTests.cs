@@ -35,6 +35,16 @@ public class CommandLineTests
     [InlineData("--line-size takes a whole number from 8 to 65536, not '7'", "run", "--port", "1", "--line-size", "7")]
     [InlineData("there is no folder for nowhere/x.json", "compare", "--servers", "c-epoll", "--json", "nowhere/x.json")]
     [InlineData("there is no folder for nowhere/x.html", "compare", "--servers", "c-epoll", "--html", "nowhere/x.html")]
+    [InlineData("--json: '/proc' is no name of a file", "compare", "--servers", "c-epoll", "--json", "/proc")]
+    [InlineData("--html: '' is no name of a file", "compare", "--servers", "c-epoll", "--html", "")]
+    [InlineData("--json: /proc/x.json cannot be written: ", "compare", "--servers", "c-epoll", "--json", "/proc/x.json")]
+    [InlineData("--json and --html: /tmp/lineperf-both cannot be both", "compare", "--servers", "c-epoll", "--json", "/tmp/lineperf-both", "--html", "/tmp/../tmp/lineperf-both")]
+    [InlineData("--seconds takes a number from 0.01 to 86400, not 'nan'", "run", "--port", "1", "--seconds", "nan")]
+    [InlineData("--rate takes a number from 0 to 100000000, not 'NaN'", "run", "--port", "1", "--rate", "NaN")]
+    [InlineData("--rate takes a number from 0 to 100000000, not 'Infinity'", "run", "--port", "1", "--rate", "Infinity")]
+    [InlineData("there is no command 'foo'; there are: run, compare, report, profile, workloads, servers, wrong-server", "foo")]
+    [InlineData("there is no command 'foo'", "foo", "--port", "1")]
+    [InlineData("--pid: there is no process 2147483647", "run", "--port", "1", "--pid", "2147483647")]
     [InlineData("--json", "report")]
     [InlineData("there is no server 'nobody'", "profile", "--server", "nobody", "--workload", "many")]
     [InlineData("'idle' cannot be profiled", "profile", "--server", "c-epoll", "--workload", "idle")]
@@ -174,6 +184,94 @@ public class CommandLineTests
             Assert.Equal(["pipelined", "fat-pipe"], document.Absences.Select(absence => absence.Workload), StringComparer.Ordinal);
             Assert.All(document.Absences, absence => Assert.True(absence.Failed));
             Assert.Equal(2, document.Workloads.Count);
+        }
+        finally
+        {
+            Directory.Delete(folder, recursive: true);
+        }
+    }
+
+    [Fact]
+    public async Task More_connections_than_all_generators_have_descriptors_for_are_refused_at_once()
+    {
+        (int exitStatus, _, string notes) = await Lineperf.RunAtAsync("bash", "-c", $"ulimit -n 1024 && exec {Lineperf.Program} run --port 1 --connections 300000");
+        Assert.Equal(2, exitStatus);
+        Assert.Equal("lineperf: --connections: 300000 are too many: 250 generators have descriptors for 206000 (ulimit -n raises that)\n", notes);
+    }
+
+    [Fact]
+    public void Of_an_interval_without_lines_it_is_said_plainly()
+    {
+        using var output = new StringWriter();
+        RunSummary.Write(output, WorkloadKind.ClosedLoop, new Measurement { Seconds = 1, GeneratorCpuSeconds = 0, FromSent = new Latencies(0, 0, 0, 0, 0, 0) });
+        Assert.StartsWith("lines          0 in 1.000 s: none came within it\nfrom sent      p50 –, p90 –, p99 –, p99.9 –, max – (0 timed)\n", output.ToString());
+    }
+
+    [Theory]
+    [InlineData(0.5, "0.5 lines a second")]
+    [InlineData(9.25, "9.25 lines a second")]
+    [InlineData(20_000, "20,000 lines a second")]
+    public void A_small_rate_has_its_decimals(double rate, string text) =>
+        Assert.StartsWith(text, new Workload("slow", WorkloadKind.OpenLoop, Connections: 1, Window: 1, LineSize: 32, Rate: rate).Summary);
+
+    [Fact]
+    public async Task Documents_are_written_when_all_of_them_can_be_filled()
+    {
+        string folder = Directory.CreateTempSubdirectory().FullName;
+        try
+        {
+            string json = Path.Combine(folder, "rounds.json"), good = Path.Combine(folder, "good.md"), bad = Path.Combine(folder, "bad.md");
+            const string Empty = "<!-- lineperf:begin overview -->\r\n<!-- lineperf:end -->\r\n";
+            ComparisonFile.Write(json, Reporting.Sample.Document);
+            await File.WriteAllTextAsync(good, Empty);
+            await File.WriteAllTextAsync(bad, "no marks");
+            Assert.Equal(1, InProcess("report", "--json", json, "--into", good, "--into", bad).ExitStatus);
+            Assert.Equal(Empty, await File.ReadAllTextAsync(good));
+            Assert.Equal(0, InProcess("report", "--json", json, "--into", good).ExitStatus);
+            Assert.Contains("| c-epoll | 9.00 µs (100 k/s) |", await File.ReadAllTextAsync(good));
+            Assert.DoesNotContain("\n", (await File.ReadAllTextAsync(good)).Replace("\r\n", "", StringComparison.Ordinal));
+            Assert.Equal([bad, good, json], Directory.GetFiles(folder).Order(StringComparer.Ordinal), StringComparer.Ordinal);
+        }
+        finally
+        {
+            Directory.Delete(folder, recursive: true);
+        }
+    }
+
+    [Fact]
+    public async Task A_file_that_cannot_be_written_later_takes_nothing_from_the_tables()
+    {
+        // The server takes the folder away.
+        string folder = Directory.CreateTempSubdirectory().FullName, peer = Path.Combine(Checkout.Root, "perf/peers");
+        (int exitStatus, string output, string notes) = await Lineperf.RunAsync(
+            "compare", "--server", $"mine=sh -c '{peer}/build.sh c-epoll && rm -rf {folder} && exec {peer}/bin/c-epoll --port {{port}}'", "--workloads", "request-reply,pipelined",
+            "--rounds", "1", "--seconds", "0.1", "--warmup", "0", "--server-cpus", "0", "--generator-cpus", "0", "--json", $"{folder}/rounds.json");
+        Assert.Equal(1, exitStatus);
+        Assert.Contains("pipelined: 50 connections", output);
+        Assert.Equal(2, notes.Split($"lineperf: {folder}/rounds.json could not be written: ").Length - 1);
+        Assert.EndsWith($"lineperf: not written: {folder}/rounds.json\n", notes);
+    }
+
+    [Fact]
+    public async Task Outside_its_checkout_only_the_built_in_servers_are_missing()
+    {
+        string folder = Directory.CreateTempSubdirectory().FullName;
+        try
+        {
+            foreach (string file in Directory.GetFiles(AppContext.BaseDirectory).Where(file => Path.GetFileName(file) is "workloads.json" or "System.CommandLine.dll" or "Spectre.Console.dll" || Path.GetFileName(file).StartsWith("lineperf", StringComparison.Ordinal)))
+            {
+                File.Copy(file, Path.Combine(folder, Path.GetFileName(file)));
+            }
+
+            string copy = Path.Combine(folder, "lineperf"), json = Path.Combine(folder, "rounds.json");
+            ComparisonFile.Write(json, Reporting.Sample.Document);
+            using var server = new EchoServer(EchoServer.Same);
+            Assert.Equal(0, (await Lineperf.RunAtAsync(copy, "workloads")).ExitStatus);
+            Assert.Equal(0, (await Lineperf.RunAtAsync(copy, "report", "--json", json)).ExitStatus);
+            Assert.Equal(0, (await Lineperf.RunAtAsync(copy, "run", "--port", $"{server.EndPoint.Port}", "--connections", "2", "--seconds", "0.1", "--warmup", "0")).ExitStatus);
+            (int exitStatus, _, string notes) = await Lineperf.RunAtAsync(copy, "compare", "--servers", "c-epoll", "--workloads", "many", "--server-cpus", "0", "--generator-cpus", "0");
+            Assert.Equal(1, exitStatus);
+            Assert.Contains("lineperf: the built-in servers need the checkout: there is no LineServer.sln above ", notes);
         }
         finally
         {

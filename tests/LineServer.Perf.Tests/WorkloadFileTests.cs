@@ -58,6 +58,10 @@ public class WorkloadFileTests
     [InlineData(2, "'active' is a whole number from 1 to 1000000, not -1", "{ \"workloads\": [\n { \"name\": \"a\", \"kind\": \"idle\", \"lineSize\": 32, \"steps\": [10], \"active\": -1, \"rate\": 1 } ] }")]
     [InlineData(2, "'active' and 'rate' come together", "{ \"workloads\": [\n { \"name\": \"a\", \"kind\": \"idle\", \"lineSize\": 32, \"steps\": [10], \"active\": 1 } ] }")]
     [InlineData(3, "'lineSize' is given twice", "{ \"workloads\": [\n { \"name\": \"a\", \"kind\": \"churn\", \"lineSize\": 32,\n \"lineSize\": 32 } ] }")]
+    [InlineData(3, "'overview' is the name of a table", "{ \"workloads\": [\n\n { \"name\": \"overview\", \"kind\": \"churn\", \"connections\": 1, \"lineSize\": 32 } ] }")]
+    [InlineData(2, "'machine' is the name of a table", "{ \"workloads\": [\n { \"name\": \"machine\", \"kind\": \"churn\", \"connections\": 1, \"lineSize\": 32 } ] }")]
+    [InlineData(2, "'scale-cpu' is the name of a table", "{ \"workloads\": [\n { \"name\": \"scale-cpu\", \"kind\": \"churn\", \"connections\": 1, \"lineSize\": 32 } ] }")]
+    [InlineData(2, "'scale-behind' is the name of a table", "{ \"workloads\": [\n { \"name\": \"scale-behind\", \"kind\": \"churn\", \"connections\": 1, \"lineSize\": 32 } ] }")]
     [InlineData(2, "there is a workload 'many' already", "{ \"workloads\": [\n { \"name\": \"many\", \"kind\": \"churn\", \"connections\": 1, \"lineSize\": 32 } ] }")]
     public void What_is_wrong_is_told_with_its_line(int line, string problem, string text)
     {

@@ -11,37 +11,34 @@ internal static class ComparisonFile
     private static readonly JsonSerializerOptions Json = new()
     {
         WriteIndented = true,
+        RespectNullableAnnotations = true,
+        RespectRequiredConstructorParameters = true,
         PropertyNamingPolicy = JsonNamingPolicy.CamelCase,
         Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
-        Converters = { new JsonStringEnumConverter() },
+        Converters = { new JsonStringEnumConverter(namingPolicy: null, allowIntegerValues: false) },
     };
 
-    public static void Write(string path, ComparisonDocument document)
+    public static void Write(string path, ComparisonDocument document) => WholeFile.Write(path, file =>
     {
-        // Not in place: who reads it meanwhile, or stops us, has the one before.
-        string next = path + ".new";
-        using (Stream file = Packed(path, File.Create(next), CompressionMode.Compress))
-        {
-            JsonSerializer.Serialize(file, document, Json);
-            file.Write("\n"u8);
-        }
-
-        File.Move(next, path, overwrite: true);
-    }
+        using Stream text = path.EndsWith(".gz", StringComparison.Ordinal) ? new GZipStream(file, CompressionMode.Compress) : file;
+        JsonSerializer.Serialize(text, document, Json);
+        text.Write("\n"u8);
+    });
 
     /// <exception cref="RunFailedException">It is none of ours, or of another format.</exception>
     public static ComparisonDocument Read(string path)
     {
         try
         {
-            using Stream file = Packed(path, File.OpenRead(path), CompressionMode.Decompress);
+            using Stream file = Unpacked(File.OpenRead(path));
             using var json = JsonDocument.Parse(file);
 
             // Before all else: another format may lack what this one requires.
-            int? format = json.RootElement.ValueKind == JsonValueKind.Object && json.RootElement.TryGetProperty("format", out JsonElement number) && number.TryGetInt32(out int known) ? known : null;
+            int? format = json.RootElement.ValueKind == JsonValueKind.Object && json.RootElement.TryGetProperty("format", out JsonElement number)
+                && number.ValueKind == JsonValueKind.Number && number.TryGetInt32(out int known) ? known : null;
             return format switch
             {
-                ComparisonDocument.CurrentFormat => json.Deserialize<ComparisonDocument>(Json)!,
+                ComparisonDocument.CurrentFormat => Checked(json.Deserialize<ComparisonDocument>(Json)!),
                 null => throw new RunFailedException($"{path} is not what lineperf compare --json writes: it says no format"),
                 _ => throw new RunFailedException($"{path} has format {format}; this lineperf reads {ComparisonDocument.CurrentFormat}"),
             };
@@ -52,6 +49,24 @@ internal static class ComparisonFile
         }
     }
 
-    private static Stream Packed(string path, Stream file, CompressionMode mode) =>
-        path.EndsWith(".gz", StringComparison.Ordinal) ? new GZipStream(file, mode) : file;
+    // By the two bytes that it begins with (RFC 1952), whatever its name is.
+    private static Stream Unpacked(FileStream file)
+    {
+        Span<byte> start = stackalloc byte[2];
+        int size = file.ReadAtLeast(start, start.Length, throwOnEndOfStream: false);
+        file.Position = 0;
+        return size == start.Length && start[0] == 0x1f && start[1] == 0x8b ? new GZipStream(file, CompressionMode.Decompress) : file;
+    }
+
+    // What the types do not say: the elements of lists, and what tables and charts take for granted.
+    private static ComparisonDocument Checked(ComparisonDocument document) =>
+        AnyNull(document.Servers) ? throw new JsonException("a server is null")
+        : AnyNull(document.Workloads) || document.Workloads.Any(workload => AnyNull(workload.Name, workload.Steps)) ? throw new JsonException("a workload, its name or its steps are null")
+        : AnyNull(document.Absences) ? throw new JsonException("an absence is null")
+        : AnyNull(document.Measurements) ? throw new JsonException("a measurement is null")
+        : document.Measurements.Any(round => round.Measured.IdleSteps is { } steps && (steps.Count == 0 || AnyNull(steps))) ? throw new JsonException("an idle step is missing")
+        : !(Math.Abs(document.DurationSeconds) <= TimeSpan.MaxValue.TotalSeconds / 2) ? throw new JsonException("durationSeconds is no such time")
+        : document;
+
+    private static bool AnyNull(params IEnumerable<object?> values) => values.Any(value => value is null);
 }

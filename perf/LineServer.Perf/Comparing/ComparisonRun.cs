@@ -13,6 +13,7 @@ namespace LineServer.Perf.Comparing;
 internal sealed class ComparisonRun(ComparisonOptions options, string command, TextWriter output, TextWriter notes)
 {
     private readonly Dictionary<string, string?> _versions = new(StringComparer.Ordinal);
+    private readonly List<string> _notWritten = []; // After the last workload.
 
     /// <summary>Where all is written as JSON; null for nowhere.</summary>
     public string? JsonFile { get; init; }
@@ -20,7 +21,7 @@ internal sealed class ComparisonRun(ComparisonOptions options, string command, T
     /// <summary>Where all is written as a page; null for nowhere.</summary>
     public string? HtmlFile { get; init; }
 
-    /// <exception cref="RunFailedException">A server failed at work, or none could be started; what the others showed has been written.</exception>
+    /// <exception cref="RunFailedException">A server failed at work, or none could be started, and what the others showed has been written; or a file could not be written.</exception>
     public void Run()
     {
         DateTimeOffset started = DateTimeOffset.Now;
@@ -64,18 +65,34 @@ internal sealed class ComparisonRun(ComparisonOptions options, string command, T
         {
             throw new RunFailedException("no server could be measured");
         }
+
+        if (_notWritten.Count > 0)
+        {
+            throw new RunFailedException($"not written: {string.Join(", ", _notWritten)}");
+        }
     }
 
     private void Write(ComparisonDocument document)
     {
-        if (JsonFile is not null)
-        {
-            ComparisonFile.Write(JsonFile, document);
-        }
+        _notWritten.Clear();
+        Write(JsonFile, file => ComparisonFile.Write(file, document));
+        Write(HtmlFile, file => HtmlReport.Write(file, document));
+    }
 
-        if (HtmlFile is not null)
+    // A full disk takes nothing from what is still to be measured: its tables are printed. The next workload tries again, with all that there is then.
+    private void Write(string? file, Action<string> write)
+    {
+        try
         {
-            HtmlReport.Write(HtmlFile, document);
+            if (file is not null)
+            {
+                write(file);
+            }
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            notes.WriteLine($"lineperf: {file} could not be written: {e.Message}");
+            _notWritten.Add(file!);
         }
     }
 

@@ -71,10 +71,10 @@ internal sealed unsafe class ServerAddress
         int socket = Libc.Socket(_native[0], Libc.SocketStream | Libc.CloseOnExec | (wait ? 0 : Libc.NonBlocking), 0);
         if (socket < 0)
         {
-            int error = Marshal.GetLastSystemError();
-            throw new RunFailedException(error == Libc.EMFILE
+            int failure = Marshal.GetLastSystemError();
+            throw new RunFailedException(failure == Libc.EMFILE
                 ? $"no descriptor is left for connection {index}: raise the limit (ulimit -n)"
-                : $"cannot make a socket for connection {index}: errno {error}");
+                : $"cannot make a socket for connection {index}: {Marshal.GetPInvokeErrorMessage(failure)}");
         }
 
         int on = 1;
@@ -87,16 +87,18 @@ internal sealed unsafe class ServerAddress
             {
                 if (Libc.Bind(socket, address, source.Length) != 0)
                 {
-                    throw Failed(socket, index, $"cannot leave from {Sources[index % Sources.Count]}");
+                    // Before all else: making a text may change it.
+                    int error = Marshal.GetLastSystemError();
+                    throw Failed(socket, index, $"cannot leave from {Sources[index % Sources.Count]}", error);
                 }
             }
         }
 
         fixed (byte* address = _native)
         {
-            if (Libc.Connect(socket, address, _native.Length) != 0 && (wait || Marshal.GetLastSystemError() != Libc.EINPROGRESS))
+            if (Libc.Connect(socket, address, _native.Length) != 0 && Marshal.GetLastSystemError() is var error && (wait || error != Libc.EINPROGRESS))
             {
-                throw Failed(socket, index, "failed");
+                throw Failed(socket, index, "failed", error);
             }
         }
 
@@ -115,13 +117,12 @@ internal sealed unsafe class ServerAddress
 
     public override string ToString() => _path is not null ? $"unix:{_path}" : _endPoint!.ToString();
 
-    private RunFailedException Failed(int socket, int index, string what)
+    private RunFailedException Failed(int socket, int index, string what, int error)
     {
-        int error = Marshal.GetLastSystemError();
         _ = Libc.Close(socket);
         return new(error == Libc.EADDRNOTAVAIL
             ? $"connection {index} to {this}: no port is left for another, or this machine does not have the address it should leave from"
-            : $"connection {index} to {this} {what}: errno {error}");
+            : $"connection {index} to {this} {what}: {Marshal.GetPInvokeErrorMessage(error)}");
     }
 
     // struct sockaddr_in, and sockaddr_in6 with its flow and scope, of <netinet/in.h>. The family's first byte is all of it that is not 0.

@@ -17,12 +17,7 @@ internal sealed class HtmlReport
 
     private HtmlReport(ComparisonDocument document) => _document = document;
 
-    public static void Write(string path, ComparisonDocument document)
-    {
-        string next = path + ".new";
-        File.WriteAllText(next, Of(document));
-        File.Move(next, path, overwrite: true);
-    }
+    public static void Write(string path, ComparisonDocument document) => WholeFile.Write(path, file => file.Write(Encoding.UTF8.GetBytes(Of(document))));
 
     public static string Of(ComparisonDocument document)
     {

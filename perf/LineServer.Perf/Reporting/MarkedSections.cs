@@ -20,6 +20,12 @@ internal static class MarkedSections
     /// <exception cref="RunFailedException">There is no such place, one has no end, or asks for a table that there is not.</exception>
     public static string Fill(string path, string text, IReadOnlyList<ReportTable> tables)
     {
+        // Lines end as the document's first one does.
+        if (text.IndexOf('\n', StringComparison.Ordinal) is > 0 and int first && text[first - 1] == '\r')
+        {
+            return Fill(path, text.Replace("\r\n", "\n", StringComparison.Ordinal), tables).Replace("\n", "\r\n", StringComparison.Ordinal);
+        }
+
         var filled = new StringBuilder();
         (string Name, int Line)? open = null;
         bool any = false;

@@ -9,6 +9,9 @@ internal static class Quantity
 
     public static string Nanoseconds(double value) => Scaled(value, [(1e9, " s"), (1e6, " ms"), (1e3, " µs"), (1, " ns")]);
 
+    /// <summary>So many a second, to the whole one; below 10 with decimals: 0.5 is not none.</summary>
+    public static string Rate(double value) => value.ToString(value is > 0 and < 9.995 ? "0.##" : "N0", CultureInfo.InvariantCulture);
+
     public static string Microseconds(double value) => Nanoseconds(value * 1e3);
 
     public static string Bytes(double value) => Scaled(value, [(1e9, " GB"), (1e6, " MB"), (1e3, " kB"), (1, " B")]);

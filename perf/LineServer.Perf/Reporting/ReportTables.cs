@@ -7,6 +7,9 @@ namespace LineServer.Perf.Reporting;
 /// <summary>Every table of a comparison, by name: those over all workloads, then one for each.</summary>
 internal static class ReportTables
 {
+    /// <summary>Of those that are no workload's: no workload can have such a name.</summary>
+    public static IReadOnlyList<string> OwnNames { get; } = ["overview", "servers", "machine", "absences", .. ScaleTables.Names];
+
     public static IReadOnlyList<ReportTable> Of(ComparisonDocument document) =>
     [
         Overview(document), .. document.Workloads.Select(workload => WorkloadTable.Of(document, workload)), .. ScaleTables.Of(document), Servers(document), MachineOf(document), Absences(document),

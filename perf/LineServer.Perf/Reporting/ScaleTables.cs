@@ -11,6 +11,9 @@ namespace LineServer.Perf.Reporting;
 internal static class ScaleTables
 {
     private const string Nothing = "–";
+    private const string BehindName = "scale-behind";
+
+    public static IReadOnlyList<string> Names { get; } = [.. ScaleFigure.All.Select(figure => figure.Name), BehindName];
 
     /// <summary>None where there is no such workload.</summary>
     public static IReadOnlyList<ReportTable> Of(ComparisonDocument document) =>
@@ -33,7 +36,7 @@ internal static class ScaleTables
     {
         IReadOnlyList<Workload> scale = WorkloadsOf(document);
         return new(
-            "scale-behind",
+            BehindName,
             "From how many connections on the server of a row falls behind that of a column, in lines a second, in each round; and its lines a second with the most connections, divided by the other's",
             ["", .. document.Servers.Select(server => server.Name)],
             [.. document.Servers.Select(server => (IReadOnlyList<string>)[server.Name, .. document.Servers.Select(other => server == other ? Nothing : Compared(document, scale, server.Name, other.Name))])]);

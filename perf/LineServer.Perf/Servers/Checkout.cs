@@ -3,8 +3,10 @@ namespace LineServer.Perf.Servers;
 /// <summary>Where the sources stand that lineperf was built from: the peers and the daemon are found there.</summary>
 internal static class Checkout
 {
+    private static string? _root;
+
     /// <exception cref="RunFailedException">lineperf was moved out of it.</exception>
-    public static string Root { get; } = Find();
+    public static string Root => _root ??= Find();
 
     private static string Find()
     {
@@ -16,6 +18,6 @@ internal static class Checkout
             }
         }
 
-        throw new RunFailedException($"no LineServer.sln above {AppContext.BaseDirectory}: lineperf runs from its checkout");
+        throw new RunFailedException($"the built-in servers need the checkout: there is no LineServer.sln above {AppContext.BaseDirectory}");
     }
 }

@@ -10,7 +10,7 @@ internal sealed class LatencyBucketsConverter : JsonConverter<IReadOnlyList<Late
     public override IReadOnlyList<LatencyBucket> Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options)
     {
         double[][] pairs = JsonSerializer.Deserialize<double[][]>(ref reader)!;
-        return pairs.All(pair => pair.Length == 2)
+        return pairs.All(pair => pair is { Length: 2 })
             ? [.. pairs.Select(pair => new LatencyBucket(pair[0], (long)pair[1]))]
             : throw new JsonException("a bucket is not [microseconds, count]");
     }

@@ -1,5 +1,6 @@
 using System.Text.Json.Serialization;
 using LineServer.Perf.Load;
+using LineServer.Perf.Reporting;
 
 namespace LineServer.Perf.Work;
 
@@ -48,14 +49,14 @@ internal sealed record Workload(string Name, WorkloadKind Kind, int Connections,
         WorkloadKind.OpenLoop => $"{RateText} lines a second over {Connections:N0} connections, {LinesText}",
         WorkloadKind.Ingest => $"{Connections:N0} connections that send as fast as the server takes it, {LinesText}, no replies",
         WorkloadKind.Idle => $"{string.Join(", ", Steps.Select(step => $"{step:N0}"))} idle connections after one line each: memory" +
-            (Active > 0 ? $"; {Rate:N0} lines a second over {Active:N0} active ones beside them" : ""),
+            (Active > 0 ? $"; {Quantity.Rate(Rate)} lines a second over {Active:N0} active ones beside them" : ""),
         WorkloadKind.Scale => $"{Connections:N0} connections opened, then {Window:N0} in flight each, {LinesText}",
         WorkloadKind.Churn => $"{Connections:N0} at a time connect, send one line of {LineSize:N0} bytes, get its reply, and close",
         WorkloadKind.SlowReaders => $"{Connections:N0} connections, {Window:N0} in flight each, without and with {SlowConnections:N0} that send up to {SlowWindow:N0} lines of {SlowLineSize:N0} bytes and do not read",
-        _ => $"{Rate:N0} lines a second over {Connections:N0} quiet connections, without and with one that floods",
+        _ => $"{Quantity.Rate(Rate)} lines a second over {Connections:N0} quiet connections, without and with one that floods",
     };
 
     private string LinesText => MaxLineSize > LineSize ? $"lines of {LineSize:N0} to {MaxLineSize:N0} bytes" : $"lines of {LineSize:N0} bytes";
 
-    private string RateText => Load > 0 ? $"{Load:0 %} of the server's capacity in" : $"{Rate:N0}";
+    private string RateText => Load > 0 ? $"{Load:0 %} of the server's capacity in" : Quantity.Rate(Rate);
 }

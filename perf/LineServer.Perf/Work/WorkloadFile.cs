@@ -1,4 +1,5 @@
 using System.Text.Json;
+using LineServer.Perf.Reporting;
 
 namespace LineServer.Perf.Work;
 
@@ -71,6 +72,11 @@ internal static class WorkloadFile
         }
 
         Workload workload = fields.Make(start);
+        if (ReportTables.OwnNames.Contains(workload.Name, StringComparer.Ordinal))
+        {
+            throw At(path, text, start, $"'{workload.Name}' is the name of a table over all workloads: no workload can have it");
+        }
+
         return names.Add(workload.Name) ? workload : throw At(path, text, start, $"there is a workload '{workload.Name}' already");
     }
 

@@ -17,6 +17,11 @@ public class MarkedSectionsTests
         Assert.Equal(filled, MarkedSections.Fill("doc.md", filled, Tables));
     }
 
+    [Fact]
+    public void A_document_keeps_its_CRLF() => Assert.Equal(
+        "# Title\r\n<!-- lineperf:begin one -->\r\n\r\n| a |\r\n| --- |\r\n| 1 |\r\n\r\n<!-- lineperf:end -->\r\n",
+        MarkedSections.Fill("doc.md", "# Title\r\n<!-- lineperf:begin one -->\r\nold\r\n<!-- lineperf:end -->\r\n", Tables));
+
     [Theory]
     [InlineData("one", "| a |\n| --- |\n| 1 |\n")]
     [InlineData("three", "Not measured.\n")]
