@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Globalization;
 using System.Runtime.CompilerServices;
 using System.Text.Json;
 using LineServer.Perf.Generators;
@@ -131,6 +132,28 @@ public class GeneratorTests
         using var measured = JsonDocument.Parse(output);
         Assert.Equal(2, measured.RootElement.GetProperty("generators").GetInt32());
         Assert.True(measured.RootElement.GetProperty("lines").GetInt64() > 0);
+    }
+
+    [Fact]
+    public async Task Generators_end_with_the_process_that_started_them_though_it_is_killed_in_the_middle()
+    {
+        long lines = 0;
+        using var server = new EchoServer((_, line) =>
+        {
+            Interlocked.Increment(ref lines);
+            return [line];
+        });
+        using Process run = Process.Start(
+            Path.Combine(AppContext.BaseDirectory, "lineperf"),
+            ["run", "--port", $"{server.EndPoint.Port}", "--connections", "4", "--generators", "2", "--seconds", "600", "--warmup", "0"]);
+        Assert.True(SpinWait.SpinUntil(() => Interlocked.Read(ref lines) > 1000, TimeSpan.FromSeconds(60)), "they did not begin");
+        Process[] generators = [.. Directory.GetDirectories($"/proc/{run.Id}/task")
+            .SelectMany(task => File.ReadAllText($"{task}/children").Split(' ', StringSplitOptions.RemoveEmptyEntries))
+            .Select(child => Process.GetProcessById(int.Parse(child, CultureInfo.InvariantCulture)))];
+        Assert.Equal(2, generators.Length);
+        run.Kill();
+        await run.WaitForExitAsync();
+        Assert.All(generators, generator => Assert.True(generator.WaitForExit(TimeSpan.FromSeconds(20)), "it has outlived it"));
     }
 
     [Fact]

@@ -13,6 +13,8 @@ internal static class GeneratorService
     /// <param name="output">A <see cref="GeneratorReply"/> for each command.</param>
     public static void Serve(TextReader input, TextWriter output)
     {
+        // Its input ends with the process that started it, but that is read only between two commands; one may take minutes.
+        _ = Libc.ControlProcess(Libc.SetParentDeathSignal, Libc.SignalKill, 0, 0, 0);
         _ = Libc.ControlProcess(Libc.SetTimerSlack, 1, 0, 0, 0);
         GeneratorSetup setup = JsonSerializer.Deserialize<GeneratorSetup>(input.ReadLine() ?? throw new UsageException("'generator' is started by 'run'"))!;
         using var load = new LocalLoad(

@@ -32,8 +32,10 @@ internal static unsafe class Libc
     public const int ProcessCpuClock = 2;
     public const int ThreadCpuClock = 3;
     public const int SchedulingIdle = 5;
+    public const int SetParentDeathSignal = 1;
     public const int SetTimerSlack = 29;
     public const int SignalInterrupt = 2;
+    public const int SignalKill = 9;
     public const int SignalTerminate = 15;
     public const int SignalContinue = 18;
     public const int SignalStop = 19;

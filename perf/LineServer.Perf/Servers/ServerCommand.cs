@@ -6,7 +6,7 @@ namespace LineServer.Perf.Servers;
 /// <summary>A server that can be started.</summary>
 /// <param name="Name">As it stands in the table.</param>
 /// <param name="Command">
-/// As a shell reads it; {port}, {root} (the checkout) and {handler} (what it does with lines: "echo" or "discard") are replaced. Without {handler} it echoes.
+/// One program with its arguments, as a shell reads it: the shell becomes it (exec). {port}, {root} (the checkout) and {handler} (what it does with lines: "echo" or "discard") are replaced. Without {handler} it echoes.
 /// </param>
 /// <param name="Needs">A file that must be there, under the checkout; null for none.</param>
 /// <param name="BuiltBy">The command that makes that file.</param>
@@ -18,6 +18,9 @@ internal sealed record ServerCommand(string Name, string Command, string? Needs 
 
     /// <summary>How it is spoken to.</summary>
     public LineProtocol Protocol { get; init; } = LineProtocol.Echo;
+
+    /// <summary>How long it may take until it listens. A JIT on a busy core may need most of it.</summary>
+    public TimeSpan StartLimit { get; init; } = TimeSpan.FromSeconds(30);
 
     /// <summary>Whether it has what a workload needs.</summary>
     public bool Supports(Workload workload) => WhyNot(workload) is null;
@@ -38,8 +41,15 @@ internal sealed record ServerCommand(string Name, string Command, string? Needs 
             throw new UsageException($"--server: '{text}' is not 'name=command with {{port}}'");
         }
 
+        // What exec cannot become: a change of folder, a variable. A path may have a '=' too.
+        string first = command.Split(' ', StringSplitOptions.RemoveEmptyEntries).FirstOrDefault("");
+        if (first is "cd" or "exec" || (first.Contains('=') && !first.Split('=')[0].Contains('/')))
+        {
+            throw new UsageException($"--server: the command of '{name}' is not one program, it begins with '{first}'; a folder and variables go by: env -C DIR KEY=VALUE program");
+        }
+
         return command.Contains("{port}", StringComparison.Ordinal)
-            ? new ServerCommand(name, command)
+            ? new ServerCommand(name, command) { StartLimit = TimeSpan.FromSeconds(10) }
             : throw new UsageException($"--server: the command of '{name}' has no {{port}}");
     }
 

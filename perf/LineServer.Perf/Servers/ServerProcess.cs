@@ -6,19 +6,18 @@ using LineServer.Perf.Load;
 
 namespace LineServer.Perf.Servers;
 
-/// <summary>A server that runs, on a port of its own. It ends with this object, and with this process.</summary>
+/// <summary>A server that runs, on a port of its own, in a session of its own. It ends with this object, with all it has started; and with this process.</summary>
 internal sealed class ServerProcess : IDisposable
 {
-    private static readonly TimeSpan StartTimeout = TimeSpan.FromSeconds(10);
     private static readonly TimeSpan StopTimeout = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan EndTimeout = TimeSpan.FromSeconds(3);
     private static readonly TimeSpan Poll = TimeSpan.FromMilliseconds(20);
 
     private readonly Process _process;
-    private readonly string _output;
+    private readonly ServerOutput _output;
     private readonly string _name;
 
-    private ServerProcess(string name, Process process, string output, ServerAddress address, IPEndPoint endPoint) =>
+    private ServerProcess(string name, Process process, ServerOutput output, ServerAddress address, IPEndPoint endPoint) =>
         (_name, _process, _output, Address, EndPoint) = (name, process, output, address, endPoint);
 
     /// <summary>Where it is, and how it is spoken to.</summary>
@@ -32,12 +31,11 @@ internal sealed class ServerProcess : IDisposable
     /// <param name="server">It supports the handler.</param>
     /// <param name="cores">Where it may run.</param>
     /// <param name="handler">What it shall do with lines.</param>
-    /// <exception cref="RunFailedException">It cannot be started, or does not listen within 10 s.</exception>
+    /// <exception cref="RunFailedException">It cannot be started, does not listen in time, or what listens is not the process that was started.</exception>
     public static ServerProcess Start(ServerCommand server, Cores cores, string handler = "echo")
     {
         Prepare(server);
         int port = FreePort();
-        string output = Path.GetTempFileName();
         string command = server.Command.Replace("{port}", port.ToString(), StringComparison.Ordinal).Replace("{handler}", handler, StringComparison.Ordinal);
         if (command.Contains("{root}", StringComparison.Ordinal))
         {
@@ -45,9 +43,11 @@ internal sealed class ServerProcess : IDisposable
             command = command.Replace("{root}", Checkout.Root, StringComparison.Ordinal);
         }
 
-        // Each becomes the next (exec), so the process is the server. It writes to a file: a pipe would want a reader, beside the generator.
-        // If this process is killed, so is the server.
-        var start = new ProcessStartInfo("taskset", ["-c", cores.Text, "setpriv", "--pdeathsig", "KILL", "sh", "-c", $"exec {command} >'{output}' 2>&1 </dev/null"]);
+        // Each becomes the next (exec), so the process is the server. If this process is killed, so is the server.
+        // The shell's own output goes to the file first: it reads line by line, so what it cannot make of the command is in it.
+        var output = new ServerOutput();
+        var start = new ProcessStartInfo(
+            "setsid", ["taskset", "-c", cores.Text, "setpriv", "--pdeathsig", "KILL", "sh", "-c", $"exec >'{output.Path}' 2>&1 </dev/null\nexec {command}"]);
         Process process;
         try
         {
@@ -55,15 +55,15 @@ internal sealed class ServerProcess : IDisposable
         }
         catch (System.ComponentModel.Win32Exception e)
         {
-            File.Delete(output);
-            throw new RunFailedException($"cannot start '{server.Name}' with taskset (util-linux): {e.Message}");
+            output.Dispose();
+            throw new RunFailedException($"cannot start '{server.Name}' with setsid (util-linux): {e.Message}");
         }
 
         var endPoint = new IPEndPoint(IPAddress.Loopback, port);
         var started = new ServerProcess(server.Name, process, output, ServerAddress.Of(endPoint).Speaking(server.Protocol), endPoint);
         try
         {
-            started.AwaitListening();
+            started.AwaitListening(server.StartLimit);
             return started;
         }
         catch
@@ -78,7 +78,7 @@ internal sealed class ServerProcess : IDisposable
     {
         // Its connections may be gone before it is: one of many thousand threads takes a while to end.
         bool ended = _process.WaitForExit(EndTimeout);
-        return new($"'{_name}': {failure.Message}{(ended ? $"; the server has ended with status {_process.ExitCode}{Output()}" : "")}");
+        return new($"'{_name}': {failure.Message}{(ended ? $"; the server has ended with status {_process.ExitCode}{_output.LastWords()}" : "")}");
     }
 
     public void Dispose()
@@ -86,15 +86,14 @@ internal sealed class ServerProcess : IDisposable
         if (!_process.HasExited)
         {
             _ = Libc.Kill(Id, Libc.SignalTerminate);
-            if (!_process.WaitForExit(StopTimeout))
-            {
-                _process.Kill(entireProcessTree: true);
-                _process.WaitForExit();
-            }
+            _process.WaitForExit(StopTimeout);
         }
 
+        // Whoever is left of its process group, which has its number: what it has started, though it may have ended long ago itself.
+        _ = Libc.Kill(-Id, Libc.SignalKill);
+        _process.WaitForExit();
         _process.Dispose();
-        File.Delete(_output);
+        _output.Dispose();
     }
 
     private static void Prepare(ServerCommand server)
@@ -124,20 +123,27 @@ internal sealed class ServerProcess : IDisposable
         return File.Exists(file) ? File.ReadAllText(file).Trim() : null;
     }
 
-    private void AwaitListening()
+    private void AwaitListening(TimeSpan limit)
     {
         long start = Stopwatch.GetTimestamp();
         while (!IsListening())
         {
             if (_process.WaitForExit(Poll))
             {
-                throw new RunFailedException($"'{_name}' ended with status {_process.ExitCode} before it listened{Output()}");
+                throw new RunFailedException($"'{_name}' ended with status {_process.ExitCode} before it listened{(_process.ExitCode == 0 ? " (a server is not to put itself into the background)" : "")}{_output.LastWords()}");
             }
 
-            if (Stopwatch.GetElapsedTime(start) > StartTimeout)
+            if (Stopwatch.GetElapsedTime(start) > limit)
             {
-                throw new RunFailedException($"'{_name}' did not listen on port {EndPoint.Port} within {StartTimeout.TotalSeconds:0} s{Output()}");
+                throw new RunFailedException($"'{_name}' did not listen on port {EndPoint.Port} within {limit.TotalSeconds:0} s{_output.LastWords()}");
             }
+        }
+
+        // What is measured is the process that was started: of a shell, which waits for the server, that would be nothing.
+        if (!ListeningPort.IsHeldBy(Id, EndPoint.Port))
+        {
+            throw new RunFailedException(
+                $"'{_name}': the process that was started is not the one that listens: let its command end with `exec` of the server, and not put it into the background{_output.LastWords()}");
         }
     }
 
@@ -155,13 +161,6 @@ internal sealed class ServerProcess : IDisposable
         {
             return false;
         }
-    }
-
-    private string Output()
-    {
-        const int Shown = 4;
-        string[] lines = [.. File.ReadLines(_output).Where(line => line.Length > 0).TakeLast(Shown).Select(line => line.Trim())];
-        return lines.Length == 0 ? "" : $"; its last words: {string.Join(" | ", lines)}";
     }
 
     private static int FreePort()
