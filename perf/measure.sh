@@ -78,8 +78,6 @@ all=0 all_scale=0 # Whether there is something to make tables of.
 echo "== measuring all workloads on all servers" >&2
 compare "$("$lineperf" servers | names)" "$("$lineperf" workloads | grep -v '^scale-' | names)" --json "$json" --html "$page" && all=1
 echo "== measuring: threads or events?" >&2
-# Each round has a new process here, and a JIT on one core is not done with it in the usual time.
-[[ -n ${option[--warmup]:-} ]] || options+=(--warmup 6)
 compare c-epoll,epoll,sockets,rust-threads,cs-threads "$("$lineperf" workloads | grep '^scale-' | names)" --json "$scale" --html "$scale_page" && all_scale=1
 
 echo "== writing the tables" >&2
