@@ -39,8 +39,8 @@ public sealed class EpollTransportOptions
 
     /// <summary>
     /// Runs what waits for a read or a flush on the event loop, not on the thread pool. Faster, and dangerous: code that blocks there holds up every
-    /// connection of the loop. False by default. A connection can ask for it alone, by the feature <c>PipeScheduler</c>
-    /// (<c>Features.Set(PipeScheduler.Inline)</c>) before its first read.
+    /// connection of the loop. False by default. A connection can ask for it alone, by
+    /// <see cref="LineServer.Connections.IEventLoopFeature.RunsInline"/> before its first read.
     /// </summary>
     public bool UnsafePreferInlineScheduling { get; set; }
 

@@ -7,10 +7,12 @@ public class ArrowTests
     private static readonly Dictionary<string, string[]> Allowed = new(StringComparer.Ordinal)
     {
         ["LineServer.Framing"] = [],
-        ["LineServer.Hosting"] = ["LineServer.Framing", "Microsoft.AspNetCore.App"],
-        ["LineServer.Transports.Epoll"] = ["Microsoft.AspNetCore.App"],
-        ["LineServer"] = ["LineServer.Hosting", "LineServer.Transports.Epoll", "Microsoft.AspNetCore.App", "System.CommandLine"],
-        ["LineServer.Client"] = ["LineServer.Framing", "System.CommandLine", "Spectre.Console"],
+        ["LineServer.Linux"] = [],
+        ["LineServer.Connections.Abstractions"] = [],
+        ["LineServer.Hosting"] = ["LineServer.Connections.Abstractions", "LineServer.Framing", "Microsoft.AspNetCore.App"],
+        ["LineServer.Transports.Epoll"] = ["LineServer.Connections.Abstractions", "LineServer.Linux", "Microsoft.AspNetCore.App"],
+        ["LineServer"] = ["LineServer.Hosting", "LineServer.Linux", "LineServer.Transports.Epoll", "Microsoft.AspNetCore.App", "System.CommandLine"],
+        ["LineServer.Client"] = ["LineServer.Framing", "LineServer.Linux", "System.CommandLine", "Spectre.Console"],
     };
 
     public static TheoryData<string> Projects => [.. Repository.SourceProjects];

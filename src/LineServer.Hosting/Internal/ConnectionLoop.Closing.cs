@@ -1,4 +1,5 @@
 using System.IO.Pipelines;
+using LineServer.Connections;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.Extensions.Logging;
 
@@ -129,7 +130,7 @@ internal sealed partial class ConnectionLoop
         // What stands between us and the transport as a stream (TLS, connection logging) passes no end of the output on: it ends when the
         // connection's whole pipeline has returned.
         bool isDirect = _input.GetType() != ReaderOfStream;
-        bool sendsFinFirst = isDirect && _context.Features.SendsFinFirst();
+        bool sendsFinFirst = isDirect && _context.Features.Get<IHalfCloseFeature>() is { CompletingOutputSendsFin: true };
         if (!_inputCompleted && !sendsFinFirst)
         {
             await DiscardUntilQuietAsync();

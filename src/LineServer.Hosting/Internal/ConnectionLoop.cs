@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.IO.Pipelines;
+using LineServer.Connections;
 using LineServer.Framing;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Connections.Features;
@@ -43,9 +44,10 @@ internal sealed partial class ConnectionLoop
         _isGreeter = endpoint.IsGreeter(handler);
         _handler = handler as LineBatchHandler ?? new PerLineHandler((LineHandler)handler);
         _handler.Attach(_connection);
-        if (_handler.NeverBlocks)
+        if (_handler.NeverBlocks && context.Features.Get<IEventLoopFeature>() is { } eventLoop)
         {
-            context.Features.PreferInline(transportHandler);
+            eventLoop.RunsInline = true;
+            eventLoop.Handler = transportHandler;
         }
 
         PeerAddress = endpoint.Limits.MaxConcurrentConnectionsPerPeer is null ? null : AddressOf(context.RemoteEndPoint);

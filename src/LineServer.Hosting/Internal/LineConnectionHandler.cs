@@ -1,4 +1,5 @@
 using System.Net.Sockets;
+using LineServer.Connections;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Connections.Features;
 
@@ -24,7 +25,7 @@ internal sealed class LineConnectionHandler(LineEndpoint endpoint) : ConnectionH
     {
         if (OperatingSystem.IsLinux()
             && endpoint.Limits.SendTimeout is { } timeout
-            && !connection.Features.SendsFinFirst() // such a transport has an option for it, and a Socket for each connection would be dear
+            && connection.Features.Get<IHalfCloseFeature>() is not { CompletingOutputSendsFin: true } // such a transport has an option for it, and a Socket for each connection would be dear
             && connection.Features.Get<IConnectionSocketFeature>()?.Socket is { ProtocolType: ProtocolType.Tcp } socket)
         {
             try

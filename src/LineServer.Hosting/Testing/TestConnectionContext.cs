@@ -1,5 +1,5 @@
 using System.IO.Pipelines;
-using System.Net.Sockets;
+using LineServer.Connections;
 using LineServer.Hosting.Internal;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Connections.Features;
@@ -8,7 +8,7 @@ using Microsoft.AspNetCore.Http.Features;
 namespace LineServer.Hosting.Testing;
 
 /// <summary>The server's end of a <see cref="LineTestConnection"/>.</summary>
-internal sealed class TestConnectionContext : ConnectionContext, IConnectionLifetimeNotificationFeature
+internal sealed class TestConnectionContext : ConnectionContext, IConnectionLifetimeNotificationFeature, IHalfCloseFeature
 {
     private static int _connections;
 
@@ -24,7 +24,7 @@ internal sealed class TestConnectionContext : ConnectionContext, IConnectionLife
         Transport = new DuplexPipe(toServer.Reader, toClient.Writer);
         ConnectionId = $"test-{Interlocked.Increment(ref _connections)}";
         ConnectionClosedRequested = _closeRequested.Token;
-        Features[typeof(SocketShutdown)] = SocketShutdown.Send;
+        Features.Set<IHalfCloseFeature>(this);
         Features.Set<IConnectionLifetimeNotificationFeature>(this);
     }
 
@@ -41,6 +41,8 @@ internal sealed class TestConnectionContext : ConnectionContext, IConnectionLife
     public override IDuplexPipe Transport { get; set; }
 
     public CancellationToken ConnectionClosedRequested { get; set; }
+
+    bool IHalfCloseFeature.CompletingOutputSendsFin => true;
 
     public void RequestClose() => _closeRequested.Cancel();
 

@@ -1,4 +1,5 @@
 using System.Buffers;
+using LineServer.Connections;
 using System.IO.Pipelines;
 using System.Net;
 using System.Net.Sockets;
@@ -59,6 +60,7 @@ internal sealed class EpollTransport<TCalls> : IConnectionListenerFactory, IConn
     [
         typeof(IConnectionIdFeature), typeof(IConnectionTransportFeature), typeof(IConnectionItemsFeature), typeof(IConnectionLifetimeFeature),
         typeof(IConnectionEndPointFeature), typeof(IConnectionSocketFeature), typeof(IMemoryPoolFeature),
+        typeof(IHalfCloseFeature), typeof(IEventLoopFeature),
     ];
 
     public bool CanBind(EndPoint endpoint) => endpoint is IPEndPoint or UnixDomainSocketEndPoint or FileHandleEndPoint;

@@ -1,3 +1,4 @@
+using LineServer.Connections;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.Extensions.Logging;
 
@@ -133,7 +134,7 @@ internal sealed class LoopWatcher : IDisposable
             var connection = item as ConnectionContext;
             _logger.LogWarning(
                 "an event loop is held for more than {Threshold} ms by {Connection} on {EndPoint} (handler {Handler}): what blocks belongs on the thread pool",
-                _threshold.TotalMilliseconds, item, connection?.LocalEndPoint, connection?.Features.Get<ConnectionHandler>());
+                _threshold.TotalMilliseconds, item, connection?.LocalEndPoint, connection?.Features.Get<IEventLoopFeature>()?.Handler);
         }
 
         return false;

@@ -1,6 +1,7 @@
 using System.Buffers;
 using System.Collections;
 using System.Globalization;
+using LineServer.Connections;
 using System.IO.Pipelines;
 using System.Net;
 using System.Net.Sockets;
@@ -22,11 +23,10 @@ internal sealed partial class SocketConnection<TCalls> :
     IConnectionLifetimeFeature,
     IConnectionEndPointFeature,
     IConnectionSocketFeature,
+    IHalfCloseFeature,
+    IEventLoopFeature,
     IMemoryPoolFeature
 {
-    // Completing the output ends this side only: reading goes on. A host that knows the type can ask by it.
-    private static readonly object EndsOutputOnly = SocketShutdown.Send;
-
     // What Kestrel and Hosting set on each connection: one array, as long as it needs to be, for each of thousands.
     private const int UsualFeatures = 5;
 
@@ -37,6 +37,8 @@ internal sealed partial class SocketConnection<TCalls> :
     private volatile bool _hasEnded;
     private KeyValuePair<Type, object?>[]? _otherFeatures; // those that the host has set
     private int _revision;
+    private object? _handler;
+    private IThreadPoolWorkItem? _work;
     private Extras? _extras;
 
     public override string ConnectionId
@@ -97,6 +99,20 @@ internal sealed partial class SocketConnection<TCalls> :
     // Over a handle that does not own the descriptor, and disposed before the descriptor is closed: its number may then be another's.
     Socket IConnectionSocketFeature.Socket => FindSocket() ?? throw new ObjectDisposedException(nameof(Socket), "The connection was closed.");
 
+    bool IHalfCloseFeature.CompletingOutputSendsFin => true;
+
+    bool IEventLoopFeature.RunsInline
+    {
+        get => IsInline;
+        set => IsInline = value;
+    }
+
+    object? IEventLoopFeature.Handler
+    {
+        get => _handler;
+        set => _handler = value;
+    }
+
     bool IFeatureCollection.IsReadOnly => false;
 
     int IFeatureCollection.Revision => _revision;
@@ -146,22 +162,11 @@ internal sealed partial class SocketConnection<TCalls> :
             }
         }
 
-        if (key == typeof(PipeScheduler))
-        {
-            return IsInline ? PipeScheduler.Inline : PipeScheduler.ThreadPool;
-        }
-
-        return key == typeof(SocketShutdown) ? EndsOutputOnly : _transport.FeatureTypes.Contains(key) ? this : null;
+        return _transport.FeatureTypes.Contains(key) ? this : null;
     }
 
     private void SetFeature(Type key, object? feature)
     {
-        if (key == typeof(PipeScheduler))
-        {
-            IsInline = ReferenceEquals(feature, PipeScheduler.Inline);
-            return;
-        }
-
         KeyValuePair<Type, object?>[] others = _otherFeatures ?? new KeyValuePair<Type, object?>[UsualFeatures];
         int index = 0;
         while (index < others.Length && others[index].Key is { } other && other != key)
@@ -177,6 +182,12 @@ internal sealed partial class SocketConnection<TCalls> :
         others[index] = new(key, feature);
         _otherFeatures = others;
         _revision++;
+    }
+
+    void IEventLoopFeature.Post(IThreadPoolWorkItem item)
+    {
+        _work = item;
+        Post();
     }
 
     private void OnConnectionClosed()

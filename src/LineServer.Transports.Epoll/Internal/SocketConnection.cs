@@ -272,6 +272,7 @@ internal sealed partial class SocketConnection<TCalls> : ConnectionContext, ILoo
             _writer.OnWritable();
         }
 
+        Interlocked.Exchange(ref _work, null)?.Execute();
         _writer.Resume();
         _reader.Resume();
         CloseIfDue();

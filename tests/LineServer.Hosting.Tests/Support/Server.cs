@@ -71,7 +71,7 @@ internal sealed class Server
                     connection.Transport = new WrappedTransport(WrapInput(connection.Transport.Input), WrapOutput(connection.Transport.Output));
                     if (CannotHalfClose)
                     {
-                        connection.Features[typeof(System.Net.Sockets.SocketShutdown)] = null;
+                        connection.Features.Set<LineServer.Connections.IHalfCloseFeature>(null);
                     }
 
                     return next(connection);

@@ -32,7 +32,7 @@ public class HeldLoopTests
         await using IConnectionListener listener = await transport.BindAsync(new IPEndPoint(IPAddress.Loopback, 0));
         using SocketPeer peer = await SocketPeer.ConnectAsync(listener.EndPoint);
         ConnectionContext connection = (await listener.AcceptAsync().InTime())!;
-        connection.Features.Set<ConnectionHandler>(new NamedHandler());
+        connection.Features.Get<LineServer.Connections.IEventLoopFeature>()!.Handler = new NamedHandler();
         using var release = new ManualResetEventSlim();
         Task handling = BlockAtReadAsync(connection, release);
         await peer.SendAsync(new byte[1]);

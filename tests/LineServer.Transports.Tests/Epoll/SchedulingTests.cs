@@ -35,7 +35,7 @@ public class SchedulingTests
     {
         var transport = new EpollUnderTest<LinuxSystemCalls>(inline: false);
         int elsewhere = 0;
-        await RunAsync(transport, connection => connection.Features.Set(PipeScheduler.Inline), () => Interlocked.Add(ref elsewhere, IsOnLoop ? 0 : 1));
+        await RunAsync(transport, connection => connection.Features.Get<LineServer.Connections.IEventLoopFeature>()!.RunsInline = true, () => Interlocked.Add(ref elsewhere, IsOnLoop ? 0 : 1));
         Assert.Equal(0, elsewhere);
     }
 

@@ -1,4 +1,4 @@
-namespace LineServer.Transports.Epoll.Internal;
+namespace LineServer.Linux;
 
 /// <summary>Error numbers of &lt;asm-generic/errno.h&gt;: the same on x64 and arm64.</summary>
 internal enum Errno

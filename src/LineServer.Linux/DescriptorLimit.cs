@@ -1,4 +1,4 @@
-namespace LineServer.Transports.Epoll.Internal;
+namespace LineServer.Linux;
 
 /// <summary>
 /// Whether few descriptors are left (RLIMIT_NOFILE: getrlimit(2)). The kernel gives the lowest number that is free, so the number that it gives

@@ -1,7 +1,7 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 
-namespace LineServer.Transports.Epoll.Internal;
+namespace LineServer.Linux;
 
 /// <summary>struct epoll_event of &lt;sys/epoll.h&gt;. It is packed on x64 only, so its size is not the same everywhere.</summary>
 internal static unsafe class EpollEvent

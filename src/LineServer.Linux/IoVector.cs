@@ -1,6 +1,6 @@
 using System.Runtime.InteropServices;
 
-namespace LineServer.Transports.Epoll.Internal;
+namespace LineServer.Linux;
 
 /// <summary>struct iovec of &lt;sys/uio.h&gt;.</summary>
 [StructLayout(LayoutKind.Sequential)]

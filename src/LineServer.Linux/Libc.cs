@@ -1,6 +1,6 @@
 using System.Runtime.InteropServices;
 
-namespace LineServer.Transports.Epoll.Internal;
+namespace LineServer.Linux;
 
 /// <summary>
 /// The C library, glibc or musl. Blittable and without SetLastError: on the way of a byte that would cost two calls more for each. Who

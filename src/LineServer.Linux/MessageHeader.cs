@@ -1,6 +1,6 @@
 using System.Runtime.InteropServices;
 
-namespace LineServer.Transports.Epoll.Internal;
+namespace LineServer.Linux;
 
 /// <summary>struct msghdr of &lt;sys/socket.h&gt;. Eight bytes for the counts fit glibc, and musl too where the machine is little-endian.</summary>
 [StructLayout(LayoutKind.Sequential)]
