@@ -1,10 +1,10 @@
 using System.Buffers;
 using System.Collections;
 using System.Globalization;
-using LineServer.Connections;
 using System.IO.Pipelines;
 using System.Net;
 using System.Net.Sockets;
+using LineServer.Connections;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Connections.Features;
 using Microsoft.AspNetCore.Http.Features;
