@@ -33,11 +33,17 @@ public enum CloseReason
     /// <summary>The client did not read its replies for <see cref="LineLimits.SendTimeout"/>.</summary>
     SendTimeout,
 
-    /// <summary><see cref="LineLimits.MaxConcurrentConnections"/>.</summary>
+    /// <summary><see cref="ConnectionLimits.MaxConcurrentConnections"/>.</summary>
     TooManyConnections,
 
-    /// <summary><see cref="LineLimits.MaxConcurrentConnectionsPerPeer"/>.</summary>
+    /// <summary><see cref="ConnectionLimits.MaxConcurrentConnectionsPerPeer"/>.</summary>
     TooManyConnectionsPerPeer,
+
+    /// <summary><see cref="ConnectionLimits.MaxConnectionsPerSecond"/>.</summary>
+    TooManyConnectionsPerSecond,
+
+    /// <summary><see cref="ConnectionLimits.MaxConnectionsPerSecondPerPeer"/>.</summary>
+    TooManyConnectionsPerSecondPerPeer,
 
     /// <summary>The mailbox was full and <see cref="MailboxFullBehavior.Close"/> is set.</summary>
     MailboxFull,

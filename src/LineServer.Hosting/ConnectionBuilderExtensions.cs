@@ -23,7 +23,7 @@ public static class ConnectionBuilderExtensions
     public static IConnectionBuilder UseLines(this IConnectionBuilder builder, LineDelegate onLine, Action<LineOptions>? configure = null)
     {
         ArgumentNullException.ThrowIfNull(onLine);
-        return builder.UseLines(_ => new DelegateHandler(onLine), configure);
+        return builder.UseLines(_ => new DelegateHandler(onLine), configure, neverBlocks: true);
     }
 
     /// <summary>
@@ -43,12 +43,19 @@ public static class ConnectionBuilderExtensions
     public static IConnectionBuilder UseLines(
         this IConnectionBuilder builder, Func<IServiceProvider, LineHandlerBase> handlerFactory, Action<LineOptions>? configure = null)
     {
-        ArgumentNullException.ThrowIfNull(builder);
         ArgumentNullException.ThrowIfNull(handlerFactory);
+        return builder.UseLines(handlerFactory, configure, neverBlocks: false);
+    }
+
+    private static IConnectionBuilder UseLines(
+        this IConnectionBuilder builder, Func<IServiceProvider, LineHandlerBase> handlerFactory, Action<LineOptions>? configure, bool neverBlocks)
+    {
+        ArgumentNullException.ThrowIfNull(builder);
+        var endpointBuilder = builder as EndpointBuilder;
         IServiceProvider services = builder.ApplicationServices;
         LineOptions options = (services.GetService<IOptions<LineOptions>>()?.Value ?? new LineOptions()).Clone();
         configure?.Invoke(options);
-        options.Name ??= (builder as ListenOptions)?.EndPoint.ToString() ?? "lines";
+        options.Name ??= endpointBuilder?.Name ?? (builder as ListenOptions)?.EndPoint.ToString() ?? endpointBuilder?.EndPoint.ToString() ?? "lines";
         string[] errors = [.. options.Limits.Validate()];
         if (errors.Length > 0)
         {
@@ -60,8 +67,18 @@ public static class ConnectionBuilderExtensions
             () => handlerFactory(services),
             new LineMetrics(services.GetService<IMeterFactory>(), options.Name),
             services.GetService<TimeProvider>() ?? TimeProvider.System,
-            services.GetService<ILoggerFactory>()?.CreateLogger("LineServer.Hosting") ?? NullLogger.Instance);
+            services.GetService<ILoggerFactory>()?.CreateLogger("LineServer.Hosting") ?? NullLogger.Instance,
+            endpointBuilder?.ServerAdmission)
+        {
+            StartsInline = neverBlocks,
+        };
         var handler = new LineConnectionHandler(endpoint);
+        if (endpointBuilder is not null)
+        {
+            endpointBuilder.Name = options.Name;
+            endpointBuilder.Lines = handler;
+        }
+
         return builder.Run(handler.OnConnectedAsync);
     }
 }

@@ -2,8 +2,8 @@ using LineServer.Framing;
 
 namespace LineServer.Hosting;
 
-/// <summary>The bounds of an endpoint's connections. Null means no bound.</summary>
-public class LineLimits
+/// <summary>The limits of an endpoint. Null means no limit.</summary>
+public class LineLimits : ConnectionLimits
 {
     /// <summary>The most bytes of a line, its terminator not counted: 1 to 1 GiB. 65536 unless set.</summary>
     public int MaxLineSize { get; set; } = LineFormat.Default.MaxLineSize;
@@ -20,14 +20,6 @@ public class LineLimits
     /// 64 KiB unless set. One line's reply may exceed it.
     /// </summary>
     public int MaxWriteBufferSize { get; set; } = 64 * 1024;
-
-    /// <summary>The most connections of the endpoint at once; more are closed in order. Null, the default: no bound.</summary>
-    public int? MaxConcurrentConnections { get; set; }
-
-    /// <summary>
-    /// The most connections at once from one IP address; more are closed in order. Null, the default: no bound. Not for Unix sockets.
-    /// </summary>
-    public int? MaxConcurrentConnectionsPerPeer { get; set; }
 
     /// <summary>How long nothing may come or go, nothing be staged, no line be handled. Null, the default: for ever.</summary>
     public TimeSpan? IdleTimeout { get; set; }
@@ -56,9 +48,14 @@ public class LineLimits
     /// <summary>The most bytes, terminators included, that wait in a connection's mailbox. 64 KiB unless set.</summary>
     public int MailboxSize { get; set; } = 64 * 1024;
 
-    /// <summary>What is wrong with these limits: one sentence each, which begins with the name of the property.</summary>
-    public virtual IEnumerable<string> Validate()
+    /// <inheritdoc/>
+    public override IEnumerable<string> Validate()
     {
+        foreach (string problem in base.Validate())
+        {
+            yield return problem;
+        }
+
         if (MaxLineSize is < 1 or > LineFormat.LargestMaxLineSize)
         {
             yield return $"{nameof(MaxLineSize)} must be 1 to {LineFormat.LargestMaxLineSize}, not {MaxLineSize}.";
@@ -73,8 +70,6 @@ public class LineLimits
         {
             (nameof(MaxWriteBufferSize), MaxWriteBufferSize),
             (nameof(MailboxSize), MailboxSize),
-            (nameof(MaxConcurrentConnections), MaxConcurrentConnections),
-            (nameof(MaxConcurrentConnectionsPerPeer), MaxConcurrentConnectionsPerPeer),
         })
         {
             if (value < 1)
@@ -110,5 +105,5 @@ public class LineLimits
     private static readonly TimeSpan LongestTimeout = TimeSpan.FromDays(40);
 
     /// <summary>A copy.</summary>
-    public LineLimits Clone() => (LineLimits)MemberwiseClone();
+    public new LineLimits Clone() => (LineLimits)MemberwiseClone();
 }

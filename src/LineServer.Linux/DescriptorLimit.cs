@@ -9,6 +9,9 @@ internal sealed unsafe class DescriptorLimit
     // A pipe of .NET's own (strace, .NET 10). Without it the process ends, "Out of memory", and nobody can catch that.
     private const int TakenByThread = 2;
 
+    // Twice what accepting leaves free: threads of the pool, assemblies, log files come after the start.
+    private const int KeptForProcess = 64;
+
     private readonly long _firstReserved = long.MaxValue;
 
     /// <param name="reserved">Descriptors to leave free.</param>
@@ -42,6 +45,24 @@ internal sealed unsafe class DescriptorLimit
         {
             throw new IOException("No file descriptor is left to start a thread (RLIMIT_NOFILE).");
         }
+    }
+
+    /// <summary>
+    /// Connections that the descriptors at hand suffice for: RLIMIT_NOFILE, less those that are open, less some for the rest of the
+    /// process. At least 1; null where no limit is known.
+    /// </summary>
+    public static int? ConnectionsAtHand()
+    {
+        ulong* currentAndMost = stackalloc ulong[2];
+        if (!OperatingSystem.IsLinux()
+            || Libc.GetLimit(Libc.ResourceOpenFiles, currentAndMost) != 0
+            || currentAndMost[0] > int.MaxValue)
+        {
+            return null;
+        }
+
+        int open = Directory.Exists("/proc/self/fd") ? Directory.GetFileSystemEntries("/proc/self/fd").Length : 0;
+        return Math.Max((int)currentAndMost[0] - open - KeptForProcess, 1);
     }
 
     /// <summary>True if a descriptor that was just given is one of those to leave free.</summary>

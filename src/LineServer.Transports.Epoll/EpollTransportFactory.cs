@@ -46,6 +46,21 @@ public sealed class EpollTransportFactory : IConnectionListenerFactory, IConnect
     public ValueTask<ConnectionContext> ConnectAsync(EndPoint endpoint, CancellationToken cancellationToken = default) =>
         _transport.ConnectAsync(endpoint, cancellationToken);
 
+    /// <summary>
+    /// A factory on the same event loops whose listeners and connections have options of their own. What belongs to the loops
+    /// (<see cref="EpollTransportOptions.LoopCount"/>, <see cref="EpollTransportOptions.ReadBudget"/>,
+    /// <see cref="EpollTransportOptions.HeldLoopThreshold"/>) stays as it is. It ends with this factory.
+    /// </summary>
+    /// <param name="configure">Changes a copy of this factory's options.</param>
+    /// <exception cref="OptionsValidationException">An option is out of its range.</exception>
+    public IConnectionListenerFactory WithOptions(Action<EpollTransportOptions> configure)
+    {
+        ArgumentNullException.ThrowIfNull(configure);
+        EpollTransportOptions options = _transport.Options.Clone();
+        configure(options);
+        return new EpollTransport<LinuxSystemCalls>(_transport, options);
+    }
+
     /// <summary>Ends the event loops; listeners and connections that are left end with them.</summary>
     public ValueTask DisposeAsync() => _transport.DisposeAsync();
 }

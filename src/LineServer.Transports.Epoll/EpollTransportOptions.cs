@@ -88,6 +88,8 @@ public sealed class EpollTransportOptions
     /// <exception cref="NotSupportedException">The endpoint is of another kind.</exception>
     public static Socket CreateDefaultBoundListenSocket(EndPoint endpoint) => Internal.ListenSocket.Bind(endpoint, mode: null);
 
+    internal EpollTransportOptions Clone() => (EpollTransportOptions)MemberwiseClone();
+
     /// <summary>What is out of its range, each beginning with the name of its option.</summary>
     public IEnumerable<string> Validate()
     {

@@ -9,7 +9,7 @@ public class ArrowTests
         ["LineServer.Framing"] = [],
         ["LineServer.Linux"] = [],
         ["LineServer.Connections.Abstractions"] = [],
-        ["LineServer.Hosting"] = ["LineServer.Connections.Abstractions", "LineServer.Framing", "Microsoft.AspNetCore.App"],
+        ["LineServer.Hosting"] = ["LineServer.Connections.Abstractions", "LineServer.Framing", "LineServer.Linux", "Microsoft.AspNetCore.App"],
         ["LineServer.Transports.Epoll"] = ["LineServer.Connections.Abstractions", "LineServer.Linux", "Microsoft.AspNetCore.App"],
         ["LineServer"] = ["LineServer.Hosting", "LineServer.Linux", "LineServer.Transports.Epoll", "Microsoft.AspNetCore.App", "System.CommandLine"],
         ["LineServer.Client"] = ["LineServer.Framing", "LineServer.Linux", "System.CommandLine", "Spectre.Console"],

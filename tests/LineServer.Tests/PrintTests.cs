@@ -127,8 +127,8 @@ public class PrintTests
         Assert.Equal("", await client.ReadToEndAsync());
         Assert.Equal(0, await daemon.StopAsync());
         string[] lines = await File.ReadAllLinesAsync(directory["both.log"], TestContext.Current.CancellationToken);
-        Assert.Equal(5, lines.Length);
-        Assert.All(["endpoint print accepts on", "> one", "> two", "draining", "stopped"], text => Assert.Single(lines, line => line.Contains(text, StringComparison.Ordinal)));
+        Assert.Equal(6, lines.Length);
+        Assert.All(["endpoint print accepts on", "> one", "> two", "started", "draining", "stopped"], text => Assert.Single(lines, line => line.Contains(text, StringComparison.Ordinal)));
     }
 
     [Theory]

@@ -45,7 +45,7 @@ internal sealed partial class ConnectionLoop
     }
 
     // The close reason stays open: until what was received has been handled, the connection may still end for another one.
-    private void BeginDrain()
+    public void BeginDrain()
     {
         Volatile.Write(ref _drainDeadline, _endpoint.Connections.DeadlineAfter(_endpoint.Limits.DrainTimeout));
         _draining = true;
@@ -139,7 +139,7 @@ internal sealed partial class ConnectionLoop
         if (_inputCompleted)
         {
             // Both sides have ended with the FIN that follows: a client that sees it, and connects again, finds its place free.
-            _endpoint.Connections.FreePlace(this);
+            _place?.Free();
         }
 
         _output.Complete();

@@ -1,5 +1,3 @@
-using System.Net;
-
 namespace LineServer.Hosting.Internal;
 
 /// <summary>How long the loop may wait for what: looked after by <see cref="ConnectionTable"/>.</summary>
@@ -18,12 +16,6 @@ internal sealed partial class ConnectionLoop
 
     /// <inheritdoc cref="Next"/>
     public ConnectionLoop? Previous { get; set; }
-
-    /// <summary>True if the connection counts towards the limits; under the table's lock.</summary>
-    public bool IsAdmitted { get; set; }
-
-    /// <summary>The client's IP address, an IPv4 one as such; null if it has none, or nobody counts by it.</summary>
-    public IPAddress? PeerAddress { get; }
 
     /// <summary>True if a wait has lasted too long at <paramref name="now"/>, on the table's clock.</summary>
     public bool IsLate(long now) => Volatile.Read(ref _watch) is var watch and not 0 && watch >> WaitBits <= now;
@@ -62,9 +54,6 @@ internal sealed partial class ConnectionLoop
                 break;
         }
     }
-
-    private static IPAddress? AddressOf(EndPoint? endPoint) =>
-        (endPoint as IPEndPoint)?.Address is { IsIPv4MappedToIPv6: true } mapped ? mapped.MapToIPv4() : (endPoint as IPEndPoint)?.Address;
 
     private void WatchRead()
     {

@@ -16,6 +16,8 @@ internal sealed partial class ConnectionLoop
 {
     private readonly ConnectionContext _context;
     private readonly LineEndpoint _endpoint;
+    private readonly ConnectionPlace? _place;
+    private readonly CloseReason _refusal;
     private readonly LineConnection _connection;
     private readonly LineBatchHandler _handler;
     private readonly LineReader _lines;
@@ -32,10 +34,12 @@ internal sealed partial class ConnectionLoop
     private bool _wasSkipping; // when the read began
     private long _oversizeBefore; // it too
 
-    public ConnectionLoop(ConnectionContext context, LineEndpoint endpoint, ConnectionHandler transportHandler)
+    public ConnectionLoop(ConnectionContext context, LineEndpoint endpoint, ConnectionHandler transportHandler, ConnectionPlace? place, CloseReason refusal)
     {
         _context = context;
         _endpoint = endpoint;
+        _place = place;
+        _refusal = refusal;
         _input = context.Transport.Input;
         _output = new TransportOutput(context.Transport.Output, endpoint.Format.Delimiter, endpoint.Limits.MaxWriteBufferSize);
         _lines = new LineReader(endpoint.Format);
@@ -44,19 +48,19 @@ internal sealed partial class ConnectionLoop
         _isGreeter = endpoint.IsGreeter(handler);
         _handler = handler as LineBatchHandler ?? new PerLineHandler((LineHandler)handler);
         _handler.Attach(_connection);
+        endpoint.StartsInline = _handler.NeverBlocks;
         if (_handler.NeverBlocks && context.Features.Get<IEventLoopFeature>() is { } eventLoop)
         {
             eventLoop.RunsInline = true;
             eventLoop.Handler = transportHandler;
         }
-
-        PeerAddress = endpoint.Limits.MaxConcurrentConnectionsPerPeer is null ? null : AddressOf(context.RemoteEndPoint);
     }
 
     /// <summary>Serves the connection until it has ended. Never throws: what went wrong is the close reason, and in the log.</summary>
     public async Task RunAsync()
     {
-        CloseReason refused = _endpoint.Connections.Add(this);
+        CloseReason refused = _refusal;
+        _endpoint.Connections.Add(this);
         _endpoint.Metrics.ConnectionOpened();
         using CancellationTokenRegistration drain = _context.Features.Get<IConnectionLifetimeNotificationFeature>() is { } lifetime
             ? lifetime.ConnectionClosedRequested.UnsafeRegister(static loop => ((ConnectionLoop)loop!).BeginDrain(), this)
@@ -127,6 +131,7 @@ internal sealed partial class ConnectionLoop
 
         await CloseInOrderAsync();
         _endpoint.Connections.Remove(this);
+        _place?.Free();
         _endpoint.Metrics.ConnectionClosed(CloseReason);
         _endpoint.Logger.LogDebug("{Connection} on {Endpoint} ended: {CloseReason}", _connection, _endpoint.Options.Name, CloseReason);
     }

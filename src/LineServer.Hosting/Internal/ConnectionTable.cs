@@ -1,4 +1,3 @@
-using System.Net;
 using Microsoft.Extensions.Logging;
 
 namespace LineServer.Hosting.Internal;
@@ -15,10 +14,9 @@ internal sealed class ConnectionTable
     private readonly ILogger _logger;
     private readonly TimeSpan _interval;
     private readonly ITimer _timer;
-    private readonly Dictionary<IPAddress, int> _perPeer = [];
     private ConnectionLoop? _first;
     private int _count;
-    private int _admitted;
+    private bool _isDraining;
     private long _now;
     private long _lastTick;
 
@@ -42,9 +40,9 @@ internal sealed class ConnectionTable
         timeout is { } span ? Now + (long)Math.Ceiling(span.TotalMilliseconds + _interval.TotalMilliseconds) : long.MaxValue;
 
     /// <summary>Adds a connection, which is then looked after.</summary>
-    /// <returns><see cref="CloseReason.None"/>, or why it is one too many.</returns>
-    public CloseReason Add(ConnectionLoop connection)
+    public void Add(ConnectionLoop connection)
     {
+        bool isDraining;
         lock (_gate)
         {
             if (_count++ == 0)
@@ -60,27 +58,41 @@ internal sealed class ConnectionTable
             }
 
             _first = connection;
-            if (_admitted >= _limits.MaxConcurrentConnections)
-            {
-                return CloseReason.TooManyConnections;
-            }
+            isDraining = _isDraining;
+        }
 
-            if (_limits.MaxConcurrentConnectionsPerPeer is { } perPeer && connection.PeerAddress is { } peer)
-            {
-                int others = _perPeer.GetValueOrDefault(peer);
-                if (others >= perPeer)
-                {
-                    return CloseReason.TooManyConnectionsPerPeer;
-                }
-
-                _perPeer[peer] = others + 1;
-            }
-
-            _admitted++;
-            connection.IsAdmitted = true;
-            return CloseReason.None;
+        if (isDraining)
+        {
+            connection.BeginDrain();
         }
     }
+
+    /// <summary>Drains the connections that there are, and those that come.</summary>
+    public void BeginDrain()
+    {
+        lock (_gate)
+        {
+            _isDraining = true;
+        }
+
+        Array.ForEach(All(), static connection => connection.BeginDrain());
+    }
+
+    /// <summary>Aborts all connections.</summary>
+    public void Abort(CloseReason reason) => Array.ForEach(All(), connection =>
+    {
+        if (reason == CloseReason.DrainTimeout)
+        {
+            connection.AbortDrain();
+        }
+        else
+        {
+            connection.Abort(reason);
+        }
+    });
+
+    /// <summary>The endpoint has ended: no tick comes any more.</summary>
+    public void Stop() => _timer.Dispose();
 
     public void Remove(ConnectionLoop connection)
     {
@@ -101,7 +113,6 @@ internal sealed class ConnectionTable
             }
 
             connection.Next = connection.Previous = null;
-            FreePlaceLocked(connection);
             if (--_count == 0)
             {
                 _timer.Change(Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
@@ -109,27 +120,18 @@ internal sealed class ConnectionTable
         }
     }
 
-    /// <summary>The connection no longer counts towards the limits, though it has not quite ended.</summary>
-    public void FreePlace(ConnectionLoop connection)
+    private ConnectionLoop[] All()
     {
         lock (_gate)
         {
-            FreePlaceLocked(connection);
-        }
-    }
+            var all = new ConnectionLoop[_count];
+            int count = 0;
+            for (ConnectionLoop? connection = _first; connection is not null; connection = connection.Next)
+            {
+                all[count++] = connection;
+            }
 
-    private void FreePlaceLocked(ConnectionLoop connection)
-    {
-        if (!connection.IsAdmitted)
-        {
-            return;
-        }
-
-        connection.IsAdmitted = false;
-        _admitted--;
-        if (_limits.MaxConcurrentConnectionsPerPeer is not null && connection.PeerAddress is { } peer && --_perPeer[peer] == 0)
-        {
-            _perPeer.Remove(peer);
+            return all;
         }
     }
 

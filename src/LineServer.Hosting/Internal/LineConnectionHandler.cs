@@ -1,7 +1,9 @@
+using System.Net;
 using System.Net.Sockets;
 using LineServer.Connections;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Connections.Features;
+using Microsoft.Extensions.Logging;
 
 namespace LineServer.Hosting.Internal;
 
@@ -11,10 +13,38 @@ internal sealed class LineConnectionHandler(LineEndpoint endpoint) : ConnectionH
     // <linux/tcp.h>; .NET has no name for it.
     private const int TcpUserTimeout = 18;
 
+    public LineEndpoint Endpoint => endpoint;
+
+    /// <summary>Serves a connection of a foreign host, or one of ours that has come through middleware.</summary>
     public override Task OnConnectedAsync(ConnectionContext connection)
     {
+        if (connection.Features.Get<ConnectionPlace>() is { } place)
+        {
+            return ServeAsync(connection, place);
+        }
+
         LimitUnacknowledged(connection);
-        return new ConnectionLoop(connection, endpoint, this).RunAsync();
+        EndPoint? peer = endpoint.Admission.IgnoresPeers ? null : connection.RemoteEndPoint;
+        CloseReason refusal = endpoint.Admission.TryEnter(peer);
+        return refusal == CloseReason.None
+            ? ServeAsync(connection, new ConnectionPlace(endpoint.Admission, peer))
+            : new ConnectionLoop(connection, endpoint, this, place: null, refusal).RunAsync();
+    }
+
+    /// <summary>Serves a connection that has a place; returns when it has ended.</summary>
+    public Task ServeAsync(ConnectionContext connection, ConnectionPlace place) =>
+        new ConnectionLoop(connection, endpoint, this, place, CloseReason.None).RunAsync();
+
+    /// <summary>Stages a refused connection's last line, counts and logs it. The caller closes.</summary>
+    public void Refuse(ConnectionContext connection, CloseReason reason)
+    {
+        endpoint.Metrics.ConnectionRefused(reason);
+        if (endpoint.RejectedLog.TryEnter(out int suppressed))
+        {
+            endpoint.Logger.LogWarning(
+                "{Endpoint}: connection from {Connection} refused: {CloseReason} ({Suppressed} more since the last message)",
+                endpoint.Options.Name, connection.RemoteEndPoint, reason, suppressed);
+        }
     }
 
     /// <summary>For a transport's complaints about the handler.</summary>

@@ -9,7 +9,7 @@ internal sealed class LineEndpoint
 {
     private readonly ConcurrentDictionary<Type, bool> _greeters = new();
 
-    public LineEndpoint(LineOptions options, Func<LineHandlerBase> handlerFactory, LineMetrics metrics, TimeProvider time, ILogger logger)
+    public LineEndpoint(LineOptions options, Func<LineHandlerBase> handlerFactory, LineMetrics metrics, TimeProvider time, ILogger logger, Admission? server)
     {
         Options = options;
         Format = options.Format;
@@ -17,6 +17,7 @@ internal sealed class LineEndpoint
         Metrics = metrics;
         Time = time;
         Logger = logger;
+        Admission = new Admission(options.Limits, time, server);
         Connections = new ConnectionTable(options.Limits, time, logger);
         OversizeLog = new BoundedRateLog(time);
         RejectedLog = new BoundedRateLog(time);
@@ -37,6 +38,14 @@ internal sealed class LineEndpoint
     public ILogger Logger { get; }
 
     public ConnectionTable Connections { get; }
+
+    public Admission Admission { get; }
+
+    /// <summary>
+    /// True if a connection may start on its event loop: its handler never blocks. Known for delegates; of other handlers the first
+    /// instance tells.
+    /// </summary>
+    public bool StartsInline { get; set; }
 
     public BoundedRateLog OversizeLog { get; }
 

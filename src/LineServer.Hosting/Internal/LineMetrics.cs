@@ -37,6 +37,9 @@ internal sealed class LineMetrics
         _closedConnections.Add(1, tags);
     }
 
+    public void ConnectionRefused(CloseReason reason) =>
+        _closedConnections.Add(1, _endpoint, new("lineserver.close_reason", reason.ToString()));
+
     public void LinesGiven(int count)
     {
         if (count > 0)

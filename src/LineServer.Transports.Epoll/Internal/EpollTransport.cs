@@ -15,6 +15,8 @@ namespace LineServer.Transports.Epoll.Internal;
 internal sealed class EpollTransport<TCalls> : IConnectionListenerFactory, IConnectionListenerFactorySelector, IConnectionFactory, IAsyncDisposable
     where TCalls : struct, ISystemCalls
 {
+    private readonly bool _isView;
+
     public EpollTransport(EpollTransportOptions options, ILoggerFactory loggerFactory, TimeProvider time, MemoryPool<byte>? memoryPool = null)
     {
         if (!OperatingSystem.IsLinux())
@@ -22,14 +24,10 @@ internal sealed class EpollTransport<TCalls> : IConnectionListenerFactory, IConn
             throw new PlatformNotSupportedException("The epoll transport needs Linux; elsewhere, Kestrel's sockets do the same.");
         }
 
-        string[] problems = [.. options.Validate()];
-        if (problems.Length > 0)
-        {
-            throw new OptionsValidationException(nameof(EpollTransportOptions), typeof(EpollTransportOptions), problems);
-        }
-
+        ThrowIfInvalid(options);
         Options = options;
         Time = time;
+        Metrics = new TransportMetrics();
         Logger = loggerFactory.CreateLogger("LineServer.Transports.Epoll");
         MemoryPool = memoryPool ?? MemoryPool<byte>.Shared;
         MaxReadSize = (int)Math.Min(options.MaxReadBufferSize ?? AdaptiveSize.Largest, AdaptiveSize.Largest);
@@ -38,13 +36,28 @@ internal sealed class EpollTransport<TCalls> : IConnectionListenerFactory, IConn
         Loops = new LoopGroup(options.LoopCount, CreateLoop, watcher);
     }
 
+    /// <summary>Other options on the loops of <paramref name="owner"/>, which ends them.</summary>
+    public EpollTransport(EpollTransport<TCalls> owner, EpollTransportOptions options)
+    {
+        ThrowIfInvalid(options);
+        _isView = true;
+        Options = options;
+        Time = owner.Time;
+        Logger = owner.Logger;
+        Metrics = owner.Metrics;
+        MemoryPool = owner.MemoryPool;
+        MaxReadSize = (int)Math.Min(options.MaxReadBufferSize ?? AdaptiveSize.Largest, AdaptiveSize.Largest);
+        Descriptors = owner.Descriptors;
+        Loops = owner.Loops;
+    }
+
     public EpollTransportOptions Options { get; }
 
     public TimeProvider Time { get; }
 
     public ILogger Logger { get; }
 
-    public TransportMetrics Metrics { get; } = new();
+    public TransportMetrics Metrics { get; }
 
     public MemoryPool<byte> MemoryPool { get; }
 
@@ -141,9 +154,23 @@ internal sealed class EpollTransport<TCalls> : IConnectionListenerFactory, IConn
 
     public async ValueTask DisposeAsync()
     {
+        if (_isView)
+        {
+            return; // the loops are the owner's
+        }
+
         // Not here: this may be a continuation on a loop, which cannot wait for itself.
         await Task.Run(Loops.Dispose).ConfigureAwait(false);
         Metrics.Dispose();
+    }
+
+    private static void ThrowIfInvalid(EpollTransportOptions options)
+    {
+        string[] problems = [.. options.Validate()];
+        if (problems.Length > 0)
+        {
+            throw new OptionsValidationException(nameof(EpollTransportOptions), typeof(EpollTransportOptions), problems);
+        }
     }
 
     private unsafe EventLoop CreateLoop(int index) => new($"epoll-{index}", &TCalls.Wait, Options.ReadBudget, Logger);

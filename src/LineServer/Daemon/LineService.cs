@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
 using LineServer.Configuration;
@@ -6,59 +7,69 @@ using LineServer.Hosting;
 using LineServer.Systemd;
 using LineServer.Transports.Epoll;
 using Microsoft.AspNetCore.Connections;
-using Microsoft.AspNetCore.Server.Kestrel.Core;
-using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
 
 namespace LineServer.Daemon;
 
-/// <summary>Kestrel with a line handler on every endpoint.</summary>
-internal sealed class LineService : IHostedService, IAsyncDisposable
+/// <summary>The server, with a line handler on every endpoint of the configuration.</summary>
+internal sealed partial class LineService : IHostedService, IAsyncDisposable
 {
     private readonly ServerSettings _settings;
-    private readonly IServiceProvider _services;
     private readonly SystemdNotifier _notifier;
     private readonly ILogger<LineService> _logger;
+    private readonly ILoggerFactory _loggerFactory;
     private readonly AbortSignal _abort;
-    private readonly Dictionary<EndPoint, EndpointSettings> _byEndPoint = [];
-    private readonly List<(EndpointSettings Settings, ListenOptions Listen)> _listening = [];
-    private readonly IConnectionListenerFactory _transport;
-    private readonly KestrelServer _server;
+    private readonly ExitStatus _exitStatus;
+    private readonly IHostApplicationLifetime _lifetime;
+    private readonly ConnectionServer _server;
+    private readonly EpollTransportFactory? _epoll;
+    private readonly List<SocketListenerFactory> _sockets = [];
 
     public LineService(
-        ServerSettings settings, IServiceProvider services, SystemdNotifier notifier, AbortSignal abort, ILoggerFactory loggerFactory)
+        ServerSettings settings,
+        IServiceProvider services,
+        SystemdNotifier notifier,
+        AbortSignal abort,
+        ExitStatus exitStatus,
+        IHostApplicationLifetime lifetime,
+        ILoggerFactory loggerFactory)
     {
         _settings = settings;
-        _services = services;
         _notifier = notifier;
         _abort = abort;
+        _exitStatus = exitStatus;
+        _lifetime = lifetime;
+        _loggerFactory = loggerFactory;
         _logger = loggerFactory.CreateLogger<LineService>();
-        var kestrel = new KestrelServerOptions { ApplicationServices = services };
-        foreach (EndpointSettings endpoint in settings.Endpoints)
-        {
-            foreach (EndPoint endPoint in ListenSocket.Resolve(endpoint))
-            {
-                _byEndPoint[endPoint] = endpoint;
-                kestrel.Listen(endPoint, listen => Configure(listen, endpoint));
-            }
-        }
-
-        _transport = CreateTransport(loggerFactory);
-        _server = new KestrelServer(Options.Create(kestrel), _transport, new WithoutScopes(loggerFactory));
+        _epoll = settings.Transport == ServerSettings.EpollTransport ? CreateEpoll() : null;
+        _server = new ConnectionServer(
+            Options.Create(new ConnectionServerOptions { Limits = settings.Limits, EndpointFailed = OnEndpointFailed }), services);
     }
 
     /// <exception cref="ListenException">An endpoint cannot listen.</exception>
     public async Task StartAsync(CancellationToken cancellationToken)
     {
-        await _server.StartAsync(new NoHttp(), cancellationToken);
-        foreach ((EndpointSettings endpoint, ListenOptions listen) in _listening)
+        var listening = new List<(EndpointSettings Settings, ConnectionEndpoint Endpoint)>();
+        foreach (EndpointSettings settings in _settings.Endpoints)
         {
-            _logger.LogInformation("endpoint {Name} accepts on {Address} (handler {Handler})", endpoint.Name, RealAddress(endpoint, listen), endpoint.Handler);
+            foreach (EndPoint endPoint in ListenSocket.Resolve(settings))
+            {
+                listening.Add((settings, await AddAsync(settings, endPoint, cancellationToken)));
+            }
         }
 
-        _notifier.Ready(_listening.Count);
+        // All of them, or none: what ends the start is the only line then.
+        foreach ((EndpointSettings settings, ConnectionEndpoint endpoint) in listening)
+        {
+            string address = endpoint.EndPoint is IPEndPoint ip ? $"tcp://{ip}" : settings.Address.ToString();
+            LogListening(endpoint.Name, address, settings.Handler);
+        }
+
+        string most = _server.MaxConcurrentConnections?.ToString(CultureInfo.InvariantCulture) ?? "any number of";
+        LogStarted(_settings.Transport, most);
+        _notifier.Ready(_server.Endpoints.Count);
     }
 
     /// <summary>Drains: accepting stops, then connections finish what was received.</summary>
@@ -73,65 +84,98 @@ internal sealed class LineService : IHostedService, IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
-        _server.Dispose();
-        if (_transport is IAsyncDisposable transport)
+        await _server.DisposeAsync();
+        _sockets.ForEach(static transport => transport.Dispose());
+        if (_epoll is not null)
         {
-            await transport.DisposeAsync();
+            await _epoll.DisposeAsync();
         }
     }
 
-    private void Configure(ListenOptions listen, EndpointSettings endpoint)
+    private async Task<ConnectionEndpoint> AddAsync(EndpointSettings settings, EndPoint endPoint, CancellationToken cancellationToken)
     {
-        _listening.Add((endpoint, listen));
-        BuiltInHandler handler = BuiltInHandler.Find(endpoint.Handler)!;
-        listen.UseLines(services => handler.Create(services, endpoint), options =>
+        try
         {
-            options.Name = endpoint.Name;
-            options.Limits = endpoint.Limits.Clone();
-            options.Limits.MaxWriteBufferSize = StagedSize;
-            options.Delimiter = endpoint.Framing.Delimiter.Value;
-            options.OversizeLineBehavior = endpoint.OversizeLineBehavior;
-            options.IncompleteLineBehavior = endpoint.Framing.IncompleteLineBehavior;
+            return await _server.AddAsync(endPoint, builder => Configure(builder, settings), cancellationToken);
+        }
+        catch (Exception e) when (e is AddressInUseException or SocketException)
+        {
+            throw new ListenException($"endpoint '{settings.Name}' cannot listen on {settings.Address}: {e.Message}");
+        }
+    }
+
+    private void Configure(EndpointBuilder builder, EndpointSettings settings)
+    {
+        BuiltInHandler handler = BuiltInHandler.Find(settings.Handler)!;
+        builder.Name = settings.Name;
+        builder.Transport = _epoll?.WithOptions(options =>
+        {
+            options.MaxReadBufferSize = settings.Limits.MaxReadBufferSize;
+            options.CreateBoundListenSocket = endPoint => ListenSocket.Bind(settings, endPoint);
+        }) ?? CreateSockets(settings);
+        builder.UseLines(services => handler.Create(services, settings), options =>
+        {
+            options.Limits = LimitsOf(settings);
+            options.Delimiter = settings.Framing.Delimiter.Value;
+            options.OversizeLineBehavior = settings.OversizeLineBehavior;
+            options.IncompleteLineBehavior = settings.Framing.IncompleteLineBehavior;
         });
     }
 
-    private bool IsEpoll => _settings.Transport == ServerSettings.EpollTransport;
-
-    // Kestrel's pipe holds as much again as is staged before it, so each gets half of what may be held for a client. On epoll a flush waits until
-    // the kernel has all of it.
-    private int StagedSize => IsEpoll ? _settings.Limits.MaxWriteBufferSize : Math.Max(_settings.Limits.MaxWriteBufferSize / 2, 1);
-
-    private IConnectionListenerFactory CreateTransport(ILoggerFactory loggerFactory)
+    private LineLimits LimitsOf(EndpointSettings settings)
     {
-        if (IsEpoll)
-        {
-            return new EpollTransportFactory(
-                Options.Create(new EpollTransportOptions
-                {
-                    Backlog = _settings.Limits.Backlog,
-                    MaxReadBufferSize = _settings.Limits.MaxReadBufferSize,
-                    MaxWriteBufferSize = 0,
-                    LoopCount = _settings.Epoll.LoopCount,
-                    ReadBudget = _settings.Epoll.ReadBudget,
-                    HeldLoopThreshold = _settings.Epoll.HeldLoopThreshold,
-                    CreateBoundListenSocket = Bind,
-                }),
-                loggerFactory);
-        }
-
-        var sockets = new SocketTransportOptions
-        {
-            Backlog = _settings.Limits.Backlog,
-            MaxReadBufferSize = _settings.Limits.MaxReadBufferSize,
-            MaxWriteBufferSize = StagedSize,
-            UnsafePreferInlineScheduling = _settings.Sockets.UnsafePreferInlineScheduling,
-            CreateBoundListenSocket = Bind,
-        };
-        return new DescriptorReserve(new SocketTransportFactory(Options.Create(sockets), loggerFactory), _logger);
+        LineLimits limits = settings.Limits.Clone();
+        limits.MaxWriteBufferSize = StagedSize(limits);
+        // What an endpoint has from the server holds for all of them together, and is counted there.
+        limits.MaxConcurrentConnections = Own(limits.MaxConcurrentConnections, _settings.Limits.MaxConcurrentConnections);
+        limits.MaxConcurrentConnectionsPerPeer = Own(limits.MaxConcurrentConnectionsPerPeer, _settings.Limits.MaxConcurrentConnectionsPerPeer);
+        limits.MaxConnectionsPerSecond = Own(limits.MaxConnectionsPerSecond, _settings.Limits.MaxConnectionsPerSecond);
+        limits.MaxConnectionsPerSecondPerPeer = Own(limits.MaxConnectionsPerSecondPerPeer, _settings.Limits.MaxConnectionsPerSecondPerPeer);
+        return limits;
     }
 
-    private Socket Bind(EndPoint endPoint) => ListenSocket.Bind(_byEndPoint[endPoint], endPoint);
+    private static int? Own(int? endpoint, int? server) => endpoint == server ? null : endpoint;
 
-    private static string RealAddress(EndpointSettings endpoint, ListenOptions listen) =>
-        listen.EndPoint is IPEndPoint ip ? $"tcp://{ip}" : endpoint.Address.ToString();
+    // Kestrel's pipe holds as much again as is staged before it, so each gets half of what may be held for a client. On epoll a flush waits
+    // until the kernel has all of it.
+    private int StagedSize(LineLimits limits) => _epoll is not null ? limits.MaxWriteBufferSize : Math.Max(limits.MaxWriteBufferSize / 2, 1);
+
+    private EpollTransportFactory CreateEpoll() => new(
+        Options.Create(new EpollTransportOptions
+        {
+            Backlog = _settings.Limits.Backlog,
+            MaxWriteBufferSize = 0,
+            LoopCount = _settings.Epoll.LoopCount,
+            ReadBudget = _settings.Epoll.ReadBudget,
+            HeldLoopThreshold = _settings.Epoll.HeldLoopThreshold,
+        }),
+        _loggerFactory);
+
+    private SocketListenerFactory CreateSockets(EndpointSettings settings)
+    {
+        var options = new SocketListenerOptions
+        {
+            Backlog = _settings.Limits.Backlog,
+            CreateBoundListenSocket = endPoint => ListenSocket.Bind(settings, endPoint),
+        };
+        options.Connections.MaxReadBufferSize = settings.Limits.MaxReadBufferSize;
+        options.Connections.MaxWriteBufferSize = StagedSize(settings.Limits);
+        options.Connections.UnsafePreferInlineScheduling = _settings.Sockets.UnsafePreferInlineScheduling;
+        var transport = new SocketListenerFactory(options, _loggerFactory);
+        _sockets.Add(transport);
+        return transport;
+    }
+
+    private void OnEndpointFailed(ConnectionEndpoint endpoint)
+    {
+        // A supervisor restarts the whole; half a server would look healthy for hours.
+        _exitStatus.Fail();
+        _lifetime.StopApplication();
+    }
+
+    [LoggerMessage(2, LogLevel.Information, "endpoint {Name} accepts on {Address} (handler {Handler})")]
+    private partial void LogListening(string name, string address, string handler);
+
+    [LoggerMessage(1, LogLevel.Information, "started: transport {Transport}, {MaxConcurrentConnections} connections at most")]
+    private partial void LogStarted(string transport, string maxConcurrentConnections);
 }

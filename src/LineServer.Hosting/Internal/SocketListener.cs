@@ -1,0 +1,115 @@
+using System.Net;
+using System.Net.Sockets;
+using LineServer.Linux;
+using Microsoft.AspNetCore.Connections;
+using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
+using Microsoft.Extensions.Logging;
+
+namespace LineServer.Hosting.Internal;
+
+/// <summary>Accepts by .NET's sockets.</summary>
+internal sealed partial class SocketListener(
+    Socket socket, SocketConnectionContextFactory connections, DescriptorLimit? descriptors, ILogger logger) : IConnectionListener
+{
+    private static readonly TimeSpan FirstBackOff = TimeSpan.FromMilliseconds(5);
+    private static readonly TimeSpan LongestBackOff = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan LogInterval = TimeSpan.FromSeconds(10);
+
+    private readonly CancellationTokenSource _unbound = new();
+    private TimeSpan _backOff = FirstBackOff;
+    private long _mayLogAt;
+    private bool _isShort; // of descriptors, when the last connection was accepted
+
+    public EndPoint EndPoint { get; } = socket.LocalEndPoint!;
+
+    /// <returns>Null once <see cref="UnbindAsync"/> was called.</returns>
+    /// <exception cref="SocketException">The listening socket no longer listens: it was shut down, by whoever shares it.</exception>
+    public async ValueTask<ConnectionContext?> AcceptAsync(CancellationToken cancellationToken = default)
+    {
+        while (!_unbound.IsCancellationRequested)
+        {
+            if (_isShort && descriptors!.IsReached())
+            {
+                await BackOffAsync("few file descriptors are left (RLIMIT_NOFILE)", cancellationToken).ConfigureAwait(false);
+                continue;
+            }
+
+            try
+            {
+                Socket accepted = await socket.AcceptAsync(cancellationToken).ConfigureAwait(false);
+                _backOff = FirstBackOff;
+                _isShort = descriptors?.IsReserved((int)accepted.Handle) ?? false;
+                return Create(accepted);
+            }
+            catch (Exception e) when (_unbound.IsCancellationRequested && e is SocketException or ObjectDisposedException)
+            {
+                break;
+            }
+            catch (SocketException e) when (WaitsOut(e.SocketErrorCode))
+            {
+                await BackOffAsync(e.Message, cancellationToken).ConfigureAwait(false);
+            }
+            catch (SocketException e) when (IsOfConnection(e.SocketErrorCode))
+            {
+                // The client has gone before it was accepted: the next one.
+            }
+        }
+
+        return null;
+    }
+
+    /// <summary>Accepting ends.</summary>
+    public async ValueTask UnbindAsync(CancellationToken cancellationToken = default)
+    {
+        await _unbound.CancelAsync().ConfigureAwait(false);
+        socket.Dispose();
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await UnbindAsync().ConfigureAwait(false);
+        _unbound.Dispose();
+    }
+
+    private ConnectionContext Create(Socket accepted)
+    {
+        try
+        {
+            return connections.Create(accepted);
+        }
+        catch
+        {
+            accepted.Dispose();
+            throw;
+        }
+    }
+
+    // No descriptor or memory left, or a firewall's rule: waiting is all we can do.
+    private static bool WaitsOut(SocketError error) =>
+        error is SocketError.TooManyOpenSockets or SocketError.NoBufferSpaceAvailable or SocketError.AccessDenied;
+
+    // accept(2): errors of the connection, or of its network, say to try again.
+    private static bool IsOfConnection(SocketError error) =>
+        error is SocketError.ConnectionReset or SocketError.ConnectionAborted or SocketError.NetworkDown or SocketError.NetworkUnreachable
+            or SocketError.HostDown or SocketError.HostUnreachable or SocketError.TimedOut or SocketError.Interrupted
+            or SocketError.ProtocolOption or SocketError.ProtocolNotSupported;
+
+    private async Task BackOffAsync(string reason, CancellationToken cancellationToken)
+    {
+        long now = Environment.TickCount64;
+        if (now >= _mayLogAt)
+        {
+            // Clients can cause it: not a line for each of them.
+            _mayLogAt = now + (long)LogInterval.TotalMilliseconds;
+            LogBackOff(EndPoint, reason);
+        }
+
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(_unbound.Token, cancellationToken);
+        await Task.Delay(_backOff, either.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        cancellationToken.ThrowIfCancellationRequested();
+        _backOff = _backOff * 2 < LongestBackOff ? _backOff * 2 : LongestBackOff;
+    }
+
+    [LoggerMessage(201, LogLevel.Warning, "{EndPoint} accepts no more for now: {Reason}")]
+    private partial void LogBackOff(EndPoint endPoint, string reason);
+}

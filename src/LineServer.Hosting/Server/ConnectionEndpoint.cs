@@ -1,0 +1,416 @@
+using System.Diagnostics;
+using System.Net;
+using LineServer.Connections;
+using LineServer.Hosting.Internal;
+using Microsoft.AspNetCore.Connections;
+using Microsoft.Extensions.Logging;
+
+namespace LineServer.Hosting;
+
+/// <summary>An endpoint of a <see cref="ConnectionServer"/>: it listens, refuses, drains and stops by itself.</summary>
+public sealed partial class ConnectionEndpoint
+{
+    // Accept errors that last are the transport's to wait out; what reaches us so often in a row will not go away.
+    private const int MaxAcceptFailures = 8;
+
+    private static readonly TimeSpan FirstRetryDelay = TimeSpan.FromMilliseconds(5);
+
+    // What has been aborted ends at once, unless its handler blocks.
+    private static readonly TimeSpan AbortGrace = TimeSpan.FromSeconds(1);
+
+    private readonly IConnectionListener _listener;
+    private readonly ConnectionDelegate _application;
+    private readonly LineConnectionHandler? _lines;
+    private readonly bool _hasMiddleware;
+    private readonly Admission _admission;
+    private readonly TimeProvider _time;
+    private readonly ILogger _logger;
+    private readonly BoundedRateLog _failureLog;
+    private readonly Action<ConnectionEndpoint> _onFailed;
+    private readonly TaskCompletionSource _stopRequested = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly TaskCompletionSource _empty = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly Lock _gate = new();
+    private ServerConnection? _first;
+    private int _count;
+    private EndpointState _state;
+    private Task _accepting = Task.CompletedTask;
+    private Task<int>? _stopped;
+
+    internal ConnectionEndpoint(
+        EndpointBuilder builder, IConnectionListener listener, TimeProvider time, ILogger logger, Action<ConnectionEndpoint> onFailed)
+    {
+        _application = builder.Build();
+        _listener = listener;
+        _lines = builder.Lines;
+        _hasMiddleware = builder.HasMiddleware;
+        _admission = _lines?.Endpoint.Admission ?? new Admission(new ConnectionLimits(), time, builder.ServerAdmission);
+        _time = time;
+        _logger = logger;
+        _failureLog = new BoundedRateLog(time);
+        _onFailed = onFailed;
+        Name = builder.Name ?? listener.EndPoint.ToString()!;
+    }
+
+    /// <summary>The endpoint's name in logs and metrics.</summary>
+    public string Name { get; }
+
+    /// <summary>Where it listens; the port is the one that the kernel chose.</summary>
+    public EndPoint EndPoint => _listener.EndPoint;
+
+    /// <summary>What the endpoint does now.</summary>
+    public EndpointState State
+    {
+        get
+        {
+            lock (_gate)
+            {
+                return _state;
+            }
+        }
+    }
+
+    /// <summary>Connections that were let in and have not ended.</summary>
+    public int ConnectionCount
+    {
+        get
+        {
+            lock (_gate)
+            {
+                return _count;
+            }
+        }
+    }
+
+    /// <summary>Why the endpoint accepts no more, where nobody asked it to stop; otherwise null.</summary>
+    public Exception? Failure { get; private set; }
+
+    /// <inheritdoc/>
+    public override string ToString() => Name;
+
+    internal void Start()
+    {
+        if (_listener is IEventLoopListener onLoop)
+        {
+            onLoop.AcceptsInline = true;
+        }
+
+        _accepting = Task.Run(AcceptAsync);
+    }
+
+    /// <summary>
+    /// Drains: accepting stops, connections finish what was received and close in order; what has not ended after the endpoint's
+    /// <see cref="LineLimits.DrainTimeout"/>, or when <paramref name="cancellationToken"/> is cancelled, is aborted. A second call waits
+    /// for the first.
+    /// </summary>
+    /// <returns>How many connections were aborted.</returns>
+    public Task<int> StopAsync(CancellationToken cancellationToken = default)
+    {
+        lock (_gate)
+        {
+            return _stopped ??= Task.Run(() => DrainAsync(cancellationToken), CancellationToken.None);
+        }
+    }
+
+    /// <summary>Serves a connection to its end, and returns then.</summary>
+    internal Task ServeAsync(ServerConnection connection)
+    {
+        if (_lines is not null && !_hasMiddleware)
+        {
+            return _lines.ServeAsync(connection.Context, connection);
+        }
+
+        // Middleware stands between the connection and its lines, which find their place by this.
+        connection.Context.Features.Set<ConnectionPlace>(connection);
+        return _application(connection.Context);
+    }
+
+    internal void Remove(ServerConnection connection)
+    {
+        lock (_gate)
+        {
+            if (connection.Previous is null)
+            {
+                _first = connection.Next;
+            }
+            else
+            {
+                connection.Previous.Next = connection.Next;
+            }
+
+            if (connection.Next is not null)
+            {
+                connection.Next.Previous = connection.Previous;
+            }
+
+            connection.Next = connection.Previous = null;
+            if (--_count == 0 && _state is EndpointState.Draining && _accepting.IsCompleted)
+            {
+                _empty.TrySetResult();
+            }
+        }
+    }
+
+    internal void ReportFailure(ConnectionContext connection, Exception exception)
+    {
+        if (_failureLog.TryEnter(out int suppressed))
+        {
+            LogConnectionFailed(connection.ConnectionId, Name, suppressed, exception);
+        }
+    }
+
+    // Where the transport accepts on an event loop, this runs there: nothing in it may wait, except by await.
+    private async Task AcceptAsync()
+    {
+        int failures = 0;
+        while (true)
+        {
+            try
+            {
+                if (await _listener.AcceptAsync().ConfigureAwait(false) is not { } connection)
+                {
+                    break;
+                }
+
+                failures = 0;
+                Enter(connection);
+            }
+#pragma warning disable CA1031 // An accept loop that dies in silence is the worst of all errors.
+            catch (Exception e)
+#pragma warning restore CA1031
+            {
+                if (State != EndpointState.Listening)
+                {
+                    break;
+                }
+
+                if (++failures == MaxAcceptFailures)
+                {
+                    Fail(e);
+                    return;
+                }
+
+                await _stopRequested.Task.WaitAsync(FirstRetryDelay * (1 << failures), _time)
+                    .ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            }
+        }
+
+        if (State == EndpointState.Listening)
+        {
+            Fail(new InvalidOperationException("The transport's listener has ended by itself."));
+        }
+    }
+
+    private void Enter(ConnectionContext connection)
+    {
+        EndPoint? peer = _admission.IgnoresPeers ? null : connection.RemoteEndPoint;
+        CloseReason refusal = _admission.TryEnter(peer);
+        if (refusal != CloseReason.None)
+        {
+            _ = RefuseAsync(connection, refusal);
+            return;
+        }
+
+        ServerConnection? entered = null;
+        try
+        {
+            entered = new ServerConnection(this, connection, _admission, peer);
+            Add(entered);
+            entered.Start(!_hasMiddleware && _lines is { Endpoint.StartsInline: true });
+        }
+        catch (Exception e)
+        {
+            // No memory, for one. The connection ends, and its place is free again.
+            ReportFailure(connection, e);
+            connection.Abort(new ConnectionAbortedException("The connection could not be served.", e));
+            _ = connection.DisposeAsync();
+            if (entered is null)
+            {
+                _admission.Leave(peer);
+            }
+            else
+            {
+                entered.Free();
+                Remove(entered);
+            }
+        }
+    }
+
+    private async Task RefuseAsync(ConnectionContext connection, CloseReason reason)
+    {
+        try
+        {
+            _lines?.Refuse(connection, reason);
+        }
+#pragma warning disable CA1031 // A refusal that fails is a refusal all the same.
+        catch (Exception e)
+#pragma warning restore CA1031
+        {
+            ReportFailure(connection, e);
+        }
+
+        try
+        {
+            await connection.Transport.Output.CompleteAsync().ConfigureAwait(false);
+            await connection.Transport.Input.CompleteAsync().ConfigureAwait(false);
+            await connection.DisposeAsync().ConfigureAwait(false);
+        }
+#pragma warning disable CA1031 // The connection is gone already.
+        catch (Exception)
+#pragma warning restore CA1031
+        {
+        }
+    }
+
+    private void Add(ServerConnection connection)
+    {
+        lock (_gate)
+        {
+            connection.Next = _first;
+            if (_first is not null)
+            {
+                _first.Previous = connection;
+            }
+
+            _first = connection;
+            _count++;
+        }
+    }
+
+    private void Fail(Exception exception)
+    {
+        lock (_gate)
+        {
+            if (_state != EndpointState.Listening)
+            {
+                return;
+            }
+
+            _state = EndpointState.Failed;
+            Failure = exception;
+        }
+
+        // Not here: this may be an event loop, and those who are told may take their time.
+        ThreadPool.UnsafeQueueUserWorkItem(
+            static endpoint =>
+            {
+                try
+                {
+                    endpoint.LogEndpointFailed(endpoint.Name, endpoint.Failure!);
+                }
+                finally
+                {
+                    endpoint._onFailed(endpoint);
+                }
+            },
+            this,
+            preferLocal: false);
+    }
+
+    private async Task<int> DrainAsync(CancellationToken cancellationToken)
+    {
+        lock (_gate)
+        {
+            Debug.Assert(_state is EndpointState.Listening or EndpointState.Failed, "an endpoint is stopped once");
+            _state = EndpointState.Draining;
+        }
+
+        _stopRequested.TrySetResult();
+        // Before accepting ends: what waits in the backlog is accepted, and drained like the others.
+        _lines?.Endpoint.Connections.BeginDrain();
+        await UnbindAsync(cancellationToken).ConfigureAwait(false);
+        lock (_gate)
+        {
+            if (_count == 0)
+            {
+                _empty.TrySetResult();
+            }
+        }
+
+        int aborted = 0;
+        if (!await IsEmptyWithin(_lines?.Endpoint.Limits.DrainTimeout ?? Timeout.InfiniteTimeSpan, cancellationToken).ConfigureAwait(false))
+        {
+            aborted = Abort(cancellationToken.IsCancellationRequested ? CloseReason.Aborted : CloseReason.DrainTimeout);
+            if (!await IsEmptyWithin(AbortGrace, CancellationToken.None).ConfigureAwait(false))
+            {
+                LogNotEnded(Name, ConnectionCount);
+            }
+        }
+
+        lock (_gate)
+        {
+            _state = EndpointState.Stopped;
+        }
+
+        _lines?.Endpoint.Connections.Stop();
+        return aborted;
+    }
+
+    private async Task UnbindAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            await _listener.UnbindAsync(cancellationToken).ConfigureAwait(false);
+            await _accepting.WaitAsync(cancellationToken).ConfigureAwait(false);
+        }
+#pragma warning disable CA1031 // However unbinding ends, disposing does it.
+        catch (Exception)
+#pragma warning restore CA1031
+        {
+        }
+
+        await _listener.DisposeAsync().ConfigureAwait(false);
+    }
+
+    private async Task<bool> IsEmptyWithin(TimeSpan timeout, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await _empty.Task.WaitAsync(timeout, _time, cancellationToken).ConfigureAwait(false);
+            return true;
+        }
+        catch (Exception e) when (e is TimeoutException or OperationCanceledException)
+        {
+            return false;
+        }
+    }
+
+    private int Abort(CloseReason reason)
+    {
+        // The lines' loops first: they note the reason. What is left stands within middleware, or its handler blocks.
+        _lines?.Endpoint.Connections.Abort(reason);
+        ServerConnection[] left;
+        lock (_gate)
+        {
+            left = new ServerConnection[_count];
+            int count = 0;
+            for (ServerConnection? connection = _first; connection is not null; connection = connection.Next)
+            {
+                left[count++] = connection;
+            }
+        }
+
+        foreach (ServerConnection connection in left)
+        {
+            connection.Context.Abort(new ConnectionAbortedException($"Aborted: {reason}."));
+        }
+
+        if (left.Length > 0 && reason == CloseReason.DrainTimeout)
+        {
+            LogDrainTimeout(Name, left.Length, _lines!.Endpoint.Limits.DrainTimeout);
+        }
+
+        return left.Length;
+    }
+
+    [LoggerMessage(101, LogLevel.Critical, "{Endpoint} accepts no more, though nobody asked it to stop")]
+    private partial void LogEndpointFailed(string endpoint, Exception exception);
+
+    [LoggerMessage(102, LogLevel.Error, "{Connection} on {Endpoint}: what serves it failed ({Suppressed} more since the last message)")]
+    private partial void LogConnectionFailed(string connection, string endpoint, int suppressed, Exception exception);
+
+    [LoggerMessage(103, LogLevel.Warning, "{Endpoint}: {Count} connections had not ended after {DrainTimeout}; they are aborted")]
+    private partial void LogDrainTimeout(string endpoint, int count, TimeSpan? drainTimeout);
+
+    [LoggerMessage(104, LogLevel.Warning, "{Endpoint}: {Count} connections were aborted and have not ended; they are left behind")]
+    private partial void LogNotEnded(string endpoint, int count);
+}

@@ -1,0 +1,156 @@
+using System.Net;
+using LineServer.Hosting.Internal;
+using LineServer.Linux;
+using Microsoft.AspNetCore.Connections;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
+using Microsoft.Extensions.Options;
+
+namespace LineServer.Hosting;
+
+/// <summary>
+/// Endpoints over ASP.NET Core's connection abstractions, without an HTTP server: each has its own transport, middleware, handler and
+/// limits, and can come and go while others serve. An application gets one by
+/// <see cref="LineServerServiceCollectionExtensions.AddLineServer"/>.
+/// </summary>
+public sealed class ConnectionServer : IAsyncDisposable
+{
+    private readonly ConnectionServerOptions _options;
+    private readonly IServiceProvider _services;
+    private readonly TimeProvider _time;
+    private readonly ILoggerFactory _loggerFactory;
+    private readonly ILogger _logger;
+    private readonly Admission _admission;
+    private readonly Lock _gate = new();
+    private readonly List<ConnectionEndpoint> _endpoints = [];
+    private SocketListenerFactory? _sockets;
+
+    /// <exception cref="OptionsValidationException">A limit is out of its range.</exception>
+    public ConnectionServer(IOptions<ConnectionServerOptions> options, IServiceProvider services)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        ArgumentNullException.ThrowIfNull(services);
+        _options = options.Value;
+        _services = services;
+        _time = services.GetService<TimeProvider>() ?? TimeProvider.System;
+        _loggerFactory = services.GetService<ILoggerFactory>() ?? NullLoggerFactory.Instance;
+        _logger = _loggerFactory.CreateLogger("LineServer.Hosting");
+        string[] errors = [.. _options.Limits.Validate()];
+        if (errors.Length > 0)
+        {
+            throw new OptionsValidationException(nameof(ConnectionServerOptions), typeof(ConnectionServerOptions), errors);
+        }
+
+        ConnectionLimits limits = _options.Limits.Clone();
+        limits.MaxConcurrentConnections ??= DescriptorLimit.ConnectionsAtHand();
+        MaxConcurrentConnections = limits.MaxConcurrentConnections;
+        _admission = new Admission(limits, _time);
+    }
+
+    /// <summary>
+    /// The most connections over all endpoints: what <see cref="ConnectionServerOptions.Limits"/> says, or else the file descriptors that
+    /// were left when the server was made (RLIMIT_NOFILE), less some for the rest of the process. Null: no limit is known.
+    /// </summary>
+    public int? MaxConcurrentConnections { get; }
+
+    /// <summary>Connections that all endpoints together have let in, and that have not ended.</summary>
+    public int ConnectionCount => _admission.Count;
+
+    /// <summary>The endpoints that have been added and not removed.</summary>
+    public IReadOnlyList<ConnectionEndpoint> Endpoints
+    {
+        get
+        {
+            lock (_gate)
+            {
+                return [.. _endpoints];
+            }
+        }
+    }
+
+    /// <summary>Has the endpoints of the options listen: all of them, or none.</summary>
+    /// <exception cref="AddressInUseException">Somebody listens there.</exception>
+    /// <exception cref="IOException">An endpoint cannot listen.</exception>
+    public async Task StartAsync(CancellationToken cancellationToken = default)
+    {
+        try
+        {
+            foreach ((EndPoint endPoint, Action<EndpointBuilder> configure) in _options.Endpoints)
+            {
+                await AddAsync(endPoint, configure, cancellationToken).ConfigureAwait(false);
+            }
+        }
+        catch
+        {
+            await StopAsync(new CancellationToken(canceled: true)).ConfigureAwait(false);
+            throw;
+        }
+    }
+
+    /// <summary>Adds an endpoint, which listens when this returns.</summary>
+    /// <exception cref="AddressInUseException">Somebody listens there.</exception>
+    /// <exception cref="InvalidOperationException"><paramref name="configure"/> gave the endpoint nothing that ends its pipeline.</exception>
+    public async Task<ConnectionEndpoint> AddAsync(EndPoint endPoint, Action<EndpointBuilder> configure, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(endPoint);
+        ArgumentNullException.ThrowIfNull(configure);
+        var builder = new EndpointBuilder(endPoint, _services, _admission);
+        configure(builder);
+        IConnectionListenerFactory transport = builder.Transport ?? DefaultTransport(endPoint);
+        IConnectionListener listener = await transport.BindAsync(endPoint, cancellationToken).ConfigureAwait(false);
+        var endpoint = new ConnectionEndpoint(builder, listener, _time, _logger, OnFailed);
+        lock (_gate)
+        {
+            _endpoints.Add(endpoint);
+        }
+
+        endpoint.Start();
+        return endpoint;
+    }
+
+    /// <summary>Drains an endpoint and removes it; the others serve on. See <see cref="ConnectionEndpoint.StopAsync"/>.</summary>
+    /// <returns>How many connections were aborted.</returns>
+    public async Task<int> RemoveAsync(ConnectionEndpoint endpoint, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(endpoint);
+        int aborted = await endpoint.StopAsync(cancellationToken).ConfigureAwait(false);
+        lock (_gate)
+        {
+            _endpoints.Remove(endpoint);
+        }
+
+        return aborted;
+    }
+
+    /// <summary>Drains all endpoints at once; see <see cref="ConnectionEndpoint.StopAsync"/>.</summary>
+    /// <returns>How many connections were aborted.</returns>
+    public async Task<int> StopAsync(CancellationToken cancellationToken = default)
+    {
+        int[] aborted = await Task.WhenAll(Endpoints.Select(endpoint => RemoveAsync(endpoint, cancellationToken))).ConfigureAwait(false);
+        return aborted.Sum();
+    }
+
+    /// <summary>Aborts what is left.</summary>
+    public async ValueTask DisposeAsync() => await StopAsync(new CancellationToken(canceled: true)).ConfigureAwait(false);
+
+    private IConnectionListenerFactory DefaultTransport(EndPoint endPoint)
+    {
+        IConnectionListenerFactory? registered = _services.GetServices<IConnectionListenerFactory>()
+            .LastOrDefault(factory => factory is not IConnectionListenerFactorySelector selector || selector.CanBind(endPoint));
+        return registered ?? LazyInitializer.EnsureInitialized(ref _sockets, () => new SocketListenerFactory(new SocketListenerOptions(), _loggerFactory));
+    }
+
+    private void OnFailed(ConnectionEndpoint endpoint)
+    {
+        if (_options.EndpointFailed is { } endpointFailed)
+        {
+            endpointFailed(endpoint);
+        }
+        else
+        {
+            _services.GetService<IHostApplicationLifetime>()?.StopApplication();
+        }
+    }
+}

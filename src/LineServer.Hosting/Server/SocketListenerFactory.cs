@@ -1,0 +1,56 @@
+using System.Net;
+using System.Net.Sockets;
+using LineServer.Hosting.Internal;
+using LineServer.Linux;
+using Microsoft.AspNetCore.Connections;
+using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
+using Microsoft.Extensions.Logging;
+
+namespace LineServer.Hosting;
+
+/// <summary>
+/// Kestrel's socket connections under an accept loop of our own. Kestrel's would spin where descriptors run out or the listening socket
+/// is shut down; this one waits, or says that it has ended.
+/// </summary>
+public sealed class SocketListenerFactory(SocketListenerOptions options, ILoggerFactory loggerFactory) : IConnectionListenerFactory, IDisposable
+{
+    private readonly SocketConnectionContextFactory _connections =
+        new(options.Connections, loggerFactory.CreateLogger("Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets"));
+
+    private readonly ILogger _logger = loggerFactory.CreateLogger("LineServer.Hosting.Sockets");
+    private readonly DescriptorLimit? _descriptors = OperatingSystem.IsLinux() ? new DescriptorLimit(options.ReservedDescriptors) : null;
+
+    /// <inheritdoc/>
+    /// <exception cref="AddressInUseException">Somebody listens there.</exception>
+    /// <exception cref="SocketException">It cannot be bound.</exception>
+    public ValueTask<IConnectionListener> BindAsync(EndPoint endpoint, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(endpoint);
+        Socket? socket = null;
+        try
+        {
+            socket = options.CreateBoundListenSocket(endpoint);
+            if (socket.ProtocolType == ProtocolType.Tcp)
+            {
+                // Accepted connections inherit it from the listening socket: no system call for each.
+                socket.NoDelay = options.NoDelay;
+            }
+
+            socket.Listen(options.Backlog);
+            return new ValueTask<IConnectionListener>(new SocketListener(socket, _connections, _descriptors, _logger));
+        }
+        catch (SocketException e) when (e.SocketErrorCode == SocketError.AddressAlreadyInUse)
+        {
+            socket?.Dispose();
+            throw new AddressInUseException(e.Message, e);
+        }
+        catch
+        {
+            socket?.Dispose();
+            throw;
+        }
+    }
+
+    /// <inheritdoc/>
+    public void Dispose() => _connections.Dispose();
+}
