@@ -15,6 +15,9 @@ internal sealed class Admission(ConnectionLimits limits, TimeProvider time, Admi
     /// <summary>Connections that have a place.</summary>
     public int Count => Volatile.Read(ref _count);
 
+    /// <summary>Peers that are remembered.</summary>
+    public int PeerCount => _peers.Count;
+
     /// <summary>True if no limit asks who the peer is: finding out costs allocations.</summary>
     public bool IgnoresPeers { get; } = !limits.CountsPeers && (parent?.IgnoresPeers ?? true);
 

@@ -4,12 +4,12 @@ namespace LineServer.Configuration;
 internal sealed record ServerSettings(
     string Transport, SocketsSettings Sockets, EpollSettings Epoll, ServerLimits Limits, IReadOnlyList<EndpointSettings> Endpoints)
 {
+    /// <summary>Ours: docs/decisions/0005-epoll-transport.md.</summary>
+    public const string EpollTransport = "epoll";
+
     /// <summary>Kestrel's own.</summary>
     public const string SocketsTransport = "sockets";
 
-    /// <summary>Ours: docs/decisions/0005.</summary>
-    public const string EpollTransport = "epoll";
-
-    /// <summary>The transports that there are.</summary>
-    public static readonly string[] Transports = [SocketsTransport, EpollTransport];
+    /// <summary>The transports that there are; the first is the default.</summary>
+    public static readonly string[] Transports = [EpollTransport, SocketsTransport];
 }
