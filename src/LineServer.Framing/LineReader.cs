@@ -89,6 +89,9 @@ public sealed class LineReader
     /// <summary>True if a line has begun whose delimiter has not come, as far as an enumerator has looked.</summary>
     public bool HoldsPartialLine => _skipping || _searched > 0;
 
+    /// <summary>Bytes of a line that has begun and whose delimiter has not come, as far as they are held.</summary>
+    public long PartialLineLength => _searched;
+
     /// <summary>What was read and not consumed.</summary>
     public ReadOnlySequence<byte> Unread => Scan.Buffer.Slice(Consumed);
 

@@ -48,6 +48,12 @@ public enum CloseReason
     /// <summary>The mailbox was full and <see cref="MailboxFullBehavior.Close"/> is set.</summary>
     MailboxFull,
 
+    /// <summary>
+    /// All connections together held more than <see cref="ConnectionServerOptions.MaxTotalBufferSize"/>, and this one was among those
+    /// that held most.
+    /// </summary>
+    BufferLimit,
+
     /// <summary>The server is stopping; what was received has been handled.</summary>
     Drain,
 

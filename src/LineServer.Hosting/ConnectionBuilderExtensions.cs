@@ -68,7 +68,8 @@ public static class ConnectionBuilderExtensions
             new LineMetrics(services.GetService<IMeterFactory>(), options.Name),
             services.GetService<TimeProvider>() ?? TimeProvider.System,
             services.GetService<ILoggerFactory>()?.CreateLogger("LineServer.Hosting") ?? NullLogger.Instance,
-            endpointBuilder?.ServerAdmission)
+            endpointBuilder?.ServerAdmission,
+            endpointBuilder?.Budget)
         {
             StartsInline = neverBlocks,
         };

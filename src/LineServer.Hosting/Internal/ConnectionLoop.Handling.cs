@@ -15,6 +15,7 @@ internal sealed partial class ConnectionLoop
         _inputCompleted = read.IsCompleted;
         if (read.Buffer.Length < _payloadNeeded && !read.IsCompleted)
         {
+            _payloadHeld = (int)read.Buffer.Length;
             _input.AdvanceTo(read.Buffer.Start, read.Buffer.End);
             return new ValueTask<bool>(true);
         }
@@ -160,6 +161,7 @@ internal sealed partial class ConnectionLoop
     {
         _payloadNeeded = 0;
         _isReading = true;
+        _readLength = (int)buffer.Length;
         _wasSkipping = _lines.IsSkipping;
         _oversizeBefore = _lines.OversizeLines;
         _lines.BeginRead(buffer, _inputCompleted);
@@ -170,6 +172,7 @@ internal sealed partial class ConnectionLoop
         if (_isReading)
         {
             _isReading = false;
+            _readLength = 0;
             NoteLineEnds();
             SequencePosition consumed = _lines.EndRead(out SequencePosition examined);
             _input.AdvanceTo(consumed, examined);
@@ -215,7 +218,9 @@ internal sealed partial class ConnectionLoop
                 await ServePayloadAsync(payload);
             }
 
+            Hold(_readLength + (_replies?.Staged ?? 0));
             await signal.WaitAsync();
+            Hold(0);
         }
 
         IsHandlingLine = false;
@@ -293,6 +298,7 @@ internal sealed partial class ConnectionLoop
     private void EndPayload()
     {
         _payloadTaken = true;
+        _payloadHeld = 0;
         _lineDeadline = 0; // was the payload's: what is held now began behind it
     }
 

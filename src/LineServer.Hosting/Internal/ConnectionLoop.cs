@@ -130,6 +130,7 @@ internal sealed partial class ConnectionLoop
         }
 
         await CloseInOrderAsync();
+        Hold(0);
         _endpoint.Connections.Remove(this);
         _place?.Free();
         _endpoint.Metrics.ConnectionClosed(CloseReason);
@@ -163,6 +164,7 @@ internal sealed partial class ConnectionLoop
         if (!read.IsCompleted)
         {
             WatchRead();
+            Hold(_payloadNeeded > 0 ? _payloadHeld : (int)_lines.PartialLineLength);
         }
 
         return read;
@@ -172,6 +174,7 @@ internal sealed partial class ConnectionLoop
     {
         _inTransport = false;
         EndWatchRead();
+        Hold(0);
     }
 
     /// <summary>For a drain: one more read if it is there at once; what the kernel has beyond that was not received.</summary>
@@ -187,6 +190,7 @@ internal sealed partial class ConnectionLoop
     private ValueTask<bool> FlushAsync()
     {
         ValueTask<FlushResult> flush;
+        int staged = _output.Staged;
         try
         {
             flush = _output.FlushAsync();
@@ -199,11 +203,12 @@ internal sealed partial class ConnectionLoop
             return new ValueTask<bool>(false);
         }
 
-        return flush.IsCompletedSuccessfully ? new ValueTask<bool>(WasFlushed(flush.Result)) : EndFlushAsync(flush);
+        return flush.IsCompletedSuccessfully ? new ValueTask<bool>(WasFlushed(flush.Result)) : EndFlushAsync(flush, staged);
     }
 
-    private async ValueTask<bool> EndFlushAsync(ValueTask<FlushResult> flush)
+    private async ValueTask<bool> EndFlushAsync(ValueTask<FlushResult> flush, int staged)
     {
+        Hold(_readLength + staged);
         Watch(Wait.Send, _endpoint.Connections.DeadlineAfter(_endpoint.Limits.SendTimeout));
         try
         {
@@ -219,6 +224,7 @@ internal sealed partial class ConnectionLoop
         finally
         {
             EndWatch();
+            Hold(0);
         }
     }
 

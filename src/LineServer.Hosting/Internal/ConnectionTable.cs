@@ -120,7 +120,8 @@ internal sealed class ConnectionTable
         }
     }
 
-    private ConnectionLoop[] All()
+    /// <summary>The connections at this moment.</summary>
+    public ConnectionLoop[] All()
     {
         lock (_gate)
         {

@@ -9,7 +9,7 @@ internal sealed class LineEndpoint
 {
     private readonly ConcurrentDictionary<Type, bool> _greeters = new();
 
-    public LineEndpoint(LineOptions options, Func<LineHandlerBase> handlerFactory, LineMetrics metrics, TimeProvider time, ILogger logger, Admission? server)
+    public LineEndpoint(LineOptions options, Func<LineHandlerBase> handlerFactory, LineMetrics metrics, TimeProvider time, ILogger logger, Admission? server, BufferBudget? budget)
     {
         Options = options;
         Format = options.Format;
@@ -19,6 +19,8 @@ internal sealed class LineEndpoint
         Logger = logger;
         Admission = new Admission(options.Limits, time, server);
         Connections = new ConnectionTable(options.Limits, time, logger);
+        Budget = budget;
+        budget?.Add(Connections);
         OversizeLog = new BoundedRateLog(time);
         RejectedLog = new BoundedRateLog(time);
     }
@@ -41,6 +43,9 @@ internal sealed class LineEndpoint
 
     public Admission Admission { get; }
 
+    /// <summary>Null under a foreign host.</summary>
+    public BufferBudget? Budget { get; }
+
     /// <summary>
     /// True if a connection may start on its event loop: its handler never blocks. Known for delegates; of other handlers the first
     /// instance tells.
@@ -50,6 +55,13 @@ internal sealed class LineEndpoint
     public BoundedRateLog OversizeLog { get; }
 
     public BoundedRateLog RejectedLog { get; }
+
+    /// <summary>All connections have ended.</summary>
+    public void Stop()
+    {
+        Connections.Stop();
+        Budget?.Remove(Connections);
+    }
 
     /// <summary>Whether a handler has something to say or do before its first line. Few have, and the others' connections are spared what it takes.</summary>
     public bool IsGreeter(LineHandlerBase handler) => _greeters.GetOrAdd(

@@ -18,6 +18,9 @@ internal sealed class ReplyBuffer : LineOutput
     {
     }
 
+    /// <summary>Bytes that have not been moved over.</summary>
+    public int Staged => _end - _moved;
+
     /// <inheritdoc/>
     public override void WriteLine(ReadOnlySpan<byte> line)
     {

@@ -341,7 +341,7 @@ public sealed partial class ConnectionEndpoint
             _state = EndpointState.Stopped;
         }
 
-        _lines?.Endpoint.Connections.Stop();
+        _lines?.Endpoint.Stop();
         return aborted;
     }
 

@@ -23,6 +23,7 @@ public sealed class ConnectionServer : IAsyncDisposable
     private readonly ILoggerFactory _loggerFactory;
     private readonly ILogger _logger;
     private readonly Admission _admission;
+    private readonly BufferBudget _budget;
     private readonly Lock _gate = new();
     private readonly List<ConnectionEndpoint> _endpoints = [];
     private SocketListenerFactory? _sockets;
@@ -38,6 +39,13 @@ public sealed class ConnectionServer : IAsyncDisposable
         _loggerFactory = services.GetService<ILoggerFactory>() ?? NullLoggerFactory.Instance;
         _logger = _loggerFactory.CreateLogger("LineServer.Hosting");
         string[] errors = [.. _options.Limits.Validate()];
+        if (_options.MaxTotalBufferSize < ConnectionServerOptions.SmallestTotalBufferSize)
+        {
+            string problem = $"{nameof(ConnectionServerOptions.MaxTotalBufferSize)} must be at least "
+                + $"{ConnectionServerOptions.SmallestTotalBufferSize}, not {_options.MaxTotalBufferSize}.";
+            errors = [.. errors, problem];
+        }
+
         if (errors.Length > 0)
         {
             throw new OptionsValidationException(nameof(ConnectionServerOptions), typeof(ConnectionServerOptions), errors);
@@ -47,6 +55,7 @@ public sealed class ConnectionServer : IAsyncDisposable
         limits.MaxConcurrentConnections ??= DescriptorLimit.ConnectionsAtHand();
         MaxConcurrentConnections = limits.MaxConcurrentConnections;
         _admission = new Admission(limits, _time);
+        _budget = new BufferBudget(_options.MaxTotalBufferSize);
     }
 
     /// <summary>
@@ -57,6 +66,9 @@ public sealed class ConnectionServer : IAsyncDisposable
 
     /// <summary>Connections that all endpoints together have let in, and that have not ended.</summary>
     public int ConnectionCount => _admission.Count;
+
+    /// <summary>Bytes that all connections together hold while they wait; see <see cref="ConnectionServerOptions.MaxTotalBufferSize"/>.</summary>
+    public long TotalBufferSize => _budget.Held;
 
     /// <summary>The endpoints that have been added and not removed.</summary>
     public IReadOnlyList<ConnectionEndpoint> Endpoints
@@ -96,7 +108,7 @@ public sealed class ConnectionServer : IAsyncDisposable
     {
         ArgumentNullException.ThrowIfNull(endPoint);
         ArgumentNullException.ThrowIfNull(configure);
-        var builder = new EndpointBuilder(endPoint, _services, _admission);
+        var builder = new EndpointBuilder(endPoint, _services, _admission, _budget);
         configure(builder);
         IConnectionListenerFactory transport = builder.Transport ?? DefaultTransport(endPoint);
         IConnectionListener listener = await transport.BindAsync(endPoint, cancellationToken).ConfigureAwait(false);

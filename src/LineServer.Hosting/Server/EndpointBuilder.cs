@@ -19,10 +19,11 @@ public sealed class EndpointBuilder : IConnectionBuilder
     private readonly ConnectionBuilder _pipeline;
     private int _middlewareCount;
 
-    internal EndpointBuilder(EndPoint endPoint, IServiceProvider services, Admission serverAdmission)
+    internal EndpointBuilder(EndPoint endPoint, IServiceProvider services, Admission serverAdmission, BufferBudget budget)
     {
         EndPoint = endPoint;
         ServerAdmission = serverAdmission;
+        Budget = budget;
         _pipeline = new ConnectionBuilder(services);
     }
 
@@ -42,6 +43,8 @@ public sealed class EndpointBuilder : IConnectionBuilder
     public IServiceProvider ApplicationServices => _pipeline.ApplicationServices;
 
     internal Admission ServerAdmission { get; }
+
+    internal BufferBudget Budget { get; }
 
     /// <summary>Set by <c>UseLines</c>.</summary>
     internal LineConnectionHandler? Lines { get; set; }

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Net;
 using System.Net.Sockets;
 using Microsoft.Extensions.DependencyInjection;
@@ -6,13 +7,16 @@ using Microsoft.Extensions.Options;
 namespace LineServer.Hosting.Tests.Support;
 
 /// <summary>A <see cref="ConnectionServer"/> in this process.</summary>
-internal sealed class TestServer(ConnectionLimits? limits = null, TimeProvider? time = null) : IAsyncDisposable
+internal sealed class TestServer(ConnectionLimits? limits = null, TimeProvider? time = null, long? maxTotalBufferSize = null) : IAsyncDisposable
 {
     private readonly TaskCompletionSource<ConnectionEndpoint> _failed = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private ConnectionServer? _server;
 
     /// <summary>The endpoint that accepts no more.</summary>
     public Task<ConnectionEndpoint> Failed => _failed.Task;
+
+    /// <summary>Where handlers note why their connections ended.</summary>
+    public ConcurrentBag<CloseReason> CloseReasons { get; } = [];
 
     public ConnectionServer Server => _server ??= Create();
 
@@ -27,6 +31,7 @@ internal sealed class TestServer(ConnectionLimits? limits = null, TimeProvider? 
         services.AddSingleton(time ?? TimeProvider.System);
         var options = new ConnectionServerOptions { EndpointFailed = endpoint => _failed.TrySetResult(endpoint) };
         options.Limits = limits ?? options.Limits;
+        options.MaxTotalBufferSize = maxTotalBufferSize ?? options.MaxTotalBufferSize;
         return new ConnectionServer(Options.Create(options), services.BuildServiceProvider());
     }
 }
