@@ -66,7 +66,7 @@ public sealed class BrokenConfigurationTests : IDisposable
             [
                 $"lineserver: {file}:3: LineServer:Limits:MaxLineSize: must be 1 to 1073741824, not -1",
                 $"lineserver: {file}:5: LineServer:Endpoints:a:Address: 'nowhere' is no address; write tcp://HOST:PORT, unix:PATH or systemd:NAME",
-                $"lineserver: {file}:6: LineServer:Endpoints:b:Adress: unknown key; there are: Address, Framing, Handler, Limits, Prefix",
+                $"lineserver: {file}:6: LineServer:Endpoints:b:Adress: unknown key; there are: Address, Framing, Handler, Limits, Prefix, Raw, UnixSocketGroup, UnixSocketMode",
                 $"lineserver: {file}:6: LineServer:Endpoints:b: the endpoint has no Address; write tcp://HOST:PORT, unix:PATH or systemd:NAME",
             ],
             run.ErrorLines,

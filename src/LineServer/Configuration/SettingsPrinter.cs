@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Reflection;
 using System.Text.Encodings.Web;
 using System.Text.Json;
@@ -27,6 +28,21 @@ internal static class SettingsPrinter
             if (endpoint.Prefix.Length > 0)
             {
                 json["Prefix"] = endpoint.Prefix;
+            }
+
+            if (endpoint.Raw)
+            {
+                json["Raw"] = true;
+            }
+
+            if (endpoint.UnixSocketMode is { } mode)
+            {
+                json["UnixSocketMode"] = $"0{Convert.ToString((int)mode, 8).PadLeft(3, '0')}";
+            }
+
+            if (endpoint.UnixSocketGroup is { } group)
+            {
+                json["UnixSocketGroup"] = group.ToString(CultureInfo.InvariantCulture);
             }
 
             endpoints[endpoint.Name] = json;

@@ -54,6 +54,15 @@ internal static class ValueParser
             return isDelimiter ? null : "LF, NUL, CR or a number from 0 to 255";
         }
 
+        if (inner == typeof(UnixFileMode))
+        {
+            // As chmod(1) takes it: three octal digits, with or without a leading zero.
+            string digits = text.Length == 4 && text[0] == '0' ? text[1..] : text;
+            bool isMode = digits.Length == 3 && digits.All(digit => digit is >= '0' and <= '7');
+            value = isMode ? (UnixFileMode)Convert.ToInt32(digits, 8) : null;
+            return isMode ? null : "a mode in octal, for instance 0660";
+        }
+
         string[] names = Enum.GetNames(inner);
         int index = Array.FindIndex(names, name => name.Equals(text, StringComparison.OrdinalIgnoreCase));
         value = index < 0 ? null : Enum.Parse(inner, names[index]);
