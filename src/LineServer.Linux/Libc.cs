@@ -106,4 +106,69 @@ internal static unsafe partial class Libc
     [LibraryImport("libc", EntryPoint = "open", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
     private static partial int OpenForReading(string path, int flags);
+
+    // <fcntl.h>, <sys/file.h>, <poll.h>, <sys/stat.h>; the same on x64 and arm64.
+    public const int ReadWrite = 2;
+    public const int Create = 0x40;
+    public const int GetDescriptorFlags = 1; // F_GETFD
+    public const int DescriptorClosesOnExec = 1; // FD_CLOEXEC
+    public const int LockExclusive = 2;
+    public const int LockWithoutWaiting = 4;
+    public const short PollOut = 4;
+    public const int OptionType = 3; // SO_TYPE
+
+    /// <summary>open(2), to read and write, made if it is not there; a symbolic link is not followed; −errno if it fails.</summary>
+    public static int OpenOrCreate(string path, int mode)
+    {
+        int descriptor = OpenWithMode(path, ReadWrite | Create | CloseOnExec | NonBlocking | NoFollow, mode);
+        return descriptor >= 0 ? descriptor : -Marshal.GetLastPInvokeError();
+    }
+
+    // O_NOFOLLOW is one of the few flags that differ.
+    private static int NoFollow => RuntimeInformation.ProcessArchitecture == Architecture.Arm64 ? 0x8000 : 0x20000;
+
+    /// <summary>chown(2) of a path, its group alone; 0, or −errno.</summary>
+    public static int ChangeGroup(string path, uint group) =>
+        ChangeOwner(path, uint.MaxValue, group) == 0 ? 0 : -Marshal.GetLastPInvokeError();
+
+    [DllImport("libc", EntryPoint = "bind")]
+    [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
+    public static extern int Bind(int socket, byte* address, int addressLength);
+
+    [DllImport("libc", EntryPoint = "flock")]
+    [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
+    public static extern int Lock(int descriptor, int operation);
+
+    [DllImport("libc", EntryPoint = "poll")]
+    [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
+    public static extern int Poll(PollDescriptor* descriptors, nuint count, int timeoutMilliseconds);
+
+    [DllImport("libc", EntryPoint = "fcntl")]
+    [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
+    public static extern int DescriptorControl(int descriptor, int command);
+
+    [DllImport("libc", EntryPoint = "isatty")]
+    [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
+    public static extern int IsTerminal(int descriptor);
+
+    [DllImport("libc", EntryPoint = "statx")]
+    [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
+    public static extern int Status(int directory, byte* path, int flags, uint mask, byte* status);
+
+    [DllImport("libc", EntryPoint = "getgrnam_r")]
+    [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
+    public static extern int GetGroup(byte* name, byte* group, byte* buffer, nuint length, byte** result);
+
+    /// <summary>Ends the process at once: no finalizer, no handler, nothing that could wait.</summary>
+    [DllImport("libc", EntryPoint = "_exit")]
+    [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
+    public static extern void Exit(int status);
+
+    [LibraryImport("libc", EntryPoint = "open", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
+    private static partial int OpenWithMode(string path, int flags, int mode);
+
+    [LibraryImport("libc", EntryPoint = "lchown", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
+    private static partial int ChangeOwner(string path, uint user, uint group);
 }

@@ -1,14 +1,17 @@
 using System.CommandLine;
 using System.CommandLine.Parsing;
 using System.Diagnostics;
+using System.Text;
 using LineServer.Configuration;
 using LineServer.Daemon;
 using LineServer.Handlers;
+using LineServer.Linux;
+using LineServer.Logging;
 
 namespace LineServer;
 
 /// <summary>The commands and their options.</summary>
-internal sealed class CommandLine
+internal sealed class CommandLine(Signals signals, ErrorOutput errors)
 {
     private readonly Option<string?> _config = new("--config", "-c")
     {
@@ -42,7 +45,10 @@ internal sealed class CommandLine
         DefaultValueFactory = _ => [],
     };
 
-    /// <summary>Runs what the arguments say.</summary>
+    /// <summary>The exit status if a signal comes before there is a server to stop: only a start ends in order then.</summary>
+    public int StatusWhenInterrupted { get; private set; }
+
+    /// <summary>Runs the command that the arguments say.</summary>
     /// <returns>The exit status.</returns>
     public async Task<int> RunAsync(string[] args)
     {
@@ -52,47 +58,59 @@ internal sealed class CommandLine
         {
             // One line each; the library's own way is the whole help text, and exit status 1. An option that stands before its command is
             // looked at twice.
-            return await ReportUsageAsync(parsed.Errors.Select(error => error.Message.ReplaceLineEndings(" ")).Distinct(StringComparer.Ordinal));
+            return ReportUsage(parsed.Errors.Select(error => error.Message.ReplaceLineEndings(" ")).Distinct(StringComparer.Ordinal));
         }
 
         try
         {
-            return await parsed.InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null });
+            using var output = new StringWriter();
+            int status = await parsed.InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null, Output = output });
+            // Not by Console, whose stream swallows EPIPE and does not know a closed descriptor.
+            StandardStream.Output.Write(Encoding.UTF8.GetBytes(output.ToString()));
+            return status;
         }
         catch (UsageException e)
         {
-            return await ReportUsageAsync([e.Message]);
+            return ReportUsage([e.Message]);
         }
         catch (InvalidConfigurationException e)
         {
             foreach (ConfigurationError error in e.Errors)
             {
-                await Console.Error.WriteLineAsync($"lineserver: {error}");
+                Report(error.ToString());
             }
 
             return ExitStatus.Configuration;
         }
         catch (ListenException e)
         {
-            await Console.Error.WriteLineAsync($"lineserver: {e.Message}");
+            Report(e.Message);
             return ExitStatus.Failure;
         }
         catch (IOException e)
         {
-            // Standard output is full, for instance.
-            await Console.Error.WriteLineAsync($"lineserver: {e.Message.TrimEnd()}");
+            Report($"standard output cannot be written: {e.Message}");
+            return ExitStatus.Failure;
+        }
+#pragma warning disable CA1031 // The last line of defence of a command: LastResort is that of the other threads.
+        catch (Exception e)
+#pragma warning restore CA1031
+        {
+            Report(LastResort.Describe(e));
             return ExitStatus.Failure;
         }
     }
 
-    private static async Task<int> ReportUsageAsync(IEnumerable<string> problems)
+    private void Report(string problem) => errors.Report($"lineserver: {problem}");
+
+    private int ReportUsage(IEnumerable<string> problems)
     {
         foreach (string problem in problems)
         {
-            await Console.Error.WriteLineAsync($"lineserver: {problem}");
+            Report(problem);
         }
 
-        await Console.Error.WriteLineAsync("Try 'lineserver --help'.");
+        errors.Report("Try 'lineserver --help'.");
         return ExitStatus.Usage;
     }
 
@@ -101,9 +119,9 @@ internal sealed class CommandLine
         var run = new Command("run", "Serves; the default.") { _config, _listen, _handler, _transport, _set };
         run.SetAction((parsed, _) => ServeAsync(parsed));
         var check = new Command("check", "Reads the configuration, and prints what would hold. Exit status 0, or 78 if something is wrong.") { _config, _set };
-        check.SetAction(Check);
+        check.SetAction((parsed, _) => CheckAsync(parsed));
         var handlers = new Command("handlers", "Lists the built-in handlers and their options.");
-        handlers.SetAction(_ => ListHandlers());
+        handlers.SetAction(ListHandlers);
         var root = new RootCommand(
             """
             Serves newline-terminated lines over TCP and Unix sockets.
@@ -140,22 +158,28 @@ internal sealed class CommandLine
         }
 
         ServerSettings settings = SettingsReader.Read(sources, listen, handler);
-        return await DaemonHost.RunAsync(settings, sources.Root);
+        await using var host = new DaemonHost(settings, sources.Root, signals, errors);
+        return await host.RunAsync(sources.File);
     }
 
-    private int Check(ParseResult parsed)
+    private async Task<int> CheckAsync(ParseResult parsed)
     {
-        Console.WriteLine(SettingsPrinter.Print(SettingsReader.Read(Sources(parsed), [], handler: null)));
+        StatusWhenInterrupted = ExitStatus.Failure;
+        ConfigurationSources sources = Sources(parsed);
+        ServerSettings settings = SettingsReader.Read(sources, [], handler: null);
+        await using var host = new DaemonHost(settings, sources.Root, signals, errors);
+        await parsed.InvocationConfiguration.Output.WriteLineAsync(SettingsPrinter.Print(settings));
         return ExitStatus.Success;
     }
 
-    private static int ListHandlers()
+    private static int ListHandlers(ParseResult parsed)
     {
+        TextWriter output = parsed.InvocationConfiguration.Output;
         foreach (BuiltInHandler handler in BuiltInHandler.All)
         {
             string options = handler.Options.Length == 0 ? "none" : string.Join(", ", handler.Options);
-            Console.WriteLine($"{handler.Name,-8} {handler.Summary}");
-            Console.WriteLine($"{"",-8} options: {options}; a line that is too long: {handler.OversizeLineBehavior}");
+            output.WriteLine($"{handler.Name,-8} {handler.Summary}");
+            output.WriteLine($"{"",-8} options: {options}; a line that is too long: {handler.OversizeLineBehavior}");
         }
 
         return ExitStatus.Success;
@@ -202,6 +226,13 @@ internal sealed class CommandLine
 
     private static void ValidateSet(OptionResult result)
     {
+        // As configuration keys are compared; .NET's configuration would throw.
+        var seen = new HashSet<string>(StringComparer.OrdinalIgnoreCase);
+        foreach (string key in result.Tokens.Select(token => token.Value.Split('=', 2)[0]).Where(key => !seen.Add(key)))
+        {
+            result.AddError($"--set: {key} is given twice.");
+        }
+
         foreach (Token token in result.Tokens.Where(token => token.Value.IndexOf('=', StringComparison.Ordinal) < 1))
         {
             result.AddError($"--set: '{token.Value}' is not KEY=VALUE.");

@@ -27,14 +27,14 @@ public sealed class BrokenConfigurationTests : IDisposable
         { "{ \"LineServer\": { \"Framing\": {\n\"Delimiter\": 256 } } }", ":2: LineServer:Framing:Delimiter: '256' is not LF, NUL, CR or a number from 0 to 255" },
         { "{ \"LineServer\": { \"Framing\": {\n\"OversizeLineBehavior\": \"Explode\" } } }", ":2: LineServer:Framing:OversizeLineBehavior: 'Explode' is not one of Close, Discard, Truncate" },
         { "{ \"LineServer\": {\n\"Framing\": 7 } }", ":2: LineServer:Framing: an object was expected" },
-        { "{ \"LineServer\": {\n\"Transport\": \"pigeon\" } }", ":2: LineServer:Transport: 'pigeon' is no transport; there are: sockets, epoll" },
+        { "{ \"LineServer\": {\n\"Transport\": \"pigeon\" } }", ":2: LineServer:Transport: 'pigeon' is no transport; there are: epoll, sockets" },
         { "{ \"LineServer\": { \"Endpoints\": {\n\"e\": \"tcp://127.0.0.1:1\" } } }", ":2: LineServer:Endpoints:e: an object was expected" },
         { "{ \"LineServer\": { \"Endpoints\": {\n\"e\": { \"Handler\": \"echo\" } } } }", ":2: LineServer:Endpoints:e: the endpoint has no Address; write tcp://HOST:PORT, unix:PATH or systemd:NAME" },
         { "{ \"LineServer\": { \"Endpoints\": {\n\"e\": { \"Address\": \"udp://127.0.0.1:1\" } } } }", ":2: LineServer:Endpoints:e:Address: 'udp://127.0.0.1:1' is no address; write tcp://HOST:PORT, unix:PATH or systemd:NAME" },
         { "{ \"LineServer\": { \"Endpoints\": { \"e\": { \"Address\": \"tcp://127.0.0.1:1\",\n\"Handler\": \"eco\" } } } }", ":2: LineServer:Endpoints:e:Handler: 'eco' is no handler; there are: echo, discard, print, delay" },
         { "{ \"LineServer\": { \"Endpoints\": { \"e\": { \"Address\": \"tcp://127.0.0.1:1\", \"Handler\": \"delay\",\n\"Prefix\": \"x\" } } } }", ":2: LineServer:Endpoints:e:Prefix: the handler 'delay' has no such option" },
         { "{ \"LineServer\": { \"Endpoints\": { \"e\": { \"Address\": \"tcp://127.0.0.1:1\",\n\"Prefix\": \"x\\n\" } } } }", ":2: LineServer:Endpoints:e:Prefix: it holds the delimiter (LF), so that one reply would become two" },
-        { "{ \"LineServer\": { \"Endpoints\": { \"e\": { \"Address\": \"tcp://127.0.0.1:1\", \"Limits\": {\n\"Backlog\": 1 } } } } }", ":2: LineServer:Endpoints:e:Limits:Backlog: it is the transport's, and can be set for the whole server only (LineServer:Limits)" },
+        { "{ \"LineServer\": { \"Endpoints\": { \"e\": { \"Address\": \"tcp://127.0.0.1:1\", \"Limits\": {\n\"MaxTotalBufferSize\": 1 } } } } }", ":2: LineServer:Endpoints:e:Limits:MaxTotalBufferSize: it is a limit over all endpoints, and can be set for the whole server only (LineServer:Limits)" },
         { "{ \"LineServer\": { \"Endpoints\": { \"e\": { \"Address\": \"tcp://127.0.0.1:1\", \"Limits\": {\n\"MaxLineSize\": 2000000 } } } } }", ":2: LineServer:Endpoints:e:Limits:MaxLineSize: MaxReadBufferSize (1048576) must hold a line of MaxLineSize (2000000) and its terminator: at least 2000002" },
         { "{ \"LineServer\": { \"Endpoints\": { \"a\": { \"Address\": \"tcp://127.0.0.1:1\" },\n\"b\": { \"Address\": \"TCP://127.0.0.1:1\" } } } }", ":2: LineServer:Endpoints:b:Address: tcp://127.0.0.1:1 is the address of endpoint 'a' already" },
         { "{ \"LineServer\": { \"Endpoints\": [\n{ \"Address\": \"tcp://127.0.0.1:1\", \"address\": \"\" }, { \"Address\": \"tcp://127.0.0.1:2\" } ] } }", ": A duplicate key 'LineServer:Endpoints:0:address' was found." },
@@ -66,7 +66,7 @@ public sealed class BrokenConfigurationTests : IDisposable
             [
                 $"lineserver: {file}:3: LineServer:Limits:MaxLineSize: must be 1 to 1073741824, not -1",
                 $"lineserver: {file}:5: LineServer:Endpoints:a:Address: 'nowhere' is no address; write tcp://HOST:PORT, unix:PATH or systemd:NAME",
-                $"lineserver: {file}:6: LineServer:Endpoints:b:Adress: unknown key; there are: Address, Framing, Handler, Limits, Prefix",
+                $"lineserver: {file}:6: LineServer:Endpoints:b:Adress: unknown key; there are: Address, Framing, Handler, Limits, Prefix, Raw, UnixSocketGroup, UnixSocketMode",
                 $"lineserver: {file}:6: LineServer:Endpoints:b: the endpoint has no Address; write tcp://HOST:PORT, unix:PATH or systemd:NAME",
             ],
             run.ErrorLines,
@@ -90,7 +90,7 @@ public sealed class BrokenConfigurationTests : IDisposable
     [InlineData("Epoll:HeldLoopThreshold=00:00:00", "LineServer:Epoll:HeldLoopThreshold: must be at least 1 ms, not 00:00:00")]
     [InlineData("Epoll:HeldLoopThreshold=60.00:00:00", "LineServer:Epoll:HeldLoopThreshold: must be at most 24 days, not 60.00:00:00")]
     [InlineData("Sockets:UnsafePreferInlineScheduling=maybe", "LineServer:Sockets:UnsafePreferInlineScheduling: 'maybe' is not true or false")]
-    [InlineData("Transport=pigeon", "LineServer:Transport: 'pigeon' is no transport; there are: sockets, epoll")]
+    [InlineData("Transport=pigeon", "LineServer:Transport: 'pigeon' is no transport; there are: epoll, sockets")]
     public async Task On_the_command_line(string set, string problem) =>
         (await DaemonProcess.RunAsync("--set", set)).AssertOneLine(78, $"lineserver: command line: {problem}");
 

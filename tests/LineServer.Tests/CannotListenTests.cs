@@ -77,7 +77,7 @@ public sealed class CannotListenTests : IDisposable
         await using DaemonProcess first = DaemonProcess.Start("--listen", $"unix:{path}");
         await first.EndPointAsync();
         await SetModeAsync("600", path);
-        await AssertCannotListen(AsNobody("--listen", $"unix:{path}"), $"unix:{path}", "the path exists, and this user may not look at it");
+        await AssertCannotListen(AsNobody("--listen", $"unix:{path}"), $"unix:{path}", $"permission denied: {path}.lock is another user's");
         Assert.True(File.Exists(path));
     }
 

@@ -20,7 +20,7 @@ public class CommandLineTests
         { ["--listen", "tcp://[::1]:7", "--listen", "tcp://[0:0::1]:7"], "--listen: tcp://[::1]:7 is given twice." },
         { ["--listen", "tcp://localhost:x", "run"], "--listen: 'tcp://localhost:x' has no port; write tcp://HOST:PORT." },
         { ["--handler", "eco"], "--handler: 'eco' is unknown; there are: echo, discard, print, delay." },
-        { ["--transport", "pigeon"], "--transport: 'pigeon' is unknown; there are: sockets, epoll." },
+        { ["--transport", "pigeon"], "--transport: 'pigeon' is unknown; there are: epoll, sockets." },
         { ["--set", "Limits:MaxLineSize"], "--set: 'Limits:MaxLineSize' is not KEY=VALUE." },
         { ["--config", "a", "--config", "b"], "Option '--config' expects a single argument but 2 were provided." },
         { ["--listen", "tcp://localhost:7", "check"], "--listen is no option of 'check'." },

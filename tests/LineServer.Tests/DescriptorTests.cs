@@ -42,8 +42,8 @@ public class DescriptorTests
         const int Limit = 200;
         await using DaemonProcess daemon = DaemonProcess.Start(new DaemonStart("--listen", "tcp://127.0.0.1:0") { Through = ["prlimit", $"--nofile={Limit}"] });
         EndPoint endPoint = await daemon.EndPointAsync();
-        string started = await daemon.Log.FirstAsync("connections at most");
-        int most = int.Parse(started.Split(' ')[^4], CultureInfo.InvariantCulture);
+        string started = await daemon.Log.FirstAsync("MaxConcurrentConnections ");
+        int most = int.Parse(started.Split("MaxConcurrentConnections ")[1].Split(',')[0], CultureInfo.InvariantCulture);
         Assert.InRange(most, 1, Limit - 64);
         var clients = new List<LineSocket>();
         for (int i = 0; i < most; i++)

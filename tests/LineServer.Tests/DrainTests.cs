@@ -61,8 +61,7 @@ public class DrainTests
         Assert.Equal("there", await client.ReadLineAsync());
         daemon.Send(Signal.Terminate);
         await daemon.Log.FirstAsync("draining");
-        daemon.Send(Signal.Interrupt);
-        Assert.Equal(1, await daemon.ExitAsync());
+        Assert.Equal(1, await daemon.AbortAsync(Signal.Interrupt));
         Assert.Contains(daemon.Log.Lines, line => line.Contains("a second SIGINT: connections that are still open are aborted", StringComparison.Ordinal));
         AssertNoStackTrace(daemon);
     }

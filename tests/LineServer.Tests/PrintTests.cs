@@ -55,8 +55,7 @@ public class PrintTests
         client.SendUntilStuck(lines);
         daemon.Send(Signal.Terminate);
         await daemon.Log.FirstAsync("draining");
-        daemon.Send(Signal.Terminate);
-        Assert.Equal(1, await daemon.ExitAsync());
+        Assert.Equal(1, await daemon.AbortAsync(Signal.Terminate));
         Assert.Single(daemon.Log.Lines, line => line.Contains("standard output is not read: ", StringComparison.Ordinal));
         AssertCalm(daemon);
     }
@@ -105,7 +104,7 @@ public class PrintTests
     {
         await using DaemonProcess daemon = DaemonProcess.Start(new DaemonStart(command) { Through = ["bash", "-c", """exec "$0" "$@" >/dev/full"""] });
         Assert.Equal(1, await daemon.ExitAsync());
-        Assert.Equal(["lineserver: No space left on device"], daemon.Log.Lines);
+        Assert.Equal(["lineserver: standard output cannot be written: No space left on device"], daemon.Log.Lines);
     }
 
     [Fact]
@@ -128,29 +127,41 @@ public class PrintTests
         Assert.Equal(0, await daemon.StopAsync());
         string[] lines = await File.ReadAllLinesAsync(directory["both.log"], TestContext.Current.CancellationToken);
         Assert.Equal(6, lines.Length);
-        Assert.All(["endpoint print accepts on", "> one", "> two", "started", "draining", "stopped"], text => Assert.Single(lines, line => line.Contains(text, StringComparison.Ordinal)));
+        Assert.All(["lineserver 0.1.0 serves", "endpoint print accepts on", "> one", "> two", "draining", "stopped"], text => Assert.Single(lines, line => line.Contains(text, StringComparison.Ordinal)));
+    }
+
+    private const string Hostile = "tab\tesc\x1b[31m bell\a nul\0 lf\n<0>forged csi\xc2\x9b[0m umlaut\xc3\xa4 turn\xe2\x80\xae back\\ invalid\xff";
+
+    [Theory]
+    [InlineData(false, "tab\tesc\\x1B[31m bell\\x07 nul\\x00 lf\\x0A<0>forged csi\\xC2\\x9B[0m umlaut\xc3\xa4 turn\\xE2\\x80\\xAE back\\\\ invalid\\xFF")]
+    [InlineData(true, Hostile)]
+    public async Task What_a_client_sent_is_escaped_and_raw_on_request(bool isRaw, string printed)
+    {
+        await using DaemonProcess daemon = DaemonProcess.Start(
+            "--set", "Endpoints:print:Address=tcp://127.0.0.1:0", "--set", "Endpoints:print:Handler=print", "--set", "Framing:Delimiter=1", "--set", $"Endpoints:print:Raw={isRaw}");
+        using LineSocket client = await daemon.ConnectAsync();
+        await client.SendAsync($"{Hostile}\x01");
+        client.HalfClose();
+        Assert.Equal("", await client.ReadToEndAsync());
+        Assert.Equal(0, await daemon.StopAsync());
+        Assert.Equal($"{client.Socket.LocalEndPoint}> {printed}\n", await daemon.Output.ToEndAsync());
     }
 
     [Theory]
-    [InlineData(false, "tab\tesc\x1b[31m bell\a csi\xc2\x9b[0m umlaut\xc3\xa4 invalid\xff")]
-    [InlineData(true, "tab\tesc\\x1B[31m bell\\x07 csi\\xC2\\x9B[0m umlaut\xc3\xa4 invalid\\xFF\r")]
-    public async Task Control_characters_reach_a_pipe_as_they_are_and_a_terminal_escaped(bool isTerminal, string printed)
+    [InlineData("$(stat -L -c %d:%i /proc/$$/fd/1)", "<6>")]
+    [InlineData("8:1234", "")]
+    public async Task Each_line_has_a_priority_if_journald_reads_them_so_that_a_client_cannot_forge_one(string stream, string priority)
     {
-        using var directory = new TemporaryDirectory();
-        string socket = directory["print.sock"];
-        using var notify = new NotifySocket(directory["notify"]);
-        await using DaemonProcess daemon = DaemonProcess.Start(new DaemonStart("--listen", $"unix:{socket}", "--handler", "print")
-        {
-            // script(1) runs it on a terminal, and copies what comes out of that.
-            Through = isTerminal ? ["sh", "-c", """exec script -qec "$0 $*" /dev/null"""] : [],
-            Environment = { ["NOTIFY_SOCKET"] = notify.Name },
-        });
-        await notify.ReceiveAsync();
-        using LineSocket client = await LineSocket.ConnectAsync(new UnixDomainSocketEndPoint(socket));
-        await client.SendAsync("tab\tesc\x1b[31m bell\a csi\xc2\x9b[0m umlaut\xc3\xa4 invalid\xff\n");
-        Assert.EndsWith($"> {printed}", await daemon.Output.FirstAsync("> tab"), StringComparison.Ordinal);
+        await using DaemonProcess daemon = DaemonProcess.Start(new DaemonStart(Print) { Through = ["sh", "-c", $"""JOURNAL_STREAM={stream} exec "$0" "$@" """] });
+        using LineSocket client = await daemon.ConnectAsync();
+        await client.SendAsync("<0>emergency\n<1>alert\n");
+        client.HalfClose();
+        Assert.Equal("", await client.ReadToEndAsync());
+        Assert.Equal(0, await daemon.StopAsync());
+        string label = $"{priority}{client.Socket.LocalEndPoint}> ";
+        Assert.Equal($"{label}<0>emergency\n{label}<1>alert\n", await daemon.Output.ToEndAsync());
     }
 
     private static void AssertCalm(DaemonProcess daemon) =>
-        Assert.DoesNotContain(daemon.Log.Lines, line => line.StartsWith("fail", StringComparison.Ordinal) || line.Contains("   at ", StringComparison.Ordinal) || line.Contains("Exception", StringComparison.Ordinal));
+        Assert.DoesNotContain(daemon.Log.Lines, line => line.Contains(" fail: ", StringComparison.Ordinal) || line.Contains("   at ", StringComparison.Ordinal) || line.Contains("Exception", StringComparison.Ordinal));
 }

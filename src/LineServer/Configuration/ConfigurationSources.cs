@@ -1,4 +1,7 @@
+using System.Buffers;
+using System.Text;
 using System.Text.Json;
+using System.Text.Unicode;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.Configuration.EnvironmentVariables;
 using Microsoft.Extensions.Configuration.Json;
@@ -14,6 +17,9 @@ internal sealed class ConfigurationSources
 {
     public const string Section = "LineServer";
 
+    // Far beyond any configuration; /dev/zero is a file too.
+    private const int LargestFile = 1 << 20;
+
     private readonly string? _file;
     private readonly JsonKeyLines? _lines;
 
@@ -26,6 +32,11 @@ internal sealed class ConfigurationSources
         {
             byte[] json = Read(file);
             _lines = new JsonKeyLines(json);
+            if (_lines.FirstUnreadable is { } unreadable)
+            {
+                throw Invalid($"{file}:{unreadable}", "a string holds half of a surrogate pair, which is no character");
+            }
+
             if (_lines.FirstTwice is (string key, int line))
             {
                 throw Invalid($"{file}:{line}: {key}", "the key stands there twice; upper and lower case are the same");
@@ -47,6 +58,9 @@ internal sealed class ConfigurationSources
     }
 
     public IConfigurationRoot Root { get; }
+
+    /// <summary>The file's name as it was given; null if there is none.</summary>
+    public string? File => _file;
 
     /// <summary>The file's sections beside ours and .NET's <c>Logging</c>. In the environment other names are other people's.</summary>
     public IEnumerable<ConfigurationError> ForeignSections()
@@ -104,8 +118,13 @@ internal sealed class ConfigurationSources
     {
         try
         {
-            byte[] json = File.ReadAllBytes(file);
+            byte[] json = ReadBounded(file);
             ReadOnlyMemory<byte> text = json.AsSpan().StartsWith(Bom) ? json.AsMemory(Bom.Length) : json;
+            if (!Utf8.IsValid(text.Span))
+            {
+                throw Invalid($"{file}:{LineOfInvalid(text.Span)}", "no valid UTF-8");
+            }
+
             using JsonDocument document = JsonDocument.Parse(text, new JsonDocumentOptions { CommentHandling = JsonCommentHandling.Skip, AllowTrailingCommas = true });
             if (document.RootElement.ValueKind != JsonValueKind.Object)
             {
@@ -122,6 +141,25 @@ internal sealed class ConfigurationSources
         {
             throw Invalid(file, $"the file cannot be read: {Problem(e)}");
         }
+    }
+
+    private static byte[] ReadBounded(string file)
+    {
+        using FileStream stream = System.IO.File.OpenRead(file);
+        byte[] bytes = new byte[LargestFile + 1];
+        int length = stream.ReadAtLeast(bytes, bytes.Length, throwOnEndOfStream: false);
+        return length <= LargestFile ? bytes[..length] : throw Invalid(file, $"the file is larger than {LargestFile} bytes");
+    }
+
+    private static int LineOfInvalid(ReadOnlySpan<byte> text)
+    {
+        int valid = 0;
+        while (Rune.DecodeFromUtf8(text[valid..], out _, out int length) == OperationStatus.Done)
+        {
+            valid += length;
+        }
+
+        return text[..valid].Count((byte)'\n') + 1;
     }
 
     private static ReadOnlySpan<byte> Bom => [0xEF, 0xBB, 0xBF];

@@ -5,6 +5,9 @@ namespace LineServer.Configuration;
 /// <summary>What <c>Epoll</c> may hold: options of the epoll transport, by its names.</summary>
 internal sealed class EpollSettings
 {
+    // Each is a thread: more would fail at the start, one by one, in ways that differ.
+    private const int MostLoops = 1024;
+
     private static readonly EpollTransportOptions Defaults = new();
 
     /// <summary><see cref="EpollTransportOptions.LoopCount"/>.</summary>
@@ -17,6 +20,21 @@ internal sealed class EpollSettings
     public TimeSpan? HeldLoopThreshold { get; set; } = Defaults.HeldLoopThreshold;
 
     /// <summary>What is out of its range, each beginning with the name of its key.</summary>
-    public IEnumerable<string> Validate() =>
-        new EpollTransportOptions { LoopCount = LoopCount, ReadBudget = ReadBudget, HeldLoopThreshold = HeldLoopThreshold }.Validate();
+    public IEnumerable<string> Validate()
+    {
+        foreach (string problem in new EpollTransportOptions { LoopCount = LoopCount, ReadBudget = ReadBudget, HeldLoopThreshold = HeldLoopThreshold }.Validate())
+        {
+            yield return problem;
+        }
+
+        if (LoopCount > MostLoops)
+        {
+            yield return $"{nameof(LoopCount)} must be at most {MostLoops}, not {LoopCount}.";
+        }
+
+        if (ReadBudget > ServerLimits.LargestSize)
+        {
+            yield return $"{nameof(ReadBudget)} must be at most {ServerLimits.LargestSize}, not {ReadBudget}.";
+        }
+    }
 }

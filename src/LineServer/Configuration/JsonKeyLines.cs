@@ -25,7 +25,11 @@ internal sealed class JsonKeyLines
                 JsonTokenType.EndArray => -1,
                 _ => 0,
             };
-            if (reader.TokenType == JsonTokenType.PropertyName)
+            if (!IsReadable(ref reader))
+            {
+                FirstUnreadable ??= line;
+            }
+            else if (reader.TokenType == JsonTokenType.PropertyName)
             {
                 while (path.Count >= reader.CurrentDepth)
                 {
@@ -42,8 +46,29 @@ internal sealed class JsonKeyLines
         }
     }
 
+    /// <summary>The line of the first string that has no characters: an escaped half of a surrogate pair.</summary>
+    public int? FirstUnreadable { get; }
+
     /// <summary>The first key that stands there a second time, and where; .NET's configuration would throw.</summary>
     public (string Key, int Line)? FirstTwice { get; }
+
+    private static bool IsReadable(ref Utf8JsonReader reader)
+    {
+        if (reader.TokenType is not (JsonTokenType.PropertyName or JsonTokenType.String) || !reader.ValueIsEscaped)
+        {
+            return true;
+        }
+
+        try
+        {
+            reader.GetString();
+            return true;
+        }
+        catch (InvalidOperationException)
+        {
+            return false;
+        }
+    }
 
     /// <summary>The line of the key, or of the nearest one above it.</summary>
     public int Find(string key)

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Reflection;
 using System.Text.Encodings.Web;
 using System.Text.Json;
@@ -29,6 +30,21 @@ internal static class SettingsPrinter
                 json["Prefix"] = endpoint.Prefix;
             }
 
+            if (endpoint.Raw)
+            {
+                json["Raw"] = true;
+            }
+
+            if (endpoint.UnixSocketMode is { } mode)
+            {
+                json["UnixSocketMode"] = $"0{Convert.ToString((int)mode, 8).PadLeft(3, '0')}";
+            }
+
+            if (endpoint.UnixSocketGroup is { } group)
+            {
+                json["UnixSocketGroup"] = group.ToString(CultureInfo.InvariantCulture);
+            }
+
             endpoints[endpoint.Name] = json;
         }
 
@@ -51,6 +67,7 @@ internal static class SettingsPrinter
             json[property.Name] = property.GetValue(source) switch
             {
                 null => null,
+                long number => JsonValue.Create(number),
                 int number => JsonValue.Create(number),
                 bool flag => JsonValue.Create(flag),
                 var value => JsonValue.Create(value.ToString()),

@@ -2,12 +2,13 @@ using System.Reflection;
 using System.Text;
 using LineServer.Handlers;
 using LineServer.Hosting;
+using LineServer.Linux;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.Logging;
 
 namespace LineServer.Configuration;
 
-/// <summary>Reads the configuration strictly: what is unknown, or cannot be what it says, is an error with its place.</summary>
+/// <summary>Reads the configuration strictly: an unknown key and a bad value are errors, each with its place.</summary>
 internal sealed class SettingsReader
 {
     private readonly ConfigurationSources _sources;
@@ -18,7 +19,7 @@ internal sealed class SettingsReader
     /// <param name="sources">Where to read.</param>
     /// <param name="listen">Addresses that replace the endpoints of the configuration; none: they stay.</param>
     /// <param name="handler">The handler of these addresses, or of the endpoint that exists when none is named.</param>
-    /// <exception cref="InvalidConfigurationException">Something is wrong; all of it is said.</exception>
+    /// <exception cref="InvalidConfigurationException">Something is wrong; it names every mistake.</exception>
     public static ServerSettings Read(ConfigurationSources sources, IReadOnlyList<EndpointAddress> listen, string? handler)
     {
         var reader = new SettingsReader(sources);
@@ -30,6 +31,7 @@ internal sealed class SettingsReader
     {
         _errors.AddRange(_sources.ForeignSections());
         IConfigurationSection root = _sources.Root.GetSection(ConfigurationSources.Section);
+        RequireSection(root);
         var limits = new ServerLimits();
         var framing = new FramingSettings();
         var sockets = new SocketsSettings();
@@ -67,7 +69,7 @@ internal sealed class SettingsReader
 
         Check(limits.Validate(), root.GetSection("Limits"));
         Check(epoll.Validate(), root.GetSection("Epoll"));
-        CheckLogLevels(_sources.Root.GetSection("Logging"));
+        CheckLogging(_sources.Root.GetSection("Logging"));
         List<EndpointSettings> configured = [.. endpoints.Select(section => ReadEndpoint(section, limits, framing)).OfType<EndpointSettings>()];
         if (listen.Count > 0 || endpoints.Count == 0)
         {
@@ -93,6 +95,9 @@ internal sealed class SettingsReader
         EndpointAddress? address = null;
         string handler = BuiltInHandler.All[0].Name;
         string? prefix = null;
+        bool? raw = null;
+        UnixFileMode? mode = null;
+        uint? group = null;
         foreach (IConfigurationSection section in endpoint.GetChildren())
         {
             switch (section.Key.ToUpperInvariant())
@@ -110,6 +115,20 @@ internal sealed class SettingsReader
                 case "PREFIX":
                     prefix = section.Value ?? string.Empty;
                     break;
+                case "RAW":
+                    raw = ReadValue<bool>(section);
+                    break;
+                case "UNIXSOCKETMODE":
+                    mode = ReadValue<UnixFileMode>(section);
+                    break;
+                case "UNIXSOCKETGROUP":
+                    group = SystemGroup.Find(section.Value ?? string.Empty);
+                    if (group is null)
+                    {
+                        Error(section, $"'{section.Value}' is no group of this system, and no number");
+                    }
+
+                    break;
                 case "LIMITS":
                     Bind(section, limits, ServerLimits.ServerOnly);
                     Check(limits.Validate().Except(serverLimits.Validate(), StringComparer.Ordinal), section);
@@ -118,14 +137,25 @@ internal sealed class SettingsReader
                     Bind(section, framing, []);
                     break;
                 default:
-                    Unknown(section, ["Address", "Handler", "Limits", "Framing", .. BuiltInHandler.All.SelectMany(known => known.Options)]);
+                    Unknown(section, ["Address", "Handler", "Limits", "Framing", "UnixSocketMode", "UnixSocketGroup", .. BuiltInHandler.All.SelectMany(known => known.Options)]);
                     break;
             }
         }
 
-        if (prefix is not null && !BuiltInHandler.Find(handler)!.Options.Contains("Prefix", StringComparer.Ordinal))
+        foreach (string option in new[] { prefix is null ? null : "Prefix", raw is null ? null : "Raw" }.OfType<string>())
         {
-            Error(endpoint.GetSection("Prefix"), $"the handler '{handler}' has no such option");
+            if (!BuiltInHandler.Find(handler)!.Options.Contains(option, StringComparer.Ordinal))
+            {
+                Error(endpoint.GetSection(option), $"the handler '{handler}' has no such option");
+            }
+        }
+
+        foreach (string key in new[] { "UnixSocketMode", "UnixSocketGroup" })
+        {
+            if (endpoint.GetSection(key).Exists() && address is not null && !address.IsFile)
+            {
+                Error(endpoint.GetSection(key), $"{address} makes no file");
+            }
         }
 
         if (prefix is not null && Encoding.UTF8.GetBytes(prefix).Contains(framing.Delimiter.Value))
@@ -138,7 +168,14 @@ internal sealed class SettingsReader
             Error(endpoint, "the endpoint has no Address; write tcp://HOST:PORT, unix:PATH or systemd:NAME");
         }
 
-        return address is null ? null : new EndpointSettings(endpoint.Key, address, handler, prefix ?? string.Empty, limits, framing);
+        return address is null
+            ? null
+            : new EndpointSettings(endpoint.Key, address, handler, prefix ?? string.Empty, limits, framing)
+            {
+                Raw = raw ?? false,
+                UnixSocketMode = mode,
+                UnixSocketGroup = group,
+            };
     }
 
     private void Bind(IConfigurationSection section, object target, string[] serverOnly)
@@ -154,7 +191,7 @@ internal sealed class SettingsReader
             }
             else if (serverOnly.Contains(property.Name, StringComparer.Ordinal))
             {
-                Error(leaf, "it is the transport's, and can be set for the whole server only (LineServer:Limits)");
+                Error(leaf, "it is a limit over all endpoints, and can be set for the whole server only (LineServer:Limits)");
             }
             else if (leaf.GetChildren().Any())
             {
@@ -169,6 +206,18 @@ internal sealed class SettingsReader
                 property.SetValue(target, value);
             }
         }
+    }
+
+    private T? ReadValue<T>(IConfigurationSection section)
+        where T : struct
+    {
+        if (ValueParser.TryParse(section.Value, typeof(T), out object? value) is { } expected)
+        {
+            Error(section, $"'{section.Value}' is not {expected}");
+            return null;
+        }
+
+        return (T)value!;
     }
 
     private string? ReadName(IConfigurationSection section, string[] names, string what)
@@ -193,18 +242,52 @@ internal sealed class SettingsReader
         }
     }
 
-    // .NET's own section; a level that it does not know would end the start with an exception.
-    private void CheckLogLevels(IConfigurationSection section)
+    // .NET's own section. The log has one form, so that of .NET's keys only the levels mean something: for all, or for this log ("Console").
+    private void CheckLogging(IConfigurationSection logging)
     {
-        foreach (IConfigurationSection child in section.GetChildren())
+        RequireSection(logging);
+        foreach (IConfigurationSection child in logging.GetChildren())
         {
-            if (section.Key.Equals("LogLevel", StringComparison.OrdinalIgnoreCase)
-                && ValueParser.TryParse(child.Value, typeof(LogLevel), out _) is { } expected)
+            switch (child.Key.ToUpperInvariant())
             {
-                Error(child, $"'{child.Value}' is not {expected}");
-            }
+                case "LOGLEVEL":
+                    CheckLogLevels(child);
+                    break;
+                case "CONSOLE":
+                    RequireSection(child);
+                    foreach (IConfigurationSection inner in child.GetChildren())
+                    {
+                        if (inner.Key.Equals("LogLevel", StringComparison.OrdinalIgnoreCase))
+                        {
+                            CheckLogLevels(inner);
+                        }
+                        else
+                        {
+                            Unknown(inner, ["LogLevel"]);
+                        }
+                    }
 
-            CheckLogLevels(child);
+                    break;
+                default:
+                    Unknown(child, ["Console", "LogLevel"]);
+                    break;
+            }
+        }
+    }
+
+    private void CheckLogLevels(IConfigurationSection levels)
+    {
+        RequireSection(levels);
+        foreach (IConfigurationSection level in levels.GetChildren())
+        {
+            if (level.GetChildren().Any())
+            {
+                Error(level, "a single value was expected");
+            }
+            else if (ValueParser.TryParse(level.Value, typeof(LogLevel), out _) is { } expected)
+            {
+                Error(level, $"'{level.Value}' is not {expected}");
+            }
         }
     }
 

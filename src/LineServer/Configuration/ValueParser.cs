@@ -32,6 +32,13 @@ internal static class ValueParser
             return isNumber ? null : $"a whole number{orNull}";
         }
 
+        if (inner == typeof(long))
+        {
+            bool isNumber = long.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out long number);
+            value = number;
+            return isNumber ? null : $"a whole number{orNull}";
+        }
+
         if (inner == typeof(bool))
         {
             bool isFlag = bool.TryParse(text, out bool flag);
@@ -52,6 +59,15 @@ internal static class ValueParser
             bool isDelimiter = Delimiter.TryParse(text, out Delimiter delimiter);
             value = delimiter;
             return isDelimiter ? null : "LF, NUL, CR or a number from 0 to 255";
+        }
+
+        if (inner == typeof(UnixFileMode))
+        {
+            // As chmod(1) takes it: three octal digits, with or without a leading zero.
+            string digits = text.Length == 4 && text[0] == '0' ? text[1..] : text;
+            bool isMode = digits.Length == 3 && digits.All(digit => digit is >= '0' and <= '7');
+            value = isMode ? (UnixFileMode)Convert.ToInt32(digits, 8) : null;
+            return isMode ? null : "a mode in octal, for instance 0660";
         }
 
         string[] names = Enum.GetNames(inner);

@@ -1,6 +1,6 @@
 namespace LineServer.Daemon;
 
-/// <summary>Set by a second signal: nobody waits any longer.</summary>
+/// <summary>A second signal has set it: nothing is waited for any longer.</summary>
 internal sealed class AbortSignal : IDisposable
 {
     private readonly CancellationTokenSource _source = new();

@@ -1,16 +1,18 @@
+using System.Globalization;
+using System.Reflection;
 using LineServer.Configuration;
 using LineServer.Handlers;
+using LineServer.Logging;
 using LineServer.Systemd;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
-using Microsoft.Extensions.Logging.Console;
 
 namespace LineServer.Daemon;
 
-/// <summary>Puts the daemon together and runs it.</summary>
-internal static class DaemonHost
+/// <summary>Puts the daemon together and runs it: start, serve, stop. Each of the first and last has a bound, whatever hangs in it.</summary>
+internal sealed class DaemonHost : IAsyncDisposable
 {
     // A timer of .NET takes no more than about 49 days.
     private static readonly TimeSpan LongestShutdown = TimeSpan.FromDays(45);
@@ -18,28 +20,123 @@ internal static class DaemonHost
     // Time for what follows a drain: the aborted connections' ends, and the last lines of print.
     private static readonly TimeSpan AfterDrain = TimeSpan.FromSeconds(5);
 
-    /// <summary>Runs until a signal, or until something ends it.</summary>
-    /// <returns>The exit status.</returns>
-    /// <exception cref="ListenException">An endpoint cannot listen.</exception>
-    public static async Task<int> RunAsync(ServerSettings settings, IConfigurationRoot configuration)
+    // How long a start that a signal has ended may take to notice, and a stop to end after its own timeout.
+    private static readonly TimeSpan Grace = TimeSpan.FromSeconds(1);
+
+    private readonly ServerSettings _settings;
+    private readonly Signals _signals;
+    private readonly IHost _host;
+    private readonly ILogger _logger;
+
+    /// <summary>Everything that a start puts together, short of opening an endpoint: `check` does that too.</summary>
+    public DaemonHost(ServerSettings settings, IConfigurationRoot configuration, Signals signals, ErrorOutput errors)
     {
-        using IHost host = Build(settings, configuration);
-        await host.StartAsync();
-        await host.WaitForShutdownAsync();
-        return host.Services.GetRequiredService<ExitStatus>().Value;
+        _settings = settings;
+        _signals = signals;
+        _host = Build(settings, configuration, signals, errors);
+        _logger = _host.Services.GetRequiredService<ILogger<DaemonHost>>();
     }
 
-    private static IHost Build(ServerSettings settings, IConfigurationRoot configuration)
+    /// <summary>Runs until a signal, or until something ends it.</summary>
+    /// <param name="file">The configuration file, for the log; null if there is none.</param>
+    /// <returns>The exit status.</returns>
+    /// <exception cref="ListenException">An endpoint cannot listen.</exception>
+    public async Task<int> RunAsync(string? file)
     {
-        HostApplicationBuilder builder = Host.CreateEmptyApplicationBuilder(new HostApplicationBuilderSettings());
+        if (!_signals.TryServe())
+        {
+            return ExitStatus.Success;
+        }
+
+        if (!await StartAsync())
+        {
+            return ExitStatus.Success;
+        }
+
+        // Not before: a start that fails says one line, the reason.
+        LogStart(file);
+        await WhenCancelled(_host.Services.GetRequiredService<IHostApplicationLifetime>().ApplicationStopping);
+        return await StopAsync();
+    }
+
+    /// <summary>Disposes what the start has opened; a part that hangs is left to the end of the process.</summary>
+    public async ValueTask DisposeAsync() => await Task.WhenAny(DisposeHostAsync(), Task.Delay(Grace));
+
+    private async Task<bool> StartAsync()
+    {
+        // On the thread pool: a part that blocks, a name server that does not answer, holds up nobody who waits for a signal.
+        Task start = Task.Run(() => _host.StartAsync(_signals.Stop));
+        await Task.WhenAny(start, WhenCancelled(_signals.Stop));
+        if (!_signals.Stop.IsCancellationRequested)
+        {
+            await start;
+            return true;
+        }
+
+        DaemonLog.StartEnded(_logger);
+        await Task.WhenAny(start, Task.Delay(Grace));
+        await Task.WhenAny(TryStopHostAsync(), Task.Delay(Grace));
+        return false;
+    }
+
+    private async Task<int> StopAsync()
+    {
+        TimeSpan bound = ShutdownTimeout(_settings) + Grace;
+        Task<bool> stop = Task.Run(TryStopHostAsync);
+        if (await Task.WhenAny(stop, Task.Delay(bound)) != stop)
+        {
+            DaemonLog.StopHangs(_logger, bound);
+            return ExitStatus.Failure;
+        }
+
+        // A stop that a second signal found still at work has aborted what it waited for.
+        bool isComplete = await stop && !_signals.Abort.Token.IsCancellationRequested;
+        return isComplete ? _host.Services.GetRequiredService<ExitStatus>().Value : ExitStatus.Failure;
+    }
+
+    private async Task<bool> TryStopHostAsync()
+    {
+        try
+        {
+            await _host.StopAsync();
+            return true;
+        }
+#pragma warning disable CA1031 // Whatever it was, the process ends now, and says it in a line.
+        catch (Exception e)
+#pragma warning restore CA1031
+        {
+            DaemonLog.StopFailed(_logger, e);
+            return false;
+        }
+    }
+
+    private async Task DisposeHostAsync()
+    {
+        try
+        {
+            await Task.Run(async () => await ((IAsyncDisposable)_host).DisposeAsync());
+        }
+#pragma warning disable CA1031 // As above.
+        catch (Exception e)
+#pragma warning restore CA1031
+        {
+            DaemonLog.StopFailed(_logger, e);
+        }
+    }
+
+    private static IHost Build(ServerSettings settings, IConfigurationRoot configuration, Signals signals, ErrorOutput errors)
+    {
+        // The content root is nothing to us; by default it is the working directory, which may be gone.
+        HostApplicationBuilder builder = Host.CreateEmptyApplicationBuilder(new HostApplicationBuilderSettings { ContentRootPath = AppContext.BaseDirectory });
         builder.Configuration.AddConfiguration(configuration);
-        AddLogging(builder.Logging, configuration);
+        AddLogging(builder.Logging, configuration, errors);
         IServiceCollection services = builder.Services;
         services.AddMetrics();
         services.AddSingleton(settings);
         services.AddSingleton(TimeProvider.System);
         services.AddSingleton<ExitStatus>();
-        services.AddSingleton<AbortSignal>();
+        services.AddSingleton(signals);
+        services.AddSingleton(signals.Abort);
         services.AddSingleton<SystemdNotifier>();
         services.AddSingleton<LineService>();
         services.AddSingleton<IHostLifetime, SignalLifetime>();
@@ -55,30 +152,39 @@ internal static class DaemonHost
         return builder.Build();
     }
 
-    private static void AddLogging(ILoggingBuilder logging, IConfigurationRoot configuration)
+    private static void AddLogging(ILoggingBuilder logging, IConfigurationRoot configuration, ErrorOutput errors)
     {
-        // Standard output is the print handler's.
-        logging.AddConsole(options => options.LogToStandardErrorThreshold = LogLevel.Trace);
-        if (SystemdJournal.IsConnected)
-        {
-            logging.AddSystemdConsole();
-        }
-        else
-        {
-            logging.AddSimpleConsole(options => options.SingleLine = true);
-        }
-
+        logging.Services.AddSingleton<ILoggerProvider>(new ErrorOutputLogger(errors));
         logging.SetMinimumLevel(LogLevel.Information);
         logging.AddFilter("Microsoft.AspNetCore", LogLevel.Warning);
         logging.AddFilter("Microsoft.Hosting", LogLevel.Warning);
-        // What ends the start is reported in one line by the command; the host would add a stack trace.
+        // The command reports in one line what ends the start; the host would add a stack trace.
         logging.AddFilter("Microsoft.Extensions.Hosting", LogLevel.None);
         logging.AddConfiguration(configuration.GetSection("Logging"));
+    }
+
+    private void LogStart(string? file)
+    {
+        string version = typeof(DaemonHost).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()!.InformationalVersion.Split('+')[0];
+        ServerLimits limits = _settings.Limits;
+        int? connections = _host.Services.GetRequiredService<LineService>().MaxConcurrentConnections;
+        string text = string.Create(
+            CultureInfo.InvariantCulture,
+            $"MaxLineSize {limits.MaxLineSize}, MaxConcurrentConnections {connections?.ToString(CultureInfo.InvariantCulture) ?? "unlimited"}, MaxTotalBufferSize {limits.MaxTotalBufferSize}, Backlog {limits.Backlog}");
+        string endpoints = string.Join(", ", _settings.Endpoints.Select(endpoint => $"{endpoint.Name}={endpoint.Address}"));
+        DaemonLog.Starts(_logger, version, Environment.ProcessId, file ?? "none", _settings.Transport, text, endpoints);
     }
 
     private static TimeSpan ShutdownTimeout(ServerSettings settings)
     {
         TimeSpan drain = settings.Endpoints.Max(endpoint => (endpoint.Limits.DrainTimeout ?? LongestShutdown) + endpoint.Limits.LingerTimeout);
         return drain + AfterDrain < LongestShutdown ? drain + AfterDrain : LongestShutdown;
+    }
+
+    private static Task WhenCancelled(CancellationToken token)
+    {
+        var cancelled = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        token.Register(cancelled.SetResult);
+        return cancelled.Task;
     }
 }

@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
 using LineServer.Configuration;
@@ -14,7 +13,7 @@ using Microsoft.Extensions.Options;
 namespace LineServer.Daemon;
 
 /// <summary>The server, with a line handler on every endpoint of the configuration.</summary>
-internal sealed partial class LineService : IHostedService, IAsyncDisposable
+internal sealed class LineService : IHostedService, IAsyncDisposable
 {
     private readonly ServerSettings _settings;
     private readonly SystemdNotifier _notifier;
@@ -45,8 +44,17 @@ internal sealed partial class LineService : IHostedService, IAsyncDisposable
         _logger = loggerFactory.CreateLogger<LineService>();
         _epoll = settings.Transport == ServerSettings.EpollTransport ? CreateEpoll() : null;
         _server = new ConnectionServer(
-            Options.Create(new ConnectionServerOptions { Limits = settings.Limits, EndpointFailed = OnEndpointFailed }), services);
+            Options.Create(new ConnectionServerOptions
+            {
+                Limits = settings.Limits,
+                MaxTotalBufferSize = settings.Limits.MaxTotalBufferSize,
+                EndpointFailed = OnEndpointFailed,
+            }),
+            services);
     }
+
+    /// <summary>The most connections over all endpoints: set, or derived from the descriptors at hand.</summary>
+    public int? MaxConcurrentConnections => _server.MaxConcurrentConnections;
 
     /// <exception cref="ListenException">An endpoint cannot listen.</exception>
     public async Task StartAsync(CancellationToken cancellationToken)
@@ -64,11 +72,9 @@ internal sealed partial class LineService : IHostedService, IAsyncDisposable
         foreach ((EndpointSettings settings, ConnectionEndpoint endpoint) in listening)
         {
             string address = endpoint.EndPoint is IPEndPoint ip ? $"tcp://{ip}" : settings.Address.ToString();
-            LogListening(endpoint.Name, address, settings.Handler);
+            DaemonLog.Accepts(_logger, endpoint.Name, address, settings.Handler);
         }
 
-        string most = _server.MaxConcurrentConnections?.ToString(CultureInfo.InvariantCulture) ?? "any number of";
-        LogStarted(_settings.Transport, most);
         _notifier.Ready(_server.Endpoints.Count);
     }
 
@@ -76,10 +82,10 @@ internal sealed partial class LineService : IHostedService, IAsyncDisposable
     public async Task StopAsync(CancellationToken cancellationToken)
     {
         _notifier.Stopping();
-        _logger.LogInformation("draining");
+        DaemonLog.Draining(_logger);
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, _abort.Token);
         await _server.StopAsync(stop.Token);
-        _logger.LogInformation("stopped");
+        DaemonLog.Stopped(_logger);
     }
 
     public async ValueTask DisposeAsync()
@@ -110,8 +116,9 @@ internal sealed partial class LineService : IHostedService, IAsyncDisposable
         builder.Name = settings.Name;
         builder.Transport = _epoll?.WithOptions(options =>
         {
+            options.Backlog = LimitsOfTransport(settings).Backlog;
             options.MaxReadBufferSize = settings.Limits.MaxReadBufferSize;
-            options.CreateBoundListenSocket = endPoint => ListenSocket.Bind(settings, endPoint);
+            options.CreateBoundListenSocket = endPoint => Bind(settings, endPoint);
         }) ?? CreateSockets(settings);
         builder.UseLines(services => handler.Create(services, settings), options =>
         {
@@ -143,7 +150,6 @@ internal sealed partial class LineService : IHostedService, IAsyncDisposable
     private EpollTransportFactory CreateEpoll() => new(
         Options.Create(new EpollTransportOptions
         {
-            Backlog = _settings.Limits.Backlog,
             MaxWriteBufferSize = 0,
             LoopCount = _settings.Epoll.LoopCount,
             ReadBudget = _settings.Epoll.ReadBudget,
@@ -155,8 +161,8 @@ internal sealed partial class LineService : IHostedService, IAsyncDisposable
     {
         var options = new SocketListenerOptions
         {
-            Backlog = _settings.Limits.Backlog,
-            CreateBoundListenSocket = endPoint => ListenSocket.Bind(settings, endPoint),
+            Backlog = LimitsOfTransport(settings).Backlog,
+            CreateBoundListenSocket = endPoint => Bind(settings, endPoint),
         };
         options.Connections.MaxReadBufferSize = settings.Limits.MaxReadBufferSize;
         options.Connections.MaxWriteBufferSize = StagedSize(settings.Limits);
@@ -166,16 +172,28 @@ internal sealed partial class LineService : IHostedService, IAsyncDisposable
         return transport;
     }
 
+    private static ServerLimits LimitsOfTransport(EndpointSettings settings) => (ServerLimits)settings.Limits;
+
+    private static Socket Bind(EndpointSettings settings, EndPoint endPoint)
+    {
+        Socket socket = ListenSocket.Bind(settings, endPoint);
+        ServerLimits limits = LimitsOfTransport(settings);
+        if (socket.ProtocolType == ProtocolType.Tcp && limits.KeepAliveTime is { } time)
+        {
+            // Accepted connections inherit it from the listening socket: tcp(7).
+            socket.SetSocketOption(SocketOptionLevel.Socket, SocketOptionName.KeepAlive, true);
+            socket.SetSocketOption(SocketOptionLevel.Tcp, SocketOptionName.TcpKeepAliveTime, (int)time.TotalSeconds);
+            socket.SetSocketOption(SocketOptionLevel.Tcp, SocketOptionName.TcpKeepAliveInterval, (int)limits.KeepAliveInterval.TotalSeconds);
+            socket.SetSocketOption(SocketOptionLevel.Tcp, SocketOptionName.TcpKeepAliveRetryCount, limits.KeepAliveRetryCount);
+        }
+
+        return socket;
+    }
+
     private void OnEndpointFailed(ConnectionEndpoint endpoint)
     {
         // A supervisor restarts the whole; half a server would look healthy for hours.
         _exitStatus.Fail();
         _lifetime.StopApplication();
     }
-
-    [LoggerMessage(2, LogLevel.Information, "endpoint {Name} accepts on {Address} (handler {Handler})")]
-    private partial void LogListening(string name, string address, string handler);
-
-    [LoggerMessage(1, LogLevel.Information, "started: transport {Transport}, {MaxConcurrentConnections} connections at most")]
-    private partial void LogStarted(string transport, string maxConcurrentConnections);
 }

@@ -1,9 +1,9 @@
 using System.Net;
 using System.Net.Sockets;
 using LineServer.Configuration;
+using LineServer.Linux;
 using LineServer.Systemd;
 using Microsoft.AspNetCore.Connections;
-using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
 
 namespace LineServer.Daemon;
 
@@ -13,38 +13,42 @@ internal static class ListenSocket
     // <linux/tcp.h>; .NET has no name for it.
     private const int TcpUserTimeout = 18;
 
-    /// <summary>What Kestrel is told to listen on: one, or all the sockets that systemd has passed by that name.</summary>
+    // Longer than the resolver's own five seconds for one server.
+    private static readonly TimeSpan LongestResolution = TimeSpan.FromSeconds(10);
+
+    /// <summary>What there is to bind: one address, or all the sockets that systemd has passed by that name.</summary>
     /// <exception cref="ListenException">There is no such host, or systemd has passed no such socket.</exception>
     public static IReadOnlyList<EndPoint> Resolve(EndpointSettings endpoint)
     {
         EndpointAddress address = endpoint.Address;
-        switch (address.Kind)
+        return address.Kind switch
         {
-            case AddressKind.Unix:
-                return [new UnixDomainSocketEndPoint(address.Name)];
-            case AddressKind.Systemd:
-                return SystemdSockets.TryFind(address.Name, out IReadOnlyList<ulong> descriptors) is { } problem
-                    ? throw CannotListen(endpoint, problem)
-                    : [.. descriptors.Select(descriptor => new FileHandleEndPoint(descriptor, FileHandleType.Auto))];
-            default:
-                return [new IPEndPoint(ResolveHost(endpoint), address.Port)];
-        }
+            AddressKind.Unix => [address.ToUnixEndPoint()],
+            AddressKind.Systemd => ResolveSystemd(endpoint),
+            _ => [new IPEndPoint(ResolveHost(endpoint), address.Port)],
+        };
     }
 
-    /// <summary>Binds; a stale Unix socket file is replaced, a live one is an error.</summary>
+    /// <summary>
+    /// Binds; a stale Unix socket file is replaced, a live one is an error. Disposing the socket removes the file that it has made.
+    /// </summary>
     /// <exception cref="ListenException">It cannot be bound: in use, not permitted, no such address.</exception>
     public static Socket Bind(EndpointSettings endpoint, EndPoint endPoint)
     {
         try
         {
-            if (endPoint is UnixDomainSocketEndPoint unix)
+            Socket socket = endPoint switch
             {
-                RemoveStaleFile(endpoint, unix);
-            }
-
-            Socket socket = SocketTransportOptions.CreateDefaultBoundListenSocket(endPoint);
+                UnixDomainSocketEndPoint unix => BoundSocket.OfName(unix, endpoint.UnixSocketMode, endpoint.UnixSocketGroup),
+                FileHandleEndPoint passed => BoundSocket.OfDescriptor((int)passed.FileHandle),
+                _ => BoundSocket.OfAddress((IPEndPoint)endPoint),
+            };
             LimitUnacknowledged(socket, endpoint);
             return socket;
+        }
+        catch (SocketFileException e)
+        {
+            throw CannotListen(endpoint, e.Message);
         }
         catch (SocketException e)
         {
@@ -56,7 +60,7 @@ internal static class ListenSocket
         }
     }
 
-    // What the kernel has taken and a vanished client never acknowledges: tcp(7). Accepted connections inherit it.
+    // Bytes that the kernel has taken and a vanished client never acknowledges: tcp(7). Accepted connections inherit it.
     private static void LimitUnacknowledged(Socket socket, EndpointSettings endpoint)
     {
         if (socket.ProtocolType == ProtocolType.Tcp && endpoint.Limits.SendTimeout is { } timeout)
@@ -65,42 +69,13 @@ internal static class ListenSocket
         }
     }
 
-    private static void RemoveStaleFile(EndpointSettings endpoint, UnixDomainSocketEndPoint unix)
+    private static IReadOnlyList<EndPoint> ResolveSystemd(EndpointSettings endpoint)
     {
-        string path = endpoint.Address.Name;
-        if (!Path.Exists(path))
-        {
-            return;
-        }
-
-        // Asked first: connect(2) refuses a regular file as it does a socket that nobody listens on.
-        if (SocketFile.TryTell(path) is not { } isSocket)
-        {
-            throw CannotListen(endpoint, "the path exists, and this user may not look at it");
-        }
-
-        if (!isSocket)
-        {
-            throw CannotListen(endpoint, "the path exists, and is no socket");
-        }
-
-        using var probe = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
-        try
-        {
-            probe.Connect(unix);
-        }
-        catch (SocketException e) when (e.SocketErrorCode == SocketError.AccessDenied)
-        {
-            throw CannotListen(endpoint, "the path exists, and this user may not connect to it");
-        }
-        catch (SocketException e) when (e.SocketErrorCode == SocketError.ConnectionRefused)
-        {
-            // Nobody listens: left behind by a process that was killed.
-            File.Delete(path);
-            return;
-        }
-
-        throw CannotListen(endpoint, "another process listens on it");
+        string? problem = SystemdSockets.TryFind(endpoint.Address.Name, out IReadOnlyList<ulong> descriptors)
+            ?? descriptors.Select(descriptor => BoundSocket.ProblemOf((int)descriptor)).FirstOrDefault(found => found is not null);
+        return problem is null
+            ? [.. descriptors.Select(descriptor => new FileHandleEndPoint(descriptor, FileHandleType.Auto))]
+            : throw CannotListen(endpoint, problem);
     }
 
     private static IPAddress ResolveHost(EndpointSettings endpoint)
@@ -118,12 +93,19 @@ internal static class ListenSocket
 
         try
         {
-            IPAddress[] addresses = Dns.GetHostAddresses(host);
+            using var bound = new CancellationTokenSource(LongestResolution);
+#pragma warning disable VSTHRD002 // Bounded; and the start runs on a thread that may wait.
+            IPAddress[] addresses = Dns.GetHostAddressesAsync(host, bound.Token).GetAwaiter().GetResult();
+#pragma warning restore VSTHRD002
             return Array.Find(addresses, found => found.AddressFamily == AddressFamily.InterNetwork) ?? addresses[0];
         }
         catch (Exception e) when (e is SocketException or ArgumentException)
         {
             throw CannotListen(endpoint, $"the host name cannot be resolved: {e.Message}");
+        }
+        catch (OperationCanceledException)
+        {
+            throw CannotListen(endpoint, $"the host name cannot be resolved: no answer within {LongestResolution.TotalSeconds} s");
         }
     }
 
@@ -131,8 +113,6 @@ internal static class ListenSocket
     {
         SocketError.AddressAlreadyInUse => "the address is in use, by another process or another endpoint",
         SocketError.AccessDenied when address.Kind == AddressKind.Tcp => "permission denied: ports below net.ipv4.ip_unprivileged_port_start (1024) need CAP_NET_BIND_SERVICE",
-        SocketError.AccessDenied => "permission denied: the directory cannot be written",
-        SocketError.AddressNotAvailable when address.Kind == AddressKind.Unix => "the directory does not exist",
         SocketError.AddressNotAvailable => "this machine has no such address",
         _ => e.Message,
     };

@@ -1,46 +1,36 @@
-using System.Runtime.InteropServices;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 
 namespace LineServer.Daemon;
 
-/// <summary>SIGTERM and SIGINT drain, a second one aborts; SIGHUP does nothing yet.</summary>
-internal sealed class SignalLifetime(
-    IHostApplicationLifetime lifetime, AbortSignal abort, ExitStatus exitStatus, ILogger<SignalLifetime> logger) : IHostLifetime, IDisposable
+/// <summary>From the process's signals to the host: its application stops with the first one, and its log tells of the others.</summary>
+internal sealed class SignalLifetime : IHostLifetime, IDisposable
 {
-    private readonly List<PosixSignalRegistration> _registrations = [];
-    private int _signals;
+    private readonly Signals _signals;
+    private readonly ILogger<SignalLifetime> _logger;
+    private readonly CancellationTokenRegistration _stop;
 
-    public Task WaitForStartAsync(CancellationToken cancellationToken)
+    public SignalLifetime(Signals signals, IHostApplicationLifetime lifetime, ILogger<SignalLifetime> logger)
     {
-        _registrations.Add(PosixSignalRegistration.Create(PosixSignal.SIGTERM, OnStop));
-        _registrations.Add(PosixSignalRegistration.Create(PosixSignal.SIGINT, OnStop));
-        _registrations.Add(PosixSignalRegistration.Create(PosixSignal.SIGHUP, OnReload));
-        return Task.CompletedTask;
+        _signals = signals;
+        _logger = logger;
+        _signals.Ignored = OnIgnored;
+        _signals.Aborting = OnAborting;
+        _stop = signals.Stop.Register(lifetime.StopApplication);
     }
+
+    public Task WaitForStartAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 
     public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 
-    public void Dispose() => _registrations.ForEach(registration => registration.Dispose());
-
-    private void OnStop(PosixSignalContext context)
+    public void Dispose()
     {
-        context.Cancel = true;
-        if (Interlocked.Increment(ref _signals) == 1)
-        {
-            lifetime.StopApplication();
-        }
-        else
-        {
-            logger.LogWarning("a second {Signal}: connections that are still open are aborted", context.Signal);
-            exitStatus.Fail();
-            abort.Set();
-        }
+        _stop.Dispose();
+        _signals.Ignored = null;
+        _signals.Aborting = null;
     }
 
-    private void OnReload(PosixSignalContext context)
-    {
-        context.Cancel = true;
-        logger.LogInformation("SIGHUP ignored: the configuration is read at the start only");
-    }
+    private void OnIgnored(string what) => DaemonLog.SignalIgnored(_logger, what);
+
+    private void OnAborting(string signal) => DaemonLog.Aborting(_logger, signal);
 }

@@ -23,7 +23,7 @@ internal sealed record BuiltInHandler(
     [
         new("echo", "sends each line back, byte for byte; Prefix puts text before it", ["Prefix"], OversizeLineBehavior.Close, (_, endpoint) => new EchoHandler(endpoint.Prefix)),
         new("discard", "counts lines and drops them", [], OversizeLineBehavior.Truncate, (_, _) => new DiscardHandler()),
-        new("print", "writes each line to standard output, labelled with its connection", [], OversizeLineBehavior.Truncate, (services, _) => new PrintHandler(services.GetRequiredService<PrintQueue>())),
+        new("print", "writes each line to standard output, labelled with its connection; escaped, unless Raw", ["Raw"], OversizeLineBehavior.Truncate, (services, endpoint) => new PrintHandler(services.GetRequiredService<PrintQueue>(), endpoint.Raw)),
         new("delay", "\"<milliseconds> <text>\" is answered with <text> after that time", [], OversizeLineBehavior.Close, (services, _) => new DelayHandler(services.GetRequiredService<TimeProvider>())),
     ];
 

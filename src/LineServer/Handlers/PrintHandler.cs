@@ -2,11 +2,15 @@ using System.Buffers;
 using System.Text;
 using LineServer.Framing;
 using LineServer.Hosting;
+using LineServer.Linux;
 
 namespace LineServer.Handlers;
 
-/// <summary>Writes each line to standard output, after the client's address. A full queue slows its clients down; nothing is dropped.</summary>
-internal sealed class PrintHandler(PrintQueue queue) : LineBatchHandler
+/// <summary>
+/// Writes each line to standard output, after the client's address; escaped, so that one line stays one line wherever it goes, and a client cannot
+/// forge another. A full queue slows its clients down; nothing is dropped.
+/// </summary>
+internal sealed class PrintHandler(PrintQueue queue, bool isRaw) : LineBatchHandler
 {
     // A piece of output: large enough that writing it is worth a system call, small enough that many connections' pieces wait in little memory.
     private const int PieceSize = 32 * 1024;
@@ -17,12 +21,20 @@ internal sealed class PrintHandler(PrintQueue queue) : LineBatchHandler
 
     public override ValueTask OnBatch(LineBatch batch)
     {
-        _label ??= Encoding.UTF8.GetBytes($"{Connection}> ");
+        _label ??= Encoding.UTF8.GetBytes($"{(isRaw ? string.Empty : queue.Priority)}{Connection}> ");
         var piece = new ArrayBufferWriter<byte>();
         while (piece.WrittenCount < PieceSize && batch.TryRead(out Line line))
         {
             piece.Write(_label);
-            queue.Format(line.Span, piece);
+            if (isRaw)
+            {
+                piece.Write(line.Span);
+            }
+            else
+            {
+                EscapedText.Write(line.Span, piece);
+            }
+
             piece.Write("\n"u8);
         }
 

@@ -1,15 +1,15 @@
-using System.Buffers;
-using System.Globalization;
-using System.Text;
 using System.Threading.Channels;
 using LineServer.Daemon;
+using LineServer.Linux;
+using LineServer.Systemd;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 
 namespace LineServer.Handlers;
 
 /// <summary>
-/// What waits to be written to standard output, and the thread that writes it: a terminal or a pipe may block, and no connection must.
+/// Pieces of output that wait to be written to standard output, and the thread that writes them: a terminal or a pipe may block, and no
+/// connection must.
 /// </summary>
 internal sealed class PrintQueue : IHostedService, IDisposable
 {
@@ -22,7 +22,6 @@ internal sealed class PrintQueue : IHostedService, IDisposable
     private readonly ILogger<PrintQueue> _logger;
     private readonly ExitStatus _exitStatus;
     private readonly CancellationToken _abort;
-    private readonly bool _isTerminal = !Console.IsOutputRedirected;
     private readonly TaskCompletionSource _written = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     private readonly CancellationTokenRegistration _abortRegistration;
@@ -36,6 +35,9 @@ internal sealed class PrintQueue : IHostedService, IDisposable
         _logger = logger;
         _abortRegistration = _abort.Register(() => _pieces.Writer.TryComplete());
     }
+
+    /// <summary>What journald wants before each line (sd-daemon(3)): the priority of information. Empty elsewhere.</summary>
+    public string Priority { get; } = SystemdJournal.IsBehind(StandardStream.Output) ? "<6>" : string.Empty;
 
     public Task StartAsync(CancellationToken cancellationToken)
     {
@@ -55,7 +57,7 @@ internal sealed class PrintQueue : IHostedService, IDisposable
         catch (OperationCanceledException)
         {
             _exitStatus.Fail();
-            _logger.LogCritical("standard output is not read: {Count} bytes were not written", Interlocked.Read(ref _waitingBytes));
+            DaemonLog.OutputNotRead(_logger, Interlocked.Read(ref _waitingBytes));
         }
     }
 
@@ -94,34 +96,6 @@ internal sealed class PrintQueue : IHostedService, IDisposable
         return false;
     }
 
-    /// <summary>A line as it is printed: its bytes, but on a terminal no byte that would control the terminal.</summary>
-    public void Format(ReadOnlySpan<byte> line, IBufferWriter<byte> output)
-    {
-        if (!_isTerminal)
-        {
-            output.Write(line);
-            return;
-        }
-
-        while (!line.IsEmpty)
-        {
-            OperationStatus status = Rune.DecodeFromUtf8(line, out Rune rune, out int length);
-            if (status == OperationStatus.Done && (rune.Value == '\t' || !Rune.IsControl(rune)))
-            {
-                output.Write(line[..length]);
-            }
-            else
-            {
-                foreach (byte b in line[..length])
-                {
-                    output.Write(Encoding.ASCII.GetBytes(string.Create(CultureInfo.InvariantCulture, $"\\x{b:X2}")));
-                }
-            }
-
-            line = line[length..];
-        }
-    }
-
     private void WritePieces()
     {
         try
@@ -133,14 +107,14 @@ internal sealed class PrintQueue : IHostedService, IDisposable
             {
                 while (pieces.TryRead(out ReadOnlyMemory<byte> piece))
                 {
-                    StandardOutput.Write(piece.Span);
+                    StandardStream.Output.Write(piece.Span);
                     Interlocked.Add(ref _waitingBytes, -piece.Length);
                 }
             }
         }
         catch (IOException e)
         {
-            _logger.LogCritical("standard output cannot be written: {Problem}; the server stops", e.Message);
+            DaemonLog.OutputFailed(_logger, e.Message);
             _exitStatus.Fail();
             _pieces.Writer.TryComplete(e);
             _lifetime.StopApplication();

@@ -1,12 +1,20 @@
 using System.Globalization;
+using LineServer.Linux;
 
 namespace LineServer.Systemd;
 
-/// <summary>Whether the log goes to journald, as systemd.exec(5) says how to tell.</summary>
+/// <summary>Whether journald reads a stream, as systemd.exec(5) says how to tell: <c>JOURNAL_STREAM</c> is the device and inode of that stream.</summary>
 internal static class SystemdJournal
 {
-    /// <summary>True if systemd started this very process and connected its output to the journal.</summary>
-    public static bool IsConnected =>
-        !string.IsNullOrEmpty(Environment.GetEnvironmentVariable("JOURNAL_STREAM"))
-        && Environment.GetEnvironmentVariable("SYSTEMD_EXEC_PID") == Environment.ProcessId.ToString(CultureInfo.InvariantCulture);
+    /// <summary>True if this very stream goes to the journal. A child with streams of its own inherits the variable too.</summary>
+    public static bool IsBehind(StandardStream stream)
+    {
+        string[] parts = (Environment.GetEnvironmentVariable("JOURNAL_STREAM") ?? string.Empty).Split(':');
+        return parts.Length == 2
+            && ulong.TryParse(parts[0], NumberStyles.None, CultureInfo.InvariantCulture, out ulong device)
+            && ulong.TryParse(parts[1], NumberStyles.None, CultureInfo.InvariantCulture, out ulong inode)
+            && stream.File is { } file
+            && file.Device == device
+            && file.Inode == inode;
+    }
 }

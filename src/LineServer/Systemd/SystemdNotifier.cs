@@ -1,5 +1,6 @@
 using System.Net.Sockets;
 using System.Text;
+using LineServer.Daemon;
 using Microsoft.Extensions.Logging;
 
 namespace LineServer.Systemd;
@@ -27,11 +28,13 @@ internal sealed class SystemdNotifier(ILogger<SystemdNotifier> logger)
             // A leading @ stands for the NUL of an abstract name: unix(7).
             string path = _path[0] == '@' ? $"\0{_path[1..]}" : _path;
             using var socket = new Socket(AddressFamily.Unix, SocketType.Dgram, ProtocolType.Unspecified);
+            // systemd may not read: its queue is full, and a blocking send would wait for it.
+            socket.Blocking = false;
             socket.SendTo(Encoding.UTF8.GetBytes(message), new UnixDomainSocketEndPoint(path));
         }
         catch (Exception e) when (e is SocketException or ArgumentException)
         {
-            logger.LogWarning("systemd could not be told {Message}: NOTIFY_SOCKET={Path}: {Problem}", message.Split('\n')[0], _path, e.Message);
+            DaemonLog.NotNotified(logger, message.Split('\n')[0], _path, e.Message);
         }
     }
 }

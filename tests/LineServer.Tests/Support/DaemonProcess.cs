@@ -9,11 +9,17 @@ internal sealed class DaemonProcess : IAsyncDisposable
 {
     private readonly Process _process;
     private readonly Lazy<OutputLines> _output;
+    private readonly Lazy<OutputLines> _log;
 
-    private DaemonProcess(Process process, bool holdsOutput)
+    private DaemonProcess(Process process, bool holdsOutput, bool holdsError)
     {
         _process = process;
-        Log = new OutputLines(process.StandardError.BaseStream);
+        _log = new Lazy<OutputLines>(() => new OutputLines(process.StandardError.BaseStream));
+        if (!holdsError)
+        {
+            _ = _log.Value;
+        }
+
         _output = new Lazy<OutputLines>(() => new OutputLines(process.StandardOutput.BaseStream));
         if (!holdsOutput)
         {
@@ -25,8 +31,8 @@ internal sealed class DaemonProcess : IAsyncDisposable
 
     public bool HasExited => _process.HasExited;
 
-    /// <summary>Standard error.</summary>
-    public OutputLines Log { get; }
+    /// <summary>Standard error; read from the first call on, if the start said so.</summary>
+    public OutputLines Log => _log.Value;
 
     /// <summary>Standard output; read from the first call on, if the start said so.</summary>
     public OutputLines Output => _output.Value;
@@ -45,7 +51,8 @@ internal sealed class DaemonProcess : IAsyncDisposable
 
     public static DaemonProcess Start(DaemonStart start)
     {
-        string[] command = [.. start.Through, Built.Daemon, .. start.Arguments];
+        // A signal that the caller of the tests ignores (nohup, a shell's background job) would be ignored by the daemon too.
+        string[] command = ["env", "--default-signal", .. start.Through, Built.Daemon, .. start.Arguments];
         var info = new ProcessStartInfo(command[0], command[1..])
         {
             RedirectStandardOutput = true,
@@ -64,7 +71,7 @@ internal sealed class DaemonProcess : IAsyncDisposable
             info.Environment[name] = value;
         }
 
-        return new DaemonProcess(Process.Start(info)!, start.HoldsStandardOutput);
+        return new DaemonProcess(Process.Start(info)!, start.HoldsStandardOutput, start.HoldsStandardError);
     }
 
     /// <summary>One endpoint on a port of the kernel's choice, with <c>--set</c> for each setting.</summary>
@@ -111,6 +118,19 @@ internal sealed class DaemonProcess : IAsyncDisposable
     {
         Send(Signal.Terminate);
         return ExitAsync();
+    }
+
+    /// <summary>Sends a signal until it counts as the second one, and waits for the exit status.</summary>
+    public async Task<int> AbortAsync(int signal)
+    {
+        Task aborts = Log.FirstAsync("a second ");
+        while (await Task.WhenAny(aborts, Task.Delay(TimeSpan.FromMilliseconds(50), TestContext.Current.CancellationToken)) != aborts)
+        {
+            Send(signal);
+        }
+
+        await aborts;
+        return await ExitAsync();
     }
 
     /// <summary>Waits for the exit status.</summary>

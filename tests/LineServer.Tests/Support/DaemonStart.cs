@@ -12,4 +12,7 @@ internal sealed record DaemonStart(params string[] Arguments)
 
     /// <summary>True: nobody reads standard output until the test does, so that a pipe fills up.</summary>
     public bool HoldsStandardOutput { get; init; }
+
+    /// <summary>True: nobody reads standard error until the test does.</summary>
+    public bool HoldsStandardError { get; init; }
 }

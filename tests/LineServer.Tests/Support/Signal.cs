@@ -8,6 +8,8 @@ internal static partial class Signal
 {
     public const int Hangup = 1;
     public const int Interrupt = 2;
+    public const int User1 = 10;
+    public const int User2 = 12;
     public const int Terminate = 15;
 
     public static void Send(int processId, int signal)

@@ -1,0 +1,57 @@
+using System.Runtime.CompilerServices;
+using System.Text;
+
+namespace LineServer.Linux;
+
+/// <summary>Which file a path or a descriptor names: device and inode, by statx(2). A path alone may name another file a moment later.</summary>
+/// <param name="Device">The device's number, in the form of stat(2).</param>
+/// <param name="Inode">The inode's number on that device. The kernel gives it again once nobody has the file open.</param>
+/// <param name="IsSocket">True for a Unix socket.</param>
+internal readonly unsafe record struct FileIdentity(ulong Device, ulong Inode, bool IsSocket)
+{
+    // <linux/stat.h>, <linux/fcntl.h>.
+    private const int CurrentDirectory = -100;
+    private const int NoFollow = 0x100;
+    private const int EmptyPath = 0x1000;
+    private const uint TypeAndInode = 0x1 | 0x100;
+    private const int Size = 256;
+    private const int ModeOffset = 28;
+    private const int InodeOffset = 32;
+    private const int DeviceOffset = 136;
+    private const int TypeMask = 0xF000;
+    private const int SocketType = 0xC000;
+
+    /// <summary>The file of a path; a symbolic link is a file of its own. Null: there is none, or nobody may know.</summary>
+    public static FileIdentity? OfPath(string path)
+    {
+        byte[] name = new byte[Encoding.UTF8.GetMaxByteCount(path.Length) + 1];
+        Encoding.UTF8.GetBytes(path, name);
+        fixed (byte* start = name)
+        {
+            return Of(CurrentDirectory, start, NoFollow);
+        }
+    }
+
+    /// <summary>The file of an open descriptor. Null: it is not open.</summary>
+    public static FileIdentity? OfDescriptor(int descriptor)
+    {
+        byte empty = 0;
+        return Of(descriptor, &empty, EmptyPath);
+    }
+
+    private static FileIdentity? Of(int directory, byte* path, int flags)
+    {
+        byte* status = stackalloc byte[Size];
+        if (Libc.Status(directory, path, flags, TypeAndInode, status) != 0)
+        {
+            return null;
+        }
+
+        ulong major = Unsafe.ReadUnaligned<uint>(status + DeviceOffset);
+        ulong minor = Unsafe.ReadUnaligned<uint>(status + DeviceOffset + sizeof(uint));
+        // makedev(3).
+        ulong device = ((major & 0xFFFFF000) << 32) | ((major & 0xFFF) << 8) | ((minor & 0xFFFFFF00) << 12) | (minor & 0xFF);
+        bool isSocket = (Unsafe.ReadUnaligned<ushort>(status + ModeOffset) & TypeMask) == SocketType;
+        return new FileIdentity(device, Unsafe.ReadUnaligned<ulong>(status + InodeOffset), isSocket);
+    }
+}

@@ -1,0 +1,73 @@
+using System.Net.Sockets;
+using System.Runtime.InteropServices;
+
+namespace LineServer.Linux;
+
+/// <summary>
+/// The right to a path: flock(2) on <c>PATH.lock</c>. The kernel takes the lock away when its process ends, however that ends, so a lock file
+/// that was left behind stops nobody.
+/// </summary>
+internal sealed class PathLock : IDisposable
+{
+    private const int OwnerOnly = 0x180; // 0600
+
+    private readonly string _file;
+    private int _descriptor;
+
+    private PathLock(string file, int descriptor)
+    {
+        _file = file;
+        _descriptor = descriptor;
+    }
+
+    /// <summary>Takes the lock, without waiting.</summary>
+    /// <exception cref="SocketFileException">Another process has it; or the lock file cannot be made.</exception>
+    public static PathLock Take(string path)
+    {
+        string file = $"{path}.lock";
+        while (true)
+        {
+            int descriptor = Libc.OpenOrCreate(file, OwnerOnly);
+            if (descriptor < 0)
+            {
+                throw CannotOpen(file, (Errno)(-descriptor));
+            }
+
+            if (Libc.Lock(descriptor, Libc.LockExclusive | Libc.LockWithoutWaiting) != 0)
+            {
+                var error = (Errno)Marshal.GetLastSystemError();
+                _ = Libc.Close(descriptor);
+                throw error == Errno.EAGAIN
+                    ? new SocketFileException(SocketError.AddressAlreadyInUse, "another process listens on it")
+                    : new SocketFileException(SocketError.SocketError, $"{file}: {Marshal.GetPInvokeErrorMessage((int)error)}");
+            }
+
+            // The last owner may have deleted the file between our open and our lock: then the lock is on a file that nobody else will find.
+            if (FileIdentity.OfDescriptor(descriptor) is { } locked && FileIdentity.OfPath(file) == locked)
+            {
+                return new PathLock(file, descriptor);
+            }
+
+            _ = Libc.Close(descriptor);
+        }
+    }
+
+    /// <summary>Gives the lock back, and removes its file first: whoever has it open finds out (above).</summary>
+    public void Dispose()
+    {
+        int descriptor = Interlocked.Exchange(ref _descriptor, -1);
+        if (descriptor >= 0)
+        {
+            File.Delete(_file);
+            _ = Libc.Close(descriptor);
+        }
+    }
+
+    private static SocketFileException CannotOpen(string file, Errno error) => error switch
+    {
+        Errno.ENOENT or Errno.ENOTDIR => new(SocketError.AddressNotAvailable, "the directory does not exist"),
+        Errno.EACCES or Errno.EPERM when FileIdentity.OfPath(file) is not null => new(SocketError.AccessDenied, $"permission denied: {file} is another user's"),
+        Errno.EACCES or Errno.EPERM or Errno.EROFS => new(SocketError.AccessDenied, "permission denied: the directory cannot be written"),
+        _ => new(SocketError.SocketError, $"{file}: {Marshal.GetPInvokeErrorMessage((int)error)}"),
+    };
+}

@@ -1,0 +1,43 @@
+using Microsoft.Extensions.Logging;
+
+namespace LineServer.Daemon;
+
+/// <summary>What the daemon logs. The numbers are what filters and alarms hang on: they stay, and none is used again.</summary>
+internal static partial class DaemonLog
+{
+    [LoggerMessage(100, LogLevel.Information, "lineserver {Version} serves: pid {ProcessId}, configuration {File}, transport {Transport}, {Limits}, endpoints {Endpoints}")]
+    public static partial void Starts(ILogger logger, string version, int processId, string file, string transport, string limits, string endpoints);
+
+    [LoggerMessage(101, LogLevel.Information, "endpoint {Name} accepts on {Address} (handler {Handler})")]
+    public static partial void Accepts(ILogger logger, string name, string address, string handler);
+
+    [LoggerMessage(102, LogLevel.Information, "draining")]
+    public static partial void Draining(ILogger logger);
+
+    [LoggerMessage(103, LogLevel.Information, "stopped")]
+    public static partial void Stopped(ILogger logger);
+
+    [LoggerMessage(104, LogLevel.Warning, "a second {Signal}: connections that are still open are aborted")]
+    public static partial void Aborting(ILogger logger, string signal);
+
+    [LoggerMessage(105, LogLevel.Information, "{What}")]
+    public static partial void SignalIgnored(ILogger logger, string what);
+
+    [LoggerMessage(106, LogLevel.Information, "a signal ended the start")]
+    public static partial void StartEnded(ILogger logger);
+
+    [LoggerMessage(107, LogLevel.Error, "the stop failed")]
+    public static partial void StopFailed(ILogger logger, Exception exception);
+
+    [LoggerMessage(108, LogLevel.Critical, "the stop did not end after {Bound}: the process ends")]
+    public static partial void StopHangs(ILogger logger, TimeSpan bound);
+
+    [LoggerMessage(109, LogLevel.Warning, "systemd could not be told {Message}: NOTIFY_SOCKET={Path}: {Problem}")]
+    public static partial void NotNotified(ILogger logger, string message, string path, string problem);
+
+    [LoggerMessage(110, LogLevel.Critical, "standard output is not read: {Count} bytes were not written")]
+    public static partial void OutputNotRead(ILogger logger, long count);
+
+    [LoggerMessage(111, LogLevel.Critical, "standard output cannot be written: {Problem}; the server stops")]
+    public static partial void OutputFailed(ILogger logger, string problem);
+}

@@ -1,0 +1,48 @@
+using System.Text;
+using LineServer.Linux;
+using LineServer.Logging;
+
+namespace LineServer.Daemon;
+
+/// <summary>
+/// What nobody has caught: one line on standard error and exit status 1, on whichever thread it was thrown. The runtime would print a stack trace
+/// and end with SIGABRT, which makes a core dump of a mistake in a file.
+/// </summary>
+internal static class LastResort
+{
+    /// <summary>Set to show where an unexpected error came from.</summary>
+    public const string DebugVariable = "LINESERVER_DEBUG";
+
+    private static readonly TimeSpan FlushTime = TimeSpan.FromSeconds(1);
+    private static ErrorOutput? s_output;
+
+    /// <summary>For all threads, from now on.</summary>
+    public static void Install() => AppDomain.CurrentDomain.UnhandledException += (_, unhandled) => End((Exception)unhandled.ExceptionObject);
+
+    /// <summary>Where the line goes, so that it comes after what was logged before.</summary>
+    public static void ReportTo(ErrorOutput output) => s_output = output;
+
+    /// <summary>An error that nobody foresaw, in one line; with its trace on request.</summary>
+    public static string Describe(Exception e) =>
+        string.IsNullOrEmpty(Environment.GetEnvironmentVariable(DebugVariable))
+            ? $"unexpected error: {e.GetType().Name}: {FirstLine(e.Message)} ({DebugVariable}=1 shows where)"
+            : $"unexpected error: {e.ToString().ReplaceLineEndings(" ")}";
+
+    private static void End(Exception e)
+    {
+        string line = Describe(e);
+        if (s_output is { } output)
+        {
+            output.Report($"lineserver: {line}");
+            output.Flush(FlushTime);
+        }
+        else
+        {
+            StandardStream.Error.TryWrite(Encoding.UTF8.GetBytes($"lineserver: {EscapedText.Of(line)}\n"), FlushTime);
+        }
+
+        Libc.Exit(ExitStatus.Failure);
+    }
+
+    private static string FirstLine(string text) => text.Split('\n')[0].TrimEnd();
+}
