@@ -14,11 +14,23 @@ internal sealed class LineConnectionHandler(LineEndpoint endpoint) : ConnectionH
     public override Task OnConnectedAsync(ConnectionContext connection)
     {
         LimitUnacknowledged(connection);
-        return new ConnectionLoop(connection, endpoint, this).RunAsync();
+        var loop = new ConnectionLoop(connection, endpoint);
+        CloseReason refused = endpoint.Connections.Add(loop);
+        if (refused != CloseReason.None)
+        {
+            return Refusal.RunAsync(connection, endpoint, refused);
+        }
+
+        return connection.Features.Get<IConnectionLifetimeNotificationFeature>() is { } lifetime ? RunAsync(loop, lifetime) : loop.RunAsync();
     }
 
-    /// <summary>For a transport's complaints about the handler.</summary>
-    public override string ToString() => endpoint.Options.Name!;
+    /// <summary>Where the host tells its connections of its stop, as Kestrel does.</summary>
+    private static async Task RunAsync(ConnectionLoop loop, IConnectionLifetimeNotificationFeature lifetime)
+    {
+        using CancellationTokenRegistration drain = lifetime.ConnectionClosedRequested.UnsafeRegister(
+            static loop => ((ConnectionLoop)loop!).BeginDrain(), loop);
+        await loop.RunAsync();
+    }
 
     // What the transport has taken and a vanished client never acknowledges: on Kestrel's sockets only the kernel sees how long. tcp(7).
     private void LimitUnacknowledged(ConnectionContext connection)

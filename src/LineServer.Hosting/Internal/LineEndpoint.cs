@@ -1,25 +1,19 @@
-using System.Collections.Concurrent;
 using LineServer.Framing;
-using Microsoft.Extensions.Logging;
 
 namespace LineServer.Hosting.Internal;
 
 /// <summary>What the connections of an endpoint share.</summary>
 internal sealed class LineEndpoint
 {
-    private readonly ConcurrentDictionary<Type, bool> _greeters = new();
-
-    public LineEndpoint(LineOptions options, Func<LineHandlerBase> handlerFactory, LineMetrics metrics, TimeProvider time, ILogger logger)
+    public LineEndpoint(LineOptions options, HandlerSource handlers, LineMetrics metrics, TimeProvider time, EndpointLog log)
     {
         Options = options;
         Format = options.Format;
-        HandlerFactory = handlerFactory;
+        Handlers = handlers;
         Metrics = metrics;
         Time = time;
-        Logger = logger;
-        Connections = new ConnectionTable(options.Limits, time, logger);
-        OversizeLog = new BoundedRateLog(time);
-        RejectedLog = new BoundedRateLog(time);
+        Log = log;
+        Connections = new ConnectionTable(options.Limits, time, log);
     }
 
     public LineOptions Options { get; }
@@ -28,23 +22,16 @@ internal sealed class LineEndpoint
 
     public LineFormat Format { get; }
 
-    public Func<LineHandlerBase> HandlerFactory { get; }
+    public HandlerSource Handlers { get; }
 
     public LineMetrics Metrics { get; }
 
     public TimeProvider Time { get; }
 
-    public ILogger Logger { get; }
+    public EndpointLog Log { get; }
 
     public ConnectionTable Connections { get; }
 
-    public BoundedRateLog OversizeLog { get; }
-
-    public BoundedRateLog RejectedLog { get; }
-
-    /// <summary>Whether a handler has something to say or do before its first line. Few have, and the others' connections are spared what it takes.</summary>
-    public bool IsGreeter(LineHandlerBase handler) => _greeters.GetOrAdd(
-        handler.GetType(),
-        static (_, first) => ((Func<LineOutput, CancellationToken, ValueTask>)first.OnConnectedAsync).Method.DeclaringType != typeof(LineHandlerBase),
-        handler);
+    /// <summary>For a transport that names who blocks its event loop.</summary>
+    public override string ToString() => Options.Name!;
 }
