@@ -27,11 +27,17 @@ public enum CloseReason
     /// <summary>A line did not end within <see cref="LineLimits.LineTimeout"/>.</summary>
     LineTimeout,
 
+    /// <summary>The first line was not complete within <see cref="LineLimits.FirstLineTimeout"/>.</summary>
+    FirstLineTimeout,
+
     /// <summary>Nothing came or went for <see cref="LineLimits.IdleTimeout"/>.</summary>
     IdleTimeout,
 
     /// <summary>The client did not read its replies for <see cref="LineLimits.SendTimeout"/>.</summary>
     SendTimeout,
+
+    /// <summary>The handler worked longer than <see cref="LineLimits.HandlerTimeout"/>.</summary>
+    HandlerTimeout,
 
     /// <summary><see cref="ConnectionLimits.MaxConcurrentConnections"/>.</summary>
     TooManyConnections,

@@ -3,6 +3,7 @@ using LineServer.Hosting.Internal;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Options;
@@ -23,32 +24,31 @@ public static class ConnectionBuilderExtensions
     public static IConnectionBuilder UseLines(this IConnectionBuilder builder, LineDelegate onLine, Action<LineOptions>? configure = null)
     {
         ArgumentNullException.ThrowIfNull(onLine);
-        return builder.UseLines(_ => new DelegateHandler(onLine), configure, neverBlocks: true);
+        return UseLines(builder, _ => HandlerSource.Of(onLine), configure);
     }
 
     /// <summary>
-    /// Each connection gets a <typeparamref name="THandler"/> of its own, made with the application's services; see <see cref="LineHandler"/>
-    /// and <see cref="LineBatchHandler"/>.
+    /// Each connection gets a <typeparamref name="THandler"/> of its own; see <see cref="LineHandler"/> and <see cref="LineBatchHandler"/>.
+    /// Its constructor parameters come from a service scope of the connection. After the last call the handler is disposed, then the scope.
     /// </summary>
     /// <inheritdoc cref="UseLines(IConnectionBuilder, LineDelegate, Action{LineOptions})"/>
     public static IConnectionBuilder UseLines<THandler>(this IConnectionBuilder builder, Action<LineOptions>? configure = null)
-        where THandler : LineHandlerBase
-    {
-        ObjectFactory<THandler> factory = ActivatorUtilities.CreateFactory<THandler>([]);
-        return builder.UseLines(services => factory(services, []), configure);
-    }
+        where THandler : LineHandlerBase => UseLines(builder, HandlerSource.Of<THandler>, configure);
 
-    /// <summary>Each connection gets what <paramref name="handlerFactory"/> makes.</summary>
+    /// <summary>
+    /// Each connection gets what <paramref name="handlerFactory"/> makes, which is disposed after its last call. The services that the
+    /// function asks for come from a scope of the connection, made at the first request and disposed after the handler.
+    /// </summary>
     /// <inheritdoc cref="UseLines(IConnectionBuilder, LineDelegate, Action{LineOptions})"/>
     public static IConnectionBuilder UseLines(
         this IConnectionBuilder builder, Func<IServiceProvider, LineHandlerBase> handlerFactory, Action<LineOptions>? configure = null)
     {
         ArgumentNullException.ThrowIfNull(handlerFactory);
-        return builder.UseLines(handlerFactory, configure, neverBlocks: false);
+        return UseLines(builder, services => HandlerSource.Of(handlerFactory, services), configure);
     }
 
     private static IConnectionBuilder UseLines(
-        this IConnectionBuilder builder, Func<IServiceProvider, LineHandlerBase> handlerFactory, Action<LineOptions>? configure, bool neverBlocks)
+        IConnectionBuilder builder, Func<IServiceProvider, HandlerSource> handlers, Action<LineOptions>? configure)
     {
         ArgumentNullException.ThrowIfNull(builder);
         var endpointBuilder = builder as EndpointBuilder;
@@ -62,22 +62,22 @@ public static class ConnectionBuilderExtensions
             throw new OptionsValidationException(nameof(LineOptions), typeof(LineOptions), errors);
         }
 
+        TimeProvider time = services.GetService<TimeProvider>() ?? TimeProvider.System;
+        ILogger logger = services.GetService<ILoggerFactory>()?.CreateLogger("LineServer.Hosting") ?? NullLogger.Instance;
+        var log = new EndpointLog(options.Name, logger, time);
+        var metrics = new LineMetrics(services.GetService<IMeterFactory>(), options.Name);
         var endpoint = new LineEndpoint(
-            options,
-            () => handlerFactory(services),
-            new LineMetrics(services.GetService<IMeterFactory>(), options.Name),
-            services.GetService<TimeProvider>() ?? TimeProvider.System,
-            services.GetService<ILoggerFactory>()?.CreateLogger("LineServer.Hosting") ?? NullLogger.Instance,
-            endpointBuilder?.ServerAdmission,
-            endpointBuilder?.Budget)
-        {
-            StartsInline = neverBlocks,
-        };
+            options, handlers(services), metrics, time, log, endpointBuilder?.ServerAdmission, endpointBuilder?.Budget);
         var handler = new LineConnectionHandler(endpoint);
         if (endpointBuilder is not null)
         {
             endpointBuilder.Name = options.Name;
             endpointBuilder.Lines = handler;
+        }
+        else
+        {
+            // Under a foreign host the endpoint has no stop of its own: it ends with its application.
+            services.GetService<IHostApplicationLifetime>()?.ApplicationStopped.UnsafeRegister(static log => ((EndpointLog)log!).TellRest(), log);
         }
 
         return builder.Run(handler.OnConnectedAsync);

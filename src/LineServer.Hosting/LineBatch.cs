@@ -6,26 +6,28 @@ using LineServer.Hosting.Internal;
 namespace LineServer.Hosting;
 
 /// <summary>
-/// The lines of a read that have not been taken, and where their replies are staged. A line that was given is taken. Lines come until
-/// there are no more, the output is full (<see cref="LineLimits.MaxWriteBufferSize"/>), or the connection is being closed.
+/// The lines of a read that were not taken yet, and where their replies are staged. A line that is given is taken. Lines come until there
+/// are no more, the output is full (<see cref="LineLimits.MaxWriteBufferSize"/>), or the connection is being closed.
 /// </summary>
 public readonly ref struct LineBatch
 {
     private readonly LineReader _lines;
     private readonly TransportOutput _output;
 
-    internal LineBatch(LineConnection connection, LineReader lines, TransportOutput output)
+    internal LineBatch(ConnectionLoop loop, LineReader lines, TransportOutput output)
     {
-        Connection = connection;
+        Loop = loop;
         _lines = lines;
         _output = output;
     }
 
     /// <summary>The connection that the lines came from.</summary>
-    public LineConnection Connection { get; }
+    public LineConnection Connection => Loop.Connection;
 
     /// <summary>Where replies are staged, straight into the transport's buffer. Only until the handler returns.</summary>
     public LineOutput Output => _output;
+
+    internal ConnectionLoop Loop { get; }
 
     /// <summary>For <see langword="foreach"/>.</summary>
     public Enumerator GetEnumerator() => new(_lines.GetEnumerator(), _output);
@@ -55,8 +57,8 @@ public readonly ref struct LineBatch
     }
 
     /// <summary>
-    /// Takes whole lines that lie side by side, terminators included, in one piece: the way to pass on lines as they came. No more of them than fill the
-    /// output. False: the next line is none of that kind, or there is none; <see cref="TryRead"/> tells.
+    /// Takes whole lines that lie side by side, terminators included, in one piece: the way to pass on lines as they came. It takes no
+    /// more of them than fill the output. False: the next line is not of that kind, or there is none; <see cref="TryRead"/> tells which.
     /// </summary>
     public bool TryReadRun(out ReadOnlySpan<byte> lines)
     {
@@ -70,14 +72,14 @@ public readonly ref struct LineBatch
     }
 
     /// <summary>
-    /// Takes exactly <paramref name="count"/> bytes from behind the last line taken, whatever they are. False: they have not all come.
-    /// Return then, and ask again at the start of the next <see cref="LineBatchHandler.OnBatch"/>, which is called when they have.
-    /// A <see langword="foreach"/> over the batch must have been left before.
+    /// Takes exactly <paramref name="count"/> bytes from behind the last line taken, whatever they are. False: not all of them have come.
+    /// Return then, and ask again at the start of the next <see cref="LineBatchHandler.OnBatch"/>, which is called when they have. Leave a
+    /// <see langword="foreach"/> over the batch before you call this.
     /// </summary>
     /// <exception cref="ArgumentOutOfRangeException">
     /// <paramref name="count"/> is negative or more than <see cref="LineLimits.MaxReadBufferSize"/>: ask for a large payload in parts.
     /// </exception>
-    public bool TryReadPayload(int count, out ReadOnlySequence<byte> payload) => Connection.Loop.TryReadPayload(count, out payload);
+    public bool TryReadPayload(int count, out ReadOnlySequence<byte> payload) => Loop.TryReadPayload(count, out payload);
 
     /// <summary>Walks over the lines of a batch.</summary>
     public ref struct Enumerator

@@ -1,10 +1,21 @@
 namespace LineServer.Hosting;
 
 /// <summary>
-/// What <see cref="LineHandler"/> and <see cref="LineBatchHandler"/> have in common. Each connection has an instance of its own, so what
-/// belongs to the connection stands in fields; constructor parameters are injected from the application's services. Nothing of a connection
-/// is called twice at once.
+/// What <see cref="LineHandler"/> and <see cref="LineBatchHandler"/> have in common. Each connection has an instance of its own, so its
+/// state stands in fields. No two calls for a connection overlap.
 /// </summary>
+/// <remarks>
+/// The life of a handler:
+/// <list type="number">
+/// <item>It is made. Constructor parameters come from a service scope of the connection.</item>
+/// <item><see cref="OnConnectedAsync"/>.</item>
+/// <item>Lines: <see cref="LineHandler.OnLineAsync"/> or <see cref="LineBatchHandler.OnBatch"/>, one call after another.</item>
+/// <item><see cref="OnClosing"/>, unless nothing can be sent any more.</item>
+/// <item><see cref="OnDisconnectedAsync"/>, after every other call has ended.</item>
+/// <item>It is disposed, if it is <see cref="IAsyncDisposable"/> or else <see cref="IDisposable"/>; then its scope is.</item>
+/// </list>
+/// A connection that is one too many gets a handler only where the type overrides <see cref="OnClosing"/>, and then only that call.
+/// </remarks>
 public abstract class LineHandlerBase
 {
     // Of the two shapes only: the loop knows no other.
@@ -16,10 +27,10 @@ public abstract class LineHandlerBase
     public LineConnection Connection { get; private set; } = null!;
 
     /// <summary>
-    /// True if nothing that the handler does blocks its thread: no waiting for a lock that others hold long, for a file, for another task. It may
-    /// await. Its lines are then handled on the event loop of a transport that has one (the epoll transport), which saves a hop to the thread pool for each
-    /// read; a handler that blocks there after all holds up every connection of the loop, and the transport complains of it. False unless
-    /// overridden; <see cref="LineDelegate"/> must not block anyway.
+    /// True if nothing that the handler does blocks its thread: it waits for no lock that others hold long, for no file, for no other task
+    /// without awaiting it. Then the event loop of a transport that has one (the epoll transport) runs the handler, which saves a hop to
+    /// the thread pool for each read. A handler that blocks all the same holds up every connection of the loop, and the transport logs
+    /// that. False unless overridden; a <see cref="LineDelegate"/> must not block anyway.
     /// </summary>
     public virtual bool NeverBlocks => false;
 
@@ -36,9 +47,13 @@ public abstract class LineHandlerBase
     {
     }
 
-    /// <summary>The connection has ended. The last call; it follows every <see cref="OnConnectedAsync"/> that was begun, and no other: a connection that
-    /// was one too many only sees <see cref="OnClosing"/>.</summary>
+    /// <summary>
+    /// The connection has ended. It follows every <see cref="OnConnectedAsync"/> that was begun; no call of the handler is running.
+    /// </summary>
     public virtual ValueTask OnDisconnectedAsync(CloseReason reason) => default;
+
+    /// <summary>The handler that the application made.</summary>
+    internal virtual LineHandlerBase Made => this;
 
     internal virtual void Attach(LineConnection connection) => Connection = connection;
 }

@@ -127,6 +127,25 @@ public class PushTests
         }
     }
 
+    [Fact]
+    public async Task A_push_is_no_batch_for_a_handler_that_takes_none()
+    {
+        int calls = 0;
+        Counting? handler = null;
+        await using LineTestConnection client = Server.With(() => handler = new Counting(() => calls++)).Connect();
+        Assert.True(handler!.Connection.TryPush("one"u8));
+        Assert.Equal("one", await client.ReadLineAsync().InTime());
+        Assert.Equal(0, calls);
+        await client.SendAsync("hal");
+        int before = calls;
+        Assert.True(handler.Connection.TryPush("two"u8));
+        Assert.Equal("two", await client.ReadLineAsync().InTime());
+        Assert.Equal(before, calls);
+        await client.SendAsync("f\n");
+        Assert.Equal("half", await client.ReadLineAsync().InTime());
+        Assert.Equal(CloseReason.None, handler.Connection.CloseReason);
+    }
+
     private Server Start(Action<LineOptions>? options = null) => Server.With(() => new Handler(this), options);
 
     private sealed class Handler(PushTests test) : LineHandler
@@ -149,6 +168,21 @@ public class PushTests
             }
 
             reply.WriteLine(line.Span);
+        }
+    }
+
+    private sealed class Counting(Action called) : LineBatchHandler
+    {
+        public override ValueTask OnBatch(LineBatch batch)
+        {
+            called();
+            if (batch.TryRead(out Line line))
+            {
+                batch.Output.WriteLine(line);
+                _ = batch.TryRead(out _);
+            }
+
+            return default;
         }
     }
 }

@@ -10,8 +10,8 @@ internal sealed class BoundedRateLog(TimeProvider time)
     private bool _any;
     private int _suppressed;
 
-    /// <param name="suppressed">Messages that were not let through since the last one that was.</param>
-    /// <returns>True: log now.</returns>
+    /// <param name="suppressed">Messages that were held back since the last one, if this one may be logged.</param>
+    /// <returns>True: log now. False: the message was counted, and <see cref="TakeSuppressed"/> tells.</returns>
     public bool TryEnter(out int suppressed)
     {
         lock (_gate)
@@ -27,6 +27,17 @@ internal sealed class BoundedRateLog(TimeProvider time)
             suppressed = _suppressed;
             _suppressed = 0;
             return true;
+        }
+    }
+
+    /// <summary>Messages that were held back and that no other message has told of; each is told once.</summary>
+    public int TakeSuppressed()
+    {
+        lock (_gate)
+        {
+            int suppressed = _suppressed;
+            _suppressed = 0;
+            return suppressed;
         }
     }
 }

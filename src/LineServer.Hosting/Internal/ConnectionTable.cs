@@ -1,4 +1,3 @@
-using Microsoft.Extensions.Logging;
 
 namespace LineServer.Hosting.Internal;
 
@@ -11,7 +10,7 @@ internal sealed class ConnectionTable
     private readonly Lock _gate = new();
     private readonly LineLimits _limits;
     private readonly TimeProvider _time;
-    private readonly ILogger _logger;
+    private readonly EndpointLog _log;
     private readonly TimeSpan _interval;
     private readonly ITimer _timer;
     private ConnectionLoop? _first;
@@ -20,11 +19,11 @@ internal sealed class ConnectionTable
     private long _now;
     private long _lastTick;
 
-    public ConnectionTable(LineLimits limits, TimeProvider time, ILogger logger)
+    public ConnectionTable(LineLimits limits, TimeProvider time, EndpointLog log)
     {
         _limits = limits;
         _time = time;
-        _logger = logger;
+        _log = log;
         _interval = Resolution(limits);
         _timer = time.CreateTimer(static table => ((ConnectionTable)table!).Tick(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
     }
@@ -138,6 +137,20 @@ internal sealed class ConnectionTable
 
     private void Tick()
     {
+        try
+        {
+            EndLate();
+        }
+#pragma warning disable CA1031 // On a timer: no memory for a list is no reason to end the process. The next tick finds the same.
+        catch (Exception e)
+#pragma warning restore CA1031
+        {
+            _log.Fault(e, "checking deadlines");
+        }
+    }
+
+    private void EndLate()
+    {
         List<ConnectionLoop>? late = null;
         List<ConnectionLoop>? undrained = null;
         lock (_gate)
@@ -147,7 +160,7 @@ internal sealed class ConnectionTable
             _lastTick = real;
             for (ConnectionLoop? connection = _first; connection is not null; connection = connection.Next)
             {
-                if (connection.TakeDrainLate(_now))
+                if (connection.IsDrainLate(_now))
                 {
                     (undrained ??= []).Add(connection);
                 }
@@ -162,7 +175,7 @@ internal sealed class ConnectionTable
         late?.ForEach(static connection => connection.OnLate());
         if (undrained is not null)
         {
-            _logger.LogWarning("{Count} connections had not ended after {DrainTimeout}; they are aborted", undrained.Count, _limits.DrainTimeout);
+            _log.DrainTimedOut(undrained.Count, _limits.DrainTimeout);
             undrained.ForEach(static connection => connection.AbortDrain());
         }
     }
@@ -171,7 +184,11 @@ internal sealed class ConnectionTable
 
     private static TimeSpan Resolution(LineLimits limits)
     {
-        TimeSpan shortest = new[] { limits.IdleTimeout, limits.LineTimeout, limits.SendTimeout, limits.DrainTimeout }.Min() ?? TimeSpan.MaxValue;
+        TimeSpan?[] timeouts =
+        [
+            limits.FirstLineTimeout, limits.IdleTimeout, limits.LineTimeout, limits.HandlerTimeout, limits.SendTimeout, limits.DrainTimeout,
+        ];
+        TimeSpan shortest = timeouts.Min() ?? TimeSpan.MaxValue;
         return TimeSpan.FromMilliseconds(Math.Clamp(Math.Floor(shortest.TotalMilliseconds / 8), 10, 1000));
     }
 }

@@ -2,7 +2,7 @@ using LineServer.Framing;
 
 namespace LineServer.Hosting.Internal;
 
-/// <summary>A <see cref="LineDelegate"/> as a batch handler: the loop knows one shape only.</summary>
+/// <summary>A <see cref="LineDelegate"/> as a batch handler. It has no state, so all connections of an endpoint share one.</summary>
 internal sealed class DelegateHandler(LineDelegate onLine) : LineBatchHandler
 {
     public override bool NeverBlocks => true;
@@ -16,5 +16,10 @@ internal sealed class DelegateHandler(LineDelegate onLine) : LineBatchHandler
         }
 
         return default;
+    }
+
+    internal override void Attach(LineConnection connection)
+    {
+        // It belongs to none.
     }
 }

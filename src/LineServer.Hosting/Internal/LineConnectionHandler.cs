@@ -18,37 +18,47 @@ internal sealed class LineConnectionHandler(LineEndpoint endpoint) : ConnectionH
     /// <summary>Serves a connection of a foreign host, or one of ours that has come through middleware.</summary>
     public override Task OnConnectedAsync(ConnectionContext connection)
     {
-        if (connection.Features.Get<ConnectionPlace>() is { } place)
+        if (connection.Features.Get<ConnectionPlace>() is { } taken)
         {
-            return ServeAsync(connection, place);
+            return ServeAsync(connection, taken);
         }
 
         LimitUnacknowledged(connection);
         EndPoint? peer = endpoint.Admission.IgnoresPeers ? null : connection.RemoteEndPoint;
         CloseReason refusal = endpoint.Admission.TryEnter(peer);
-        return refusal == CloseReason.None
-            ? ServeAsync(connection, new ConnectionPlace(endpoint.Admission, peer))
-            : new ConnectionLoop(connection, endpoint, this, place: null, refusal).RunAsync();
-    }
-
-    /// <summary>Serves a connection that has a place; returns when it has ended.</summary>
-    public Task ServeAsync(ConnectionContext connection, ConnectionPlace place) =>
-        new ConnectionLoop(connection, endpoint, this, place, CloseReason.None).RunAsync();
-
-    /// <summary>Stages a refused connection's last line, counts and logs it. The caller closes.</summary>
-    public void Refuse(ConnectionContext connection, CloseReason reason)
-    {
-        endpoint.Metrics.ConnectionRefused(reason);
-        if (endpoint.RejectedLog.TryEnter(out int suppressed))
+        if (refusal != CloseReason.None)
         {
-            endpoint.Logger.LogWarning(
-                "{Endpoint}: connection from {Connection} refused: {CloseReason} ({Suppressed} more since the last message)",
-                endpoint.Options.Name, connection.RemoteEndPoint, reason, suppressed);
+            return Refusal.RunAsync(connection, endpoint, refusal);
+        }
+
+        var place = new ConnectionPlace(endpoint.Admission, peer);
+        try
+        {
+            return ServeAsync(connection, place);
+        }
+        catch
+        {
+            // No memory for the loop, which would have freed it.
+            place.Free();
+            throw;
         }
     }
 
-    /// <summary>For a transport's complaints about the handler.</summary>
-    public override string ToString() => endpoint.Options.Name!;
+    /// <summary>Serves a connection that has a place; returns when it has ended.</summary>
+    public Task ServeAsync(ConnectionContext connection, ConnectionPlace place)
+    {
+        var loop = new ConnectionLoop(connection, endpoint, place);
+        endpoint.Connections.Add(loop);
+        return connection.Features.Get<IConnectionLifetimeNotificationFeature>() is { } lifetime ? RunAsync(loop, lifetime) : loop.RunAsync();
+    }
+
+    /// <summary>Where the host tells its connections of its stop, as Kestrel does.</summary>
+    private static async Task RunAsync(ConnectionLoop loop, IConnectionLifetimeNotificationFeature lifetime)
+    {
+        using CancellationTokenRegistration drain = lifetime.ConnectionClosedRequested.UnsafeRegister(
+            static loop => ((ConnectionLoop)loop!).BeginDrain(), loop);
+        await loop.RunAsync();
+    }
 
     // What the transport has taken and a vanished client never acknowledges: on Kestrel's sockets only the kernel sees how long. tcp(7).
     private void LimitUnacknowledged(ConnectionContext connection)

@@ -1,28 +1,30 @@
-using System.Collections.Concurrent;
 using LineServer.Framing;
-using Microsoft.Extensions.Logging;
 
 namespace LineServer.Hosting.Internal;
 
 /// <summary>What the connections of an endpoint share.</summary>
 internal sealed class LineEndpoint
 {
-    private readonly ConcurrentDictionary<Type, bool> _greeters = new();
-
-    public LineEndpoint(LineOptions options, Func<LineHandlerBase> handlerFactory, LineMetrics metrics, TimeProvider time, ILogger logger, Admission? server, BufferBudget? budget)
+    public LineEndpoint(
+        LineOptions options,
+        HandlerSource handlers,
+        LineMetrics metrics,
+        TimeProvider time,
+        EndpointLog log,
+        Admission? server = null,
+        BufferBudget? budget = null)
     {
         Options = options;
         Format = options.Format;
-        HandlerFactory = handlerFactory;
+        Handlers = handlers;
         Metrics = metrics;
         Time = time;
-        Logger = logger;
+        Log = log;
+        StartsInline = handlers.NeverBlocks;
         Admission = new Admission(options.Limits, time, server);
-        Connections = new ConnectionTable(options.Limits, time, logger);
+        Connections = new ConnectionTable(options.Limits, time, log);
         Budget = budget;
         budget?.Add(Connections);
-        OversizeLog = new BoundedRateLog(time);
-        RejectedLog = new BoundedRateLog(time);
     }
 
     public LineOptions Options { get; }
@@ -31,13 +33,13 @@ internal sealed class LineEndpoint
 
     public LineFormat Format { get; }
 
-    public Func<LineHandlerBase> HandlerFactory { get; }
+    public HandlerSource Handlers { get; }
 
     public LineMetrics Metrics { get; }
 
     public TimeProvider Time { get; }
 
-    public ILogger Logger { get; }
+    public EndpointLog Log { get; }
 
     public ConnectionTable Connections { get; }
 
@@ -52,20 +54,14 @@ internal sealed class LineEndpoint
     /// </summary>
     public bool StartsInline { get; set; }
 
-    public BoundedRateLog OversizeLog { get; }
-
-    public BoundedRateLog RejectedLog { get; }
-
     /// <summary>All connections have ended.</summary>
     public void Stop()
     {
         Connections.Stop();
         Budget?.Remove(Connections);
+        Log.TellRest();
     }
 
-    /// <summary>Whether a handler has something to say or do before its first line. Few have, and the others' connections are spared what it takes.</summary>
-    public bool IsGreeter(LineHandlerBase handler) => _greeters.GetOrAdd(
-        handler.GetType(),
-        static (_, first) => ((Func<LineOutput, CancellationToken, ValueTask>)first.OnConnectedAsync).Method.DeclaringType != typeof(LineHandlerBase),
-        handler);
+    /// <summary>For a transport that names who blocks its event loop.</summary>
+    public override string ToString() => Options.Name!;
 }

@@ -3,7 +3,10 @@ using System.Diagnostics.Metrics;
 
 namespace LineServer.Hosting.Internal;
 
-/// <summary>The meter <c>LineServer.Hosting</c>. Counted once a read, not once a line.</summary>
+/// <summary>
+/// The meter <c>LineServer.Hosting</c>. Lines are counted once a read, not once a line. A listener that throws costs the measurement, and
+/// never the connection that was measured.
+/// </summary>
 internal sealed class LineMetrics
 {
     public const string MeterName = "LineServer.Hosting";
@@ -28,27 +31,77 @@ internal sealed class LineMetrics
         _incompleteLines = meter.CreateCounter<long>("lineserver.lines.incomplete", "{line}", "Bytes without a delimiter at the end of a stream.");
     }
 
-    public void ConnectionOpened() => _activeConnections.Add(1, _endpoint);
+    public void ConnectionOpened()
+    {
+        try
+        {
+            _activeConnections.Add(1, _endpoint);
+        }
+#pragma warning disable CA1031 // A listener of the application: whatever it throws.
+        catch (Exception)
+#pragma warning restore CA1031
+        {
+            // A measurement is lost.
+        }
+    }
 
     public void ConnectionClosed(CloseReason reason)
     {
-        _activeConnections.Add(-1, _endpoint);
-        var tags = new TagList { _endpoint, new("lineserver.close_reason", reason.ToString()) };
-        _closedConnections.Add(1, tags);
+        try
+        {
+            _activeConnections.Add(-1, _endpoint);
+        }
+#pragma warning disable CA1031 // As above.
+        catch (Exception)
+#pragma warning restore CA1031
+        {
+            // As above.
+        }
+
+        CountClosed(reason);
     }
 
-    public void ConnectionRefused(CloseReason reason) =>
-        _closedConnections.Add(1, _endpoint, new("lineserver.close_reason", reason.ToString()));
+    /// <summary>The connection never counted among the open ones.</summary>
+    public void ConnectionRefused(CloseReason reason) => CountClosed(reason);
 
     public void LinesGiven(int count)
     {
         if (count > 0)
         {
-            _lines.Add(count, _endpoint);
+            Count(_lines, count);
         }
     }
 
-    public void OversizeLines(long count) => _oversizeLines.Add(count, _endpoint);
+    public void OversizeLines(long count) => Count(_oversizeLines, count);
 
-    public void IncompleteLine() => _incompleteLines.Add(1, _endpoint);
+    public void IncompleteLine() => Count(_incompleteLines, 1);
+
+    private void CountClosed(CloseReason reason)
+    {
+        try
+        {
+            var tags = new TagList { _endpoint, new("lineserver.close_reason", reason.ToString()) };
+            _closedConnections.Add(1, tags);
+        }
+#pragma warning disable CA1031 // As above.
+        catch (Exception)
+#pragma warning restore CA1031
+        {
+            // As above.
+        }
+    }
+
+    private void Count(Counter<long> counter, long count)
+    {
+        try
+        {
+            counter.Add(count, _endpoint);
+        }
+#pragma warning disable CA1031 // As above.
+        catch (Exception)
+#pragma warning restore CA1031
+        {
+            // As above.
+        }
+    }
 }

@@ -2,8 +2,10 @@ using System.Buffers;
 
 namespace LineServer.Hosting.Internal;
 
-/// <summary>A handler's wish for exactly so many bytes, served by the connection's loop.</summary>
-internal sealed class PayloadRequest(int count) : TaskCompletionSource<ReadOnlySequence<byte>>
+/// <summary>A handler's wish for exactly so many bytes.</summary>
+internal sealed class PayloadRequest(int count) : TaskCompletionSource<ReadOnlySequence<byte>>, IHandlerRequest
 {
     public int Count { get; } = count;
+
+    public void Cancel(CancellationToken aborted) => TrySetCanceled(aborted);
 }

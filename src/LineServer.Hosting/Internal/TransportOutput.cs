@@ -5,23 +5,21 @@ using System.Runtime.InteropServices;
 namespace LineServer.Hosting.Internal;
 
 /// <summary>
-/// Stages straight into the transport's <see cref="PipeWriter"/>. The connection's loop owns it; a handler sees it only while the loop
-/// waits for the handler to return.
+/// Stages straight into the transport's <see cref="PipeWriter"/>. The connection's loop owns it, and lends it to the handler for a call.
 /// </summary>
 internal sealed class TransportOutput : LineOutput
 {
     private readonly PipeWriter _writer;
-    private readonly int _limit;
+    private volatile int _limit; // 0: no further line is given
 
-    // The writer's current buffer, kept so that a short line costs a copy and not three calls into the pipe. Bytes from _start to _next are
-    // written and not yet told to the pipe.
+    // The writer's current buffer, kept so that a short line costs a copy and not three calls into the pipe. The bytes from _start to
+    // _next were written, and the pipe has not been told.
     private byte[] _buffer = [];
     private int _start;
     private int _next;
     private int _end;
 
     private int _told;
-    private bool _closing;
 
     public TransportOutput(PipeWriter writer, byte delimiter, int limit)
         : base(delimiter)
@@ -40,11 +38,11 @@ internal sealed class TransportOutput : LineOutput
     public bool EndsBatch
     {
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        get => _told + (_next - _start) >= _limit || _closing;
+        get => _told + (_next - _start) >= _limit;
     }
 
-    /// <summary>No further line is given at all.</summary>
-    public void EndBatches() => _closing = true;
+    /// <summary>No further line is given at all. The one member that any thread may call.</summary>
+    public void EndBatches() => _limit = 0;
 
     /// <inheritdoc/>
     public override void WriteLine(ReadOnlySpan<byte> line)
@@ -77,7 +75,7 @@ internal sealed class TransportOutput : LineOutput
         WriteOn(bytes);
     }
 
-    // What does not fit: apart from the above, which then is small enough to be compiled into its callers.
+    // Apart from Write, which then is small enough to be compiled into its callers.
     private void WriteOn(ReadOnlySpan<byte> bytes)
     {
         while (bytes.Length > _end - _next)
@@ -132,7 +130,7 @@ internal sealed class TransportOutput : LineOutput
 
     /// <summary>Gives what is staged to the transport.</summary>
     /// <remarks>
-    /// Never with <c>ConnectionClosed</c> as its token: on Kestrel it is cancelled after the client's half-close, and the replies would be lost.
+    /// <c>ConnectionClosed</c> must not be its token: Kestrel cancels that after the client's half-close, and the replies would be lost.
     /// </remarks>
     public ValueTask<FlushResult> FlushAsync()
     {
@@ -160,7 +158,7 @@ internal sealed class TransportOutput : LineOutput
             return true;
         }
 
-        // Memory that is no array: written to directly, and told at once.
+        // Memory that is no array is written to directly, and the pipe is told at once.
         return false;
     }
 
@@ -172,7 +170,7 @@ internal sealed class TransportOutput : LineOutput
             _told += _next - _start;
         }
 
-        // An idle connection must not keep a buffer that the pipe gave back.
+        // An idle connection must not keep a buffer alive that is the pipe's.
         _buffer = [];
         _start = _next = _end = 0;
     }

@@ -3,7 +3,8 @@ using System.Threading.Tasks.Sources;
 namespace LineServer.Hosting.Internal;
 
 /// <summary>
-/// Wakes one waiter; a set that nobody waits for is kept for the next wait. Set as often as one likes, from anywhere; one waiter at a time.
+/// Wakes one waiter. A set that nobody waits for is kept for the next wait. Any thread may set it, as often as it likes; one waits at a
+/// time.
 /// </summary>
 /// <remarks>
 /// <code>
@@ -13,13 +14,13 @@ namespace LineServer.Hosting.Internal;
 /// Signaled → Signaled             → Idle, no wait
 /// </code>
 /// </remarks>
-internal sealed class WakeSignal : IValueTaskSource
+internal class WakeSignal : IValueTaskSource
 {
     private const int Idle = 0;
     private const int Waiting = 1;
     private const int Signaled = 2;
 
-    // The waiter must not run inside Set: whoever pushes to a thousand connections would run a thousand loops.
+    // The waiter must not run within Set: who pushes to a thousand connections would run a thousand loops.
     private ManualResetValueTaskSourceCore<bool> _core = new() { RunContinuationsAsynchronously = true };
     private int _state;
 
@@ -30,8 +31,8 @@ internal sealed class WakeSignal : IValueTaskSource
 
     public void Set()
     {
-        // The note that the waiter is to find is left before the state is looked at: without the barrier, a Signaled that the waiter is just
-        // taking away could be seen here, and the note not yet there.
+        // What the waiter is to find was written before. Without the barrier, this could still see a Signaled that the waiter is taking
+        // away, while the waiter does not see yet what was written.
         Interlocked.MemoryBarrier();
         while (true)
         {

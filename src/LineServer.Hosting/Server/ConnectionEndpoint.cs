@@ -239,19 +239,11 @@ public sealed partial class ConnectionEndpoint
     {
         try
         {
-            _lines?.Refuse(connection, reason);
-        }
-#pragma warning disable CA1031 // A refusal that fails is a refusal all the same.
-        catch (Exception e)
-#pragma warning restore CA1031
-        {
-            ReportFailure(connection, e);
-        }
+            if (_lines is not null)
+            {
+                await Refusal.RunAsync(connection, _lines.Endpoint, reason).ConfigureAwait(false);
+            }
 
-        try
-        {
-            await connection.Transport.Output.CompleteAsync().ConfigureAwait(false);
-            await connection.Transport.Input.CompleteAsync().ConfigureAwait(false);
             await connection.DisposeAsync().ConfigureAwait(false);
         }
 #pragma warning disable CA1031 // The connection is gone already.

@@ -3,17 +3,27 @@ using Microsoft.Extensions.Logging;
 
 namespace LineServer.Hosting.Tests.Support;
 
-/// <summary>Keeps what was logged.</summary>
+/// <summary>Keeps what was logged; or fails, where a test says so.</summary>
 internal sealed class ListLogger : ILoggerFactory, ILogger
 {
     public ConcurrentQueue<(LogLevel Level, string Text)> Messages { get; } = new();
 
+    /// <summary>Thrown by every call while it is set.</summary>
+    public Exception? Failure { get; set; }
+
     public IEnumerable<string> At(LogLevel level) => Messages.Where(message => message.Level == level).Select(message => message.Text);
 
-    public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter) =>
+    public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
+    {
+        ThrowIfBroken();
         Messages.Enqueue((logLevel, formatter(state, exception)));
+    }
 
-    public bool IsEnabled(LogLevel logLevel) => true;
+    public bool IsEnabled(LogLevel logLevel)
+    {
+        ThrowIfBroken();
+        return true;
+    }
 
     public IDisposable? BeginScope<TState>(TState state)
         where TState : notnull => null;
@@ -26,5 +36,13 @@ internal sealed class ListLogger : ILoggerFactory, ILogger
 
     public void Dispose()
     {
+    }
+
+    private void ThrowIfBroken()
+    {
+        if (Failure is not null)
+        {
+            throw Failure;
+        }
     }
 }

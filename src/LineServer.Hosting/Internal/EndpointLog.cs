@@ -1,0 +1,208 @@
+using System.Globalization;
+using LineServer.Framing;
+using Microsoft.Extensions.Logging;
+
+namespace LineServer.Hosting.Internal;
+
+/// <summary>
+/// All that an endpoint logs. Nothing here fails, and no client can fill the log: what a client can cause is logged once a second, and a
+/// summary, at most every ten seconds, counts the rest: connections closed by a limit or a fault, by reason, and messages held back.
+/// </summary>
+internal sealed partial class EndpointLog
+{
+    private static readonly TimeSpan SummaryInterval = TimeSpan.FromSeconds(10);
+
+    private readonly Lock _gate = new();
+    private readonly string _endpoint;
+    private readonly ILogger _logger;
+    private readonly ITimer _summaryTimer;
+    private readonly BoundedRateLog _refusals;
+    private readonly BoundedRateLog _longLines;
+    private readonly BoundedRateLog _failures;
+    private readonly int[] _closed = new int[Enum.GetValues<CloseReason>().Length];
+    private int _unterminatedLines;
+    private bool _hasNews; // the timer runs
+
+    public EndpointLog(string endpoint, ILogger logger, TimeProvider time)
+    {
+        _endpoint = endpoint;
+        _logger = new GuardedLogger(logger);
+        _refusals = new BoundedRateLog(time);
+        _longLines = new BoundedRateLog(time);
+        _failures = new BoundedRateLog(time);
+        _summaryTimer = time.CreateTimer(
+            static log => ((EndpointLog)log!).TellRest(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+    }
+
+    public void ConnectionRefused(object connection, CloseReason reason)
+    {
+        if (_refusals.TryEnter(out int suppressed))
+        {
+            LogRefused(_logger, _endpoint, connection, reason, suppressed);
+        }
+
+        CountClosed(reason);
+    }
+
+    public void LineTooLong(object connection, int maxLineSize, OversizeLine line, OversizeLineBehavior behavior)
+    {
+        if (_longLines.TryEnter(out int suppressed))
+        {
+            LogLineTooLong(
+                _logger, connection, _endpoint, maxLineSize, line.LengthSeen, LogText.Escape(line.Prefix.Span), behavior, suppressed);
+        }
+        else
+        {
+            ScheduleSummary();
+        }
+    }
+
+    /// <summary>Code of the application threw.</summary>
+    /// <param name="exception">What it threw.</param>
+    /// <param name="connection">The connection that it served.</param>
+    /// <param name="what">Which call it was.</param>
+    public void HandlerFailed(Exception exception, object connection, string what)
+    {
+        if (_failures.TryEnter(out int suppressed))
+        {
+            LogHandlerFailed(_logger, exception, connection, _endpoint, what, suppressed);
+        }
+        else
+        {
+            ScheduleSummary();
+        }
+    }
+
+    /// <summary>The stream ended within a line or a payload, which is discarded.</summary>
+    public void LineUnterminated(object connection)
+    {
+        LogLineUnterminated(_logger, connection, _endpoint);
+        lock (_gate)
+        {
+            _unterminatedLines++;
+        }
+
+        ScheduleSummary();
+    }
+
+    public void ConnectionLost(Exception exception, object connection) => LogLost(_logger, exception, connection, _endpoint);
+
+    public void ConnectionEnded(object connection, CloseReason reason)
+    {
+        LogEnded(_logger, connection, _endpoint, reason);
+        if (IsWorthASummary(reason))
+        {
+            CountClosed(reason);
+        }
+    }
+
+    public void DrainTimedOut(int connections, TimeSpan? timeout) => LogDrainTimedOut(_logger, _endpoint, connections, timeout);
+
+    /// <summary>A fault of our own, or no memory: the endpoint goes on.</summary>
+    public void Fault(Exception exception, string where) => LogFault(_logger, exception, _endpoint, where);
+
+    /// <summary>Says what was counted and not told yet. Called by a timer while there is something to say, and at the endpoint's stop.</summary>
+    public void TellRest()
+    {
+        try
+        {
+            if (TakeSummary() is { Length: > 0 } summary)
+            {
+                LogSummary(_logger, _endpoint, summary);
+            }
+        }
+#pragma warning disable CA1031 // On a timer: no memory for a message is no reason to end the process.
+        catch (Exception)
+#pragma warning restore CA1031
+        {
+            ScheduleSummary();
+        }
+    }
+
+    // The ordinary ends, and those that only the network can be blamed for, are in the metrics.
+    private static bool IsWorthASummary(CloseReason reason) => reason
+        is not (CloseReason.None or CloseReason.PeerClosed or CloseReason.PeerReset or CloseReason.HandlerClosed or CloseReason.Drain);
+
+    private void CountClosed(CloseReason reason)
+    {
+        lock (_gate)
+        {
+            _closed[(int)reason]++;
+        }
+
+        ScheduleSummary();
+    }
+
+    private void ScheduleSummary()
+    {
+        lock (_gate)
+        {
+            if (!_hasNews)
+            {
+                _hasNews = true;
+                _summaryTimer.Change(SummaryInterval, Timeout.InfiniteTimeSpan);
+            }
+        }
+    }
+
+    private string TakeSummary()
+    {
+        List<string> parts = [];
+        lock (_gate)
+        {
+            _hasNews = false;
+            _summaryTimer.Change(Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+            for (int reason = 0; reason < _closed.Length; reason++)
+            {
+                Tell(ref _closed[reason], ((CloseReason)reason).ToString());
+            }
+
+            Tell(ref _unterminatedLines, _unterminatedLines == 1 ? "unterminated line discarded" : "unterminated lines discarded");
+        }
+
+        // Refusals that were held back are among the counts by reason.
+        _ = _refusals.TakeSuppressed();
+        int longLines = _longLines.TakeSuppressed();
+        Tell(ref longLines, "more lines were too long");
+        int failures = _failures.TakeSuppressed();
+        Tell(ref failures, "more failures of the handler");
+        return string.Join(", ", parts);
+
+        void Tell(ref int count, string what)
+        {
+            if (count > 0)
+            {
+                parts.Add(string.Create(CultureInfo.InvariantCulture, $"{count} {what}"));
+                count = 0;
+            }
+        }
+    }
+
+    // Event ids are stable: tools select by them.
+    [LoggerMessage(1, LogLevel.Warning, "{Endpoint}: connection from {Connection} refused: {CloseReason} ({Suppressed} more since the last message)", EventName = "ConnectionRefused")]
+    private static partial void LogRefused(ILogger logger, string endpoint, object connection, CloseReason closeReason, int suppressed);
+
+    [LoggerMessage(2, LogLevel.Warning, "{Connection} on {Endpoint}: a line is longer than {MaxLineSize} bytes ({LengthSeen} seen, begins \"{Prefix}\"): {Behavior} ({Suppressed} more since the last message)", EventName = "LineTooLong")]
+    private static partial void LogLineTooLong(ILogger logger, object connection, string endpoint, int maxLineSize, long lengthSeen, string prefix, OversizeLineBehavior behavior, int suppressed);
+
+    [LoggerMessage(3, LogLevel.Error, "{Connection} on {Endpoint}: {What} failed ({Suppressed} more failures since the last message)", EventName = "HandlerFailed")]
+    private static partial void LogHandlerFailed(ILogger logger, Exception exception, object connection, string endpoint, string what, int suppressed);
+
+    [LoggerMessage(4, LogLevel.Debug, "{Connection} on {Endpoint}: the stream ended within a line, which is discarded", EventName = "LineUnterminated")]
+    private static partial void LogLineUnterminated(ILogger logger, object connection, string endpoint);
+
+    [LoggerMessage(5, LogLevel.Debug, "{Connection} on {Endpoint} was lost", EventName = "ConnectionLost")]
+    private static partial void LogLost(ILogger logger, Exception exception, object connection, string endpoint);
+
+    [LoggerMessage(6, LogLevel.Debug, "{Connection} on {Endpoint} ended: {CloseReason}", EventName = "ConnectionEnded")]
+    private static partial void LogEnded(ILogger logger, object connection, string endpoint, CloseReason closeReason);
+
+    [LoggerMessage(7, LogLevel.Warning, "{Count} connections of {Endpoint} had not ended after {DrainTimeout}; they are aborted", EventName = "DrainTimedOut")]
+    private static partial void LogDrainTimedOut(ILogger logger, string endpoint, int count, TimeSpan? drainTimeout);
+
+    [LoggerMessage(8, LogLevel.Information, "{Endpoint}: since the last summary: {Summary}", EventName = "Summary")]
+    private static partial void LogSummary(ILogger logger, string endpoint, string summary);
+
+    [LoggerMessage(9, LogLevel.Error, "{Endpoint}: {Where} failed; the endpoint goes on", EventName = "Fault")]
+    private static partial void LogFault(ILogger logger, Exception exception, string endpoint, string where);
+}

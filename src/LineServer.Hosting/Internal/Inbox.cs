@@ -1,0 +1,260 @@
+using System.Buffers;
+using System.Diagnostics;
+using LineServer.Framing;
+using Microsoft.AspNetCore.Connections;
+
+namespace LineServer.Hosting.Internal;
+
+/// <summary>
+/// All that other threads may do to a connection: push, close, abort, drain, ask for a flush or a payload. They leave it here and wake
+/// the loop, which alone acts on it. Of what belongs to a connection, only this, the deadline that the timer takes, and the links of the
+/// table are written by others than the loop.
+/// </summary>
+internal sealed class Inbox : LineConnection
+{
+    private readonly ConnectionLoop? _loop; // null: the connection was refused
+    private Mailbox? _mailbox;
+    private HandlerWait? _handlerWait;
+    private CancellationTokenSource? _aborted;
+    private long _drainDeadline = long.MaxValue;
+    private int _state;
+    private int _closeReason;
+
+    public Inbox(ConnectionContext context, ConnectionLoop loop)
+        : base(context) => _loop = loop;
+
+    private Inbox(ConnectionContext context, CloseReason refused)
+        : base(context)
+    {
+        _closeReason = (int)refused;
+        _state = (int)ConnectionState.Ended;
+    }
+
+    public ConnectionState State => (ConnectionState)Volatile.Read(ref _state);
+
+    public override CloseReason CloseReason => (CloseReason)Volatile.Read(ref _closeReason);
+
+    public override CancellationToken Aborted
+    {
+        get
+        {
+            CancellationTokenSource source = LazyInitializer.EnsureInitialized(ref _aborted);
+            if (State >= ConnectionState.Lost)
+            {
+                CancelAborted();
+            }
+
+            return source.Token;
+        }
+    }
+
+    /// <summary>What the loop waits on while a handler works.</summary>
+    public HandlerWait HandlerWait => LazyInitializer.EnsureInitialized(ref _handlerWait);
+
+    /// <summary>The face of a connection that never got a loop.</summary>
+    public static Inbox Refused(ConnectionContext context, CloseReason reason) => new(context, reason);
+
+    public override bool TryPush(ReadOnlySpan<byte> line)
+    {
+        if (_loop is null)
+        {
+            return false;
+        }
+
+        LineWriter.ThrowIfDelimiterInside(line, _loop.Endpoint.Format.Delimiter);
+        Mailbox mailbox = Volatile.Read(ref _mailbox) ?? MakeMailbox(_loop.Endpoint);
+        if (mailbox.TryAdd(line, out bool wasEmpty, out bool isFull))
+        {
+            if (wasEmpty)
+            {
+                Wake();
+            }
+
+            return true;
+        }
+
+        if (isFull && _loop.Endpoint.Options.MailboxFullBehavior == MailboxFullBehavior.Close)
+        {
+            RequestClose(CloseReason.MailboxFull);
+        }
+
+        return false;
+    }
+
+    public override void Close() => RequestClose(CloseReason.HandlerClosed);
+
+    public override void Abort() => Abort(CloseReason.Aborted);
+
+    public override ValueTask FlushAsync()
+    {
+        ThrowIfNotHandlingLine();
+        if (State >= ConnectionState.Lost)
+        {
+            return ValueTask.FromCanceled(Aborted);
+        }
+
+        var request = new FlushRequest();
+        HandlerWait.Post(request);
+        return new ValueTask(request.Task);
+    }
+
+    public override ValueTask<ReadOnlySequence<byte>> ReadPayloadAsync(int count)
+    {
+        ConnectionLoop loop = ThrowIfNotHandlingLine();
+        loop.ThrowIfNoPayload(count);
+        if (State >= ConnectionState.Lost)
+        {
+            return ValueTask.FromCanceled<ReadOnlySequence<byte>>(Aborted);
+        }
+
+        if (loop.TryTakePayload(count, out ReadOnlySequence<byte> payload))
+        {
+            return new ValueTask<ReadOnlySequence<byte>>(payload);
+        }
+
+        var request = new PayloadRequest(count);
+        HandlerWait.Post(request);
+        return new ValueTask<ReadOnlySequence<byte>>(request.Task);
+    }
+
+    /// <summary>Closes in order, for this reason unless there is one already.</summary>
+    public void RequestClose(CloseReason reason)
+    {
+        if (State < ConnectionState.Ended)
+        {
+            SetCloseReason(reason);
+            Raise(ConnectionState.Closing);
+            _loop!.EndBatches();
+            Wake();
+        }
+    }
+
+    /// <summary>Closes now.</summary>
+    public void Abort(CloseReason reason)
+    {
+        if (State < ConnectionState.Ended)
+        {
+            Lose(reason);
+            try
+            {
+                Context.Abort(new ConnectionAbortedException($"Aborted: {CloseReason}."));
+            }
+#pragma warning disable CA1031 // A transport, or middleware, that cannot abort: it must not hit the caller, which may be a timer.
+            catch (Exception e)
+#pragma warning restore CA1031
+            {
+                _loop!.Endpoint.Log.ConnectionLost(e, this);
+            }
+
+            Wake();
+        }
+    }
+
+    /// <summary>Handles what was received, then closes in order.</summary>
+    /// <remarks>The close reason stays open: until what was received has been handled, the connection may still end for another.</remarks>
+    public void BeginDrain(long deadline)
+    {
+        Volatile.Write(ref _drainDeadline, deadline);
+        if (Raise(ConnectionState.Draining))
+        {
+            Wake();
+        }
+    }
+
+    /// <summary>True if the connection should have been drained by <paramref name="now"/>.</summary>
+    public bool IsDrainLate(long now) => Volatile.Read(ref _drainDeadline) <= now;
+
+    /// <summary>The server waits no longer for a drain.</summary>
+    public void AbortDrain()
+    {
+        Volatile.Write(ref _drainDeadline, long.MaxValue);
+        if (State < ConnectionState.Ended)
+        {
+            // The only reason that another replaces: what was being drained did not end.
+            Interlocked.CompareExchange(ref _closeReason, (int)CloseReason.DrainTimeout, (int)CloseReason.Drain);
+            Abort(CloseReason.DrainTimeout);
+        }
+    }
+
+    /// <summary>For the loop, and for <see cref="Abort(CloseReason)"/>: nothing can be sent any more.</summary>
+    public void Lose(CloseReason reason)
+    {
+        SetCloseReason(reason);
+        Raise(ConnectionState.Lost);
+        _loop!.EndBatches();
+        CancelAborted();
+    }
+
+    /// <summary>The first reason wins.</summary>
+    public void SetCloseReason(CloseReason reason) => Interlocked.CompareExchange(ref _closeReason, (int)reason, (int)CloseReason.None);
+
+    /// <summary>For the loop: stages what was pushed.</summary>
+    public void StageMail(TransportOutput output) => Volatile.Read(ref _mailbox)?.MoveTo(output);
+
+    /// <summary>For the loop: it closes the connection now, whether or not anyone has asked for that.</summary>
+    /// <remarks>No more pushes are taken. Those that were are staged: a push that returned true is lost only with the connection.</remarks>
+    public void BeginClose(TransportOutput output)
+    {
+        Raise(ConnectionState.Closing);
+        // A mailbox that nobody has used yet is closed too.
+        Interlocked.CompareExchange(ref _mailbox, Mailbox.Closed, null)?.CloseTo(State < ConnectionState.Lost ? output : null);
+    }
+
+    /// <summary>For the loop: the connection has ended.</summary>
+    public void End()
+    {
+        Debug.Assert(State is ConnectionState.Closing or ConnectionState.Lost, "a connection ends that was not being closed");
+        Raise(ConnectionState.Ended);
+        CancelAborted();
+    }
+
+    /// <returns>False if the connection had come that far already.</returns>
+    private bool Raise(ConnectionState state)
+    {
+        while (true)
+        {
+            int current = Volatile.Read(ref _state);
+            if (current >= (int)state)
+            {
+                return false;
+            }
+
+            if (Interlocked.CompareExchange(ref _state, (int)state, current) == current)
+            {
+                return true;
+            }
+        }
+    }
+
+    private void CancelAborted()
+    {
+        // Either this sees the source that Aborted has just made, or Aborted sees that the connection is lost.
+        Interlocked.MemoryBarrier();
+        try
+        {
+            _aborted?.Cancel();
+        }
+#pragma warning disable CA1031 // A callback that a handler registered; it must not hit who aborts, which may be a timer.
+        catch (Exception e)
+#pragma warning restore CA1031
+        {
+            _loop?.Endpoint.Log.HandlerFailed(e, this, "a cancellation callback");
+        }
+    }
+
+    /// <summary>The loop looks here soon, whatever it waits for. A wake-up that comes too early is kept.</summary>
+    private void Wake()
+    {
+        _loop!.CancelRead();
+        Volatile.Read(ref _handlerWait)?.Set();
+    }
+
+    private Mailbox MakeMailbox(LineEndpoint endpoint)
+    {
+        var made = new Mailbox(endpoint.Limits.MailboxSize, endpoint.Format.Delimiter);
+        return Interlocked.CompareExchange(ref _mailbox, made, null) ?? made;
+    }
+
+    private ConnectionLoop ThrowIfNotHandlingLine() =>
+        _loop is { IsHandlingLine: true } ? _loop : throw new InvalidOperationException($"Only within {nameof(LineHandler)}.{nameof(LineHandler.OnLineAsync)}.");
+}

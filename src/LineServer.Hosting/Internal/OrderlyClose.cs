@@ -1,0 +1,90 @@
+using System.IO.Pipelines;
+using LineServer.Connections;
+
+namespace LineServer.Hosting.Internal;
+
+/// <summary>
+/// The last steps of a connection whose replies have been flushed: FIN, and until the client's FIN its bytes are read and discarded.
+/// Unread input would turn the close into RST, which may destroy replies on their way.
+/// </summary>
+/// <remarks>
+/// Where the transport sends FIN first, until the peer's FIN or <see cref="LineLimits.LingerTimeout"/>. Elsewhere (Kestrel's sockets close
+/// both directions at once) until nothing has come for <see cref="LineLimits.LingerQuietTime"/>.
+/// </remarks>
+internal sealed class OrderlyClose(ConnectionLoop loop, Inbox inbox, PipeReader input, TransportOutput output, bool inputEnded)
+{
+    private static readonly Type ReaderOfStream = PipeReader.Create(Stream.Null).GetType();
+
+    private bool _inputEnded = inputEnded;
+    private volatile bool _isTimeOver;
+
+    public async Task RunAsync()
+    {
+        LineLimits limits = loop.Endpoint.Limits;
+        // A stream between us and the transport (TLS, connection logging) does not pass on the end of the output; FIN is sent when the
+        // connection's whole pipeline has returned.
+        bool isDirect = input.GetType() != ReaderOfStream;
+        bool sendsFinFirst = isDirect && inbox.Features.Get<IHalfCloseFeature>() is { CompletingOutputSendsFin: true };
+        if (!_inputEnded && !sendsFinFirst)
+        {
+            await DiscardAsync(limits.LingerTimeout, limits.LingerQuietTime);
+        }
+
+        if (_inputEnded)
+        {
+            // Both directions end with the FIN that follows: a client that sees it, and connects again, finds its place free.
+            loop.Place.Free();
+        }
+
+        output.Complete();
+        if (_inputEnded || !isDirect)
+        {
+            return;
+        }
+
+        await DiscardAsync(sendsFinFirst ? limits.LingerTimeout : limits.SendTimeout, quietTime: null);
+        if (_isTimeOver && !sendsFinFirst)
+        {
+            // The transport would have closed by now, had the client read what was sent to it.
+            inbox.Abort(CloseReason.SendTimeout);
+        }
+    }
+
+    // With a timer of its own: few connections get here, and the table's ticks would have to be short for them.
+    private async Task DiscardAsync(TimeSpan? timeout, TimeSpan? quietTime)
+    {
+        TimeProvider time = loop.Endpoint.Time;
+        long start = time.GetTimestamp();
+        _isTimeOver = timeout == TimeSpan.Zero;
+        await using ITimer timer = time.CreateTimer(
+            static close => ((OrderlyClose)close!).OnTimeOver(), this, quietTime ?? timeout ?? Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+        while (!_inputEnded && !_isTimeOver && inbox.State < ConnectionState.Lost)
+        {
+            TransportRead read = await loop.ReadAsync();
+            if (read.Error is not null)
+            {
+                loop.LosePeer(read.Error);
+                return;
+            }
+
+            bool isEmpty = read.Buffer.IsEmpty;
+            _inputEnded = read.IsLast;
+            input.AdvanceTo(read.Buffer.End);
+            if (quietTime is { } quiet && !isEmpty)
+            {
+                if (time.GetElapsedTime(start) >= timeout)
+                {
+                    return;
+                }
+
+                timer.Change(quiet, Timeout.InfiniteTimeSpan);
+            }
+        }
+    }
+
+    private void OnTimeOver()
+    {
+        _isTimeOver = true;
+        loop.CancelRead();
+    }
+}

@@ -1,0 +1,63 @@
+using Microsoft.AspNetCore.Connections;
+using Microsoft.Extensions.DependencyInjection;
+
+namespace LineServer.Hosting.Internal;
+
+/// <summary>
+/// Ends a connection that is one too many and never gets a loop. Its handler may say a last line ("too many connections"), where its type
+/// overrides <see cref="LineHandlerBase.OnClosing"/>; nothing is read, and nobody lingers for the client.
+/// </summary>
+internal static class Refusal
+{
+    /// <summary>Never throws. When it returns, the connection's output has ended; its host disposes of it.</summary>
+    public static async Task RunAsync(ConnectionContext connection, LineEndpoint endpoint, CloseReason reason)
+    {
+        Inbox inbox = Inbox.Refused(connection, reason);
+        endpoint.Log.ConnectionRefused(inbox, reason);
+        endpoint.Metrics.ConnectionRefused(reason);
+        if (endpoint.Handlers.MayHaveLastLine)
+        {
+            await SayLastLineAsync(inbox, endpoint, reason);
+        }
+
+        try
+        {
+            await connection.Transport.Output.CompleteAsync();
+            await connection.Transport.Input.CompleteAsync();
+        }
+#pragma warning disable CA1031 // Whatever a transport throws: the connection has ended.
+        catch (Exception e)
+#pragma warning restore CA1031
+        {
+            endpoint.Log.ConnectionLost(e, inbox);
+        }
+    }
+
+    private static async Task SayLastLineAsync(Inbox inbox, LineEndpoint endpoint, CloseReason reason)
+    {
+        LineHandlerBase? handler = null;
+        IServiceScope? scope = null;
+        try
+        {
+            handler = endpoint.Handlers.Make(ref scope);
+            if (endpoint.Handlers.HasLastLine(handler))
+            {
+                handler.Attach(inbox);
+                var output = new TransportOutput(inbox.Context.Transport.Output, endpoint.Format.Delimiter, endpoint.Limits.MaxWriteBufferSize);
+                handler.OnClosing(reason, output);
+                if (output.Staged > 0)
+                {
+                    await output.FlushAsync();
+                }
+            }
+        }
+#pragma warning disable CA1031 // Whatever a handler or a transport throws: the connection was refused anyway.
+        catch (Exception e)
+#pragma warning restore CA1031
+        {
+            endpoint.Log.HandlerFailed(e, inbox, nameof(LineHandlerBase.OnClosing));
+        }
+
+        await HandlerSource.DisposeAsync(handler, scope, endpoint.Log, inbox);
+    }
+}
