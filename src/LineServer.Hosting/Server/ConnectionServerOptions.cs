@@ -15,11 +15,11 @@ public sealed class ConnectionServerOptions
 
     /// <summary>
     /// The most bytes that all connections together hold while they wait: lines that handlers have not taken, replies that clients have
-    /// not read. Beyond it those that hold most are closed (<see cref="CloseReason.BufferLimit"/>). At least 64 KiB. Defaults to an eighth
-    /// of the memory that the process may use (its container's limit, or the machine's).
+    /// not read. Beyond it those that hold most are closed (<see cref="CloseReason.BufferLimit"/>). At least 64 KiB. Defaults to a sixteenth
+    /// of the memory that the process may use (its container's limit, or the machine's): what transports and the runtime hold comes on top.
     /// </summary>
     public long MaxTotalBufferSize { get; set; } =
-        Math.Max(GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / 8, SmallestTotalBufferSize);
+        Math.Max(GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / 16, SmallestTotalBufferSize);
 
     /// <summary>
     /// Called once for an endpoint that accepts no more though nobody asked it to stop. Defaults to stopping the application, so that

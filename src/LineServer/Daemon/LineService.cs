@@ -15,6 +15,10 @@ namespace LineServer.Daemon;
 /// <summary>The server, with a line handler on every endpoint of the configuration.</summary>
 internal sealed class LineService : IHostedService, IAsyncDisposable
 {
+    // Kestrel's pipe takes so many bytes that nobody has looked at: of a client whose replies wait, they are held for nothing. A line may be
+    // longer, for what has been looked at does not count (System.IO.Pipelines.Pipe).
+    private const int SocketsReadAhead = 16 * 1024;
+
     private readonly ServerSettings _settings;
     private readonly SystemdNotifier _notifier;
     private readonly ILogger<LineService> _logger;
@@ -164,7 +168,7 @@ internal sealed class LineService : IHostedService, IAsyncDisposable
             Backlog = LimitsOfTransport(settings).Backlog,
             CreateBoundListenSocket = endPoint => Bind(settings, endPoint),
         };
-        options.Connections.MaxReadBufferSize = settings.Limits.MaxReadBufferSize;
+        options.Connections.MaxReadBufferSize = Math.Min(settings.Limits.MaxReadBufferSize, SocketsReadAhead);
         options.Connections.MaxWriteBufferSize = StagedSize(settings.Limits);
         options.Connections.UnsafePreferInlineScheduling = _settings.Sockets.UnsafePreferInlineScheduling;
         var transport = new SocketListenerFactory(options, _loggerFactory);
