@@ -17,11 +17,17 @@ internal sealed unsafe class DescriptorLimit
     /// <param name="reserved">Descriptors to leave free.</param>
     public DescriptorLimit(int reserved)
     {
-        ulong* currentAndMost = stackalloc ulong[2];
-        if (reserved > 0 && Libc.GetLimit(Libc.ResourceOpenFiles, currentAndMost) == 0 && currentAndMost[0] < int.MaxValue)
+        if (reserved > 0 && Current() is var limit && limit < int.MaxValue)
         {
-            _firstReserved = (long)currentAndMost[0] - reserved;
+            _firstReserved = limit - reserved;
         }
+    }
+
+    /// <summary>Descriptors that this process may have at once.</summary>
+    public static long Current()
+    {
+        ulong* currentAndMost = stackalloc ulong[2];
+        return Libc.GetLimit(Libc.ResourceOpenFiles, currentAndMost) == 0 ? (long)Math.Min(currentAndMost[0], long.MaxValue) : long.MaxValue;
     }
 
     /// <summary>Before a thread is started: whether .NET gets the descriptors that it takes for one.</summary>

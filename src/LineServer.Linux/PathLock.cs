@@ -43,7 +43,7 @@ internal sealed class PathLock : IDisposable
             }
 
             // The last owner may have deleted the file between our open and our lock: then the lock is on a file that nobody else will find.
-            if (FileIdentity.OfDescriptor(descriptor) is { } locked && FileIdentity.OfPath(file) == locked)
+            if (IsAt(file, descriptor))
             {
                 return new PathLock(file, descriptor);
             }
@@ -52,16 +52,23 @@ internal sealed class PathLock : IDisposable
         }
     }
 
-    /// <summary>Gives the lock back, and removes its file first: whoever has it open finds out (above).</summary>
+    /// <summary>Gives the lock back, and removes its file first, if that is still this lock's: whoever has it open finds out (above).</summary>
     public void Dispose()
     {
         int descriptor = Interlocked.Exchange(ref _descriptor, -1);
         if (descriptor >= 0)
         {
-            File.Delete(_file);
+            if (IsAt(_file, descriptor))
+            {
+                File.Delete(_file);
+            }
+
             _ = Libc.Close(descriptor);
         }
     }
+
+    private static bool IsAt(string file, int descriptor) =>
+        FileIdentity.OfDescriptor(descriptor) is { } locked && FileIdentity.OfPath(file) == locked;
 
     private static SocketFileException CannotOpen(string file, Errno error) => error switch
     {

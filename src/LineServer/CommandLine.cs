@@ -65,9 +65,7 @@ internal sealed class CommandLine(Signals signals, ErrorOutput errors)
         {
             using var output = new StringWriter();
             int status = await parsed.InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null, Output = output });
-            // Not by Console, whose stream swallows EPIPE and does not know a closed descriptor.
-            StandardStream.Output.Write(Encoding.UTF8.GetBytes(output.ToString()));
-            return status;
+            return TryWriteOutput(output.ToString()) ? status : ExitStatus.Failure;
         }
         catch (UsageException e)
         {
@@ -87,17 +85,31 @@ internal sealed class CommandLine(Signals signals, ErrorOutput errors)
             Report(e.Message);
             return ExitStatus.Failure;
         }
-        catch (IOException e)
-        {
-            Report($"standard output cannot be written: {e.Message}");
-            return ExitStatus.Failure;
-        }
 #pragma warning disable CA1031 // The last line of defence of a command: LastResort is that of the other threads.
         catch (Exception e)
 #pragma warning restore CA1031
         {
             Report(LastResort.Describe(e));
             return ExitStatus.Failure;
+        }
+    }
+
+    // Not by Console, whose stream swallows EPIPE and does not know a closed descriptor.
+    private bool TryWriteOutput(string text)
+    {
+        try
+        {
+            if (text.Length > 0)
+            {
+                StandardStream.Output.Write(Encoding.UTF8.GetBytes(text));
+            }
+
+            return true;
+        }
+        catch (IOException e)
+        {
+            Report($"standard output cannot be written: {e.Message}");
+            return false;
         }
     }
 

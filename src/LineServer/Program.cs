@@ -6,6 +6,7 @@ using LineServer.Logging;
 // First of all, before anything slow: from here on a signal ends the process in order, and an error that nobody foresaw is one line.
 using var signals = new Signals(TimeProvider.System);
 LastResort.Install();
+LastResort.RequireDescriptors();
 var errors = new ErrorOutput(StandardStream.Error);
 LastResort.ReportTo(errors);
 

@@ -86,18 +86,6 @@ public class DrainTests
         Assert.Equal(0, await daemon.StopAsync());
     }
 
-    [Fact]
-    public async Task SIGHUP_is_logged_and_ignored()
-    {
-        await using DaemonProcess daemon = DaemonProcess.Serve("echo");
-        using LineSocket client = await daemon.ConnectAsync();
-        daemon.Send(Signal.Hangup);
-        await daemon.Log.FirstAsync("SIGHUP ignored: the configuration is read at the start only");
-        await client.SendAsync("hello\n");
-        Assert.Equal("hello", await client.ReadLineAsync());
-        Assert.Equal(0, await daemon.StopAsync());
-    }
-
     // At most 50 lines without an answer, so that the client falls silent when the server does. Returns how many were answered, each the next one.
     private static async Task<int> PipelineAsync(LineSocket client, int id, Action isBusy)
     {

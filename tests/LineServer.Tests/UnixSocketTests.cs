@@ -25,14 +25,7 @@ public sealed class UnixSocketTests : IDisposable
     [Fact]
     public async Task A_stale_file_is_replaced()
     {
-        using (var killed = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified))
-        {
-            killed.Bind(new UnixDomainSocketEndPoint(Path));
-            // .NET removes the file on Dispose; a process that was killed does not.
-            File.Move(Path, $"{Path}.kept");
-        }
-
-        File.Move($"{Path}.kept", Path);
+        LeaveStaleFile();
         await using DaemonProcess daemon = DaemonProcess.Start("--listen", $"unix:{Path}");
         using LineSocket client = await daemon.ConnectAsync();
         await client.SendAsync("hello\n");
@@ -77,6 +70,137 @@ public sealed class UnixSocketTests : IDisposable
     {
         File.CreateSymbolicLink(Path, _directory["nowhere"]);
         await AssertRefused("the path exists, and is no socket");
+    }
+
+    [Fact]
+    public async Task Of_four_that_start_at_once_on_one_stale_file_exactly_one_wins()
+    {
+        const int Rounds = 20;
+        const int Contenders = 4;
+        for (int round = 0; round < Rounds; round++)
+        {
+            LeaveStaleFile();
+            DaemonProcess[] daemons = [.. Enumerable.Range(0, Contenders).Select(_ => DaemonProcess.Start("--listen", $"unix:{Path}"))];
+            try
+            {
+                // Each accepts, or ends.
+                bool[] accepts = await Task.WhenAll(daemons.Select(async daemon =>
+                    (await daemon.Log.FirstAsync(line => line.Contains(" accepts on ", StringComparison.Ordinal) || line.StartsWith("lineserver: ", StringComparison.Ordinal)))
+                        .Contains(" accepts on ", StringComparison.Ordinal)));
+                DaemonProcess winner = daemons[Assert.Single(Enumerable.Range(0, Contenders), i => accepts[i])];
+                foreach (DaemonProcess loser in daemons.Except([winner]))
+                {
+                    Assert.Equal(1, await loser.ExitAsync());
+                    Assert.Equal([$"lineserver: endpoint 'echo' cannot listen on unix:{Path}: another process listens on it"], loser.Log.Lines);
+                }
+
+                await AssertEchoesAsync();
+                Assert.Equal(0, await winner.StopAsync());
+                Assert.Empty(Directory.GetFiles(_directory.Path));
+            }
+            finally
+            {
+                foreach (DaemonProcess daemon in daemons)
+                {
+                    await daemon.DisposeAsync();
+                }
+            }
+        }
+    }
+
+    [Fact]
+    public async Task The_end_of_one_leaves_the_file_of_its_successor()
+    {
+        await using DaemonProcess first = DaemonProcess.Start("--listen", $"unix:{Path}");
+        await first.EndPointAsync();
+        // Somebody cleans up while it runs.
+        File.Delete(Path);
+        File.Delete($"{Path}.lock");
+        await using DaemonProcess second = DaemonProcess.Start("--listen", $"unix:{Path}");
+        await second.EndPointAsync();
+        Assert.Equal(0, await first.StopAsync());
+        await AssertEchoesAsync();
+        await AssertRefused("another process listens on it");
+        Assert.Equal(0, await second.StopAsync());
+        Assert.Empty(Directory.GetFiles(_directory.Path));
+    }
+
+    [Fact]
+    public async Task A_successor_takes_the_path_while_the_predecessor_drains()
+    {
+        await using DaemonProcess first = DaemonProcess.Start("--listen", $"unix:{Path}", "--handler", "delay");
+        using LineSocket client = await first.ConnectAsync();
+        await client.SendAsync("0 there\n2000 answered\n");
+        Assert.Equal("there", await client.ReadLineAsync());
+        first.Send(Signal.Terminate);
+        await first.Log.FirstAsync("draining");
+        using var gone = new FileSystemWatcher(_directory.Path);
+        await UntilGoneAsync(gone);
+        await using DaemonProcess second = DaemonProcess.Start("--listen", $"unix:{Path}");
+        await second.EndPointAsync();
+        Assert.Equal("answered\n", await client.ReadToEndAsync());
+        Assert.Equal(0, await first.ExitAsync());
+        await AssertEchoesAsync();
+    }
+
+    [Fact]
+    public async Task The_file_gets_its_mode_and_group()
+    {
+        // The only group that a user who is not root can surely give.
+        string group = Environment.IsPrivilegedProcess ? "65534" : (await Tool.RunAsync("id", "-g")).Output.Trim();
+        await using DaemonProcess daemon = DaemonProcess.Start(
+            "--set", $"Endpoints:e:Address=unix:{Path}", "--set", "Endpoints:e:UnixSocketMode=0620", "--set", $"Endpoints:e:UnixSocketGroup={group}");
+        await daemon.EndPointAsync();
+        Assert.Equal($"620 {group}\n", (await Tool.RunAsync("stat", "-c", "%a %g", Path)).Output);
+    }
+
+    [Fact]
+    public async Task An_abstract_name_makes_no_file()
+    {
+        string name = $"@lineserver-{Guid.NewGuid()}";
+        await using DaemonProcess daemon = DaemonProcess.Start(new DaemonStart("--listen", $"unix:{name}") { WorkingDirectory = _directory.Path });
+        Assert.Equal($"unix:{name}", await daemon.AddressAsync());
+        using LineSocket client = await LineSocket.ConnectAsync(new UnixDomainSocketEndPoint($"\0{name[1..]}"));
+        await client.SendAsync("hello\n");
+        Assert.Equal("hello", await client.ReadLineAsync());
+        Assert.Empty(Directory.GetFiles(_directory.Path));
+        (await DaemonProcess.RunAsync("--listen", $"unix:{name}")).AssertOneLine(
+            1, $"lineserver: endpoint 'echo' cannot listen on unix:{name}: the address is in use, by another process or another endpoint");
+    }
+
+    private async Task AssertEchoesAsync()
+    {
+        using LineSocket client = await LineSocket.ConnectAsync(new UnixDomainSocketEndPoint(Path));
+        await client.SendAsync("hello\n");
+        Assert.Equal("hello", await client.ReadLineAsync());
+    }
+
+    private async Task UntilGoneAsync(FileSystemWatcher watcher)
+    {
+        var gone = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        watcher.Deleted += (_, deleted) =>
+        {
+            if (deleted.FullPath == $"{Path}.lock")
+            {
+                gone.TrySetResult();
+            }
+        };
+        watcher.EnableRaisingEvents = true;
+        if (File.Exists($"{Path}.lock"))
+        {
+            await gone.Task.Guarded();
+        }
+    }
+
+    // As a process that was killed leaves it.
+    private void LeaveStaleFile()
+    {
+        using var killed = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+        killed.Bind(new UnixDomainSocketEndPoint(Path));
+        // .NET removes the file on Dispose; a process that was killed does not.
+        File.Move(Path, $"{Path}.kept");
+        killed.Dispose();
+        File.Move($"{Path}.kept", Path);
     }
 
     private async Task AssertRefused(string problem) =>

@@ -13,8 +13,24 @@ internal static class LastResort
     /// <summary>Set to show where an unexpected error came from.</summary>
     public const string DebugVariable = "LINESERVER_DEBUG";
 
+    // Below about 130 a start was seen to fail, with two event loops.
+    private const int LeastDescriptors = 160;
+
     private static readonly TimeSpan FlushTime = TimeSpan.FromSeconds(1);
     private static ErrorOutput? s_output;
+
+    /// <summary>
+    /// Ends the process if it may have too few descriptors to start with: .NET takes them for assemblies and threads, and ends it in ways that say
+    /// nothing of the reason.
+    /// </summary>
+    public static void RequireDescriptors()
+    {
+        if (DescriptorLimit.Current() is var limit && limit < LeastDescriptors)
+        {
+            WriteDirectly($"lineserver: the limit of open files (RLIMIT_NOFILE, ulimit -n) is {limit}; a start needs {LeastDescriptors}");
+            Libc.Exit(ExitStatus.Failure);
+        }
+    }
 
     /// <summary>For all threads, from now on.</summary>
     public static void Install() => AppDomain.CurrentDomain.UnhandledException += (_, unhandled) => End((Exception)unhandled.ExceptionObject);
@@ -38,11 +54,14 @@ internal static class LastResort
         }
         else
         {
-            StandardStream.Error.TryWrite(Encoding.UTF8.GetBytes($"lineserver: {EscapedText.Of(line)}\n"), FlushTime);
+            WriteDirectly($"lineserver: {line}");
         }
 
         Libc.Exit(ExitStatus.Failure);
     }
+
+    private static void WriteDirectly(string line) =>
+        StandardStream.Error.TryWrite(Encoding.UTF8.GetBytes($"{EscapedText.Of(line)}\n"), FlushTime);
 
     private static string FirstLine(string text) => text.Split('\n')[0].TrimEnd();
 }

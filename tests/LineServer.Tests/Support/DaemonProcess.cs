@@ -136,16 +136,23 @@ internal sealed class DaemonProcess : IAsyncDisposable
     /// <summary>Waits for the exit status.</summary>
     public async Task<int> ExitAsync()
     {
+        int status = await StatusAsync();
+        await Log.Ended.Guarded();
+        return status;
+    }
+
+    /// <summary>Waits for the exit status, and reads no output that nobody reads so far.</summary>
+    public async Task<int> StatusAsync()
+    {
         try
         {
             await _process.WaitForExitAsync(TestContext.Current.CancellationToken).Guarded();
         }
         catch (TimeoutException)
         {
-            Assert.Fail($"The daemon goes on:\n{string.Join('\n', Log.Lines)}");
+            Assert.Fail($"The daemon goes on:\n{string.Join('\n', _log.IsValueCreated ? Log.Lines : [])}");
         }
 
-        await Log.Ended.Guarded();
         return _process.ExitCode;
     }
 

@@ -1,0 +1,82 @@
+using System.Diagnostics;
+using System.Net.Sockets;
+using LineServer.Tests.Support;
+
+namespace LineServer.Tests;
+
+/// <summary>Nobody reads standard error: a stalled journal, a pipe, a terminal under Ctrl-S.</summary>
+public sealed class BlockedLogTests : IDisposable
+{
+    private const int Clients = 1500;
+
+    private readonly TemporaryDirectory _directory = new();
+
+    public void Dispose() => _directory.Dispose();
+
+    [Fact]
+    public async Task A_log_that_nobody_reads_holds_up_neither_the_service_nor_the_stop()
+    {
+        using var notify = new NotifySocket(_directory["notify"]);
+        await using DaemonProcess daemon = StartWithFullPipe(notify);
+        await notify.ReceiveAsync();
+        await SendOversizeLinesAsync();
+        await AssertEchoesAsync();
+        var stop = Stopwatch.StartNew();
+        daemon.Send(Signal.Terminate);
+        Assert.Equal(0, await daemon.StatusAsync());
+        // DrainTimeout, and a second.
+        Assert.InRange(stop.Elapsed, TimeSpan.Zero, TimeSpan.FromSeconds(11));
+    }
+
+    [Fact]
+    public async Task Messages_that_did_not_fit_are_counted_and_told_when_the_log_is_read_again()
+    {
+        using var notify = new NotifySocket(_directory["notify"]);
+        await using DaemonProcess daemon = StartWithFullPipe(notify);
+        await notify.ReceiveAsync();
+        // Each connection logs some hundred bytes at this level; the queue holds a mebibyte.
+        for (int round = 0; round < 4; round++)
+        {
+            await SendOversizeLinesAsync();
+        }
+
+        await daemon.Log.FirstAsync(" messages were dropped: standard error was not read, or could not be written");
+        await AssertEchoesAsync();
+        Assert.Equal(0, await daemon.StopAsync());
+    }
+
+    [Fact]
+    public async Task An_error_of_the_start_ends_it_although_nobody_reads_it()
+    {
+        await using DaemonProcess daemon = DaemonProcess.Start(FullPipe("--set", "Bogus=1"));
+        Assert.Equal(78, await daemon.StatusAsync());
+    }
+
+    private DaemonProcess StartWithFullPipe(NotifySocket notify)
+    {
+        DaemonStart start = FullPipe("--listen", $"unix:{_directory["s"]}", "--set", "Limits:MaxLineSize=5");
+        return DaemonProcess.Start(start with { Environment = new(StringComparer.Ordinal) { ["NOTIFY_SOCKET"] = notify.Name, ["Logging__LogLevel__Default"] = "Trace", ["Logging__LogLevel__Microsoft.AspNetCore"] = "Trace" } });
+    }
+
+    // The pipe holds 64 KiB, and is full before the daemon writes its first line.
+    private static DaemonStart FullPipe(params string[] arguments) => new(arguments)
+    {
+        Through = ["sh", "-c", """head -c 65536 /dev/zero >&2; exec "$0" "$@" """],
+        HoldsStandardError = true,
+    };
+
+    // At once: each connection lingers for a moment before it is closed.
+    private Task SendOversizeLinesAsync() => Parallel.ForAsync(0, Clients, new ParallelOptions { MaxDegreeOfParallelism = 250 }, async (_, _) =>
+    {
+        using LineSocket client = await LineSocket.ConnectAsync(new UnixDomainSocketEndPoint(_directory["s"]));
+        await client.SendAsync("a line that is too long\n");
+        Assert.Equal("", await client.ReadToEndAsync());
+    });
+
+    private async Task AssertEchoesAsync()
+    {
+        using LineSocket client = await LineSocket.ConnectAsync(new UnixDomainSocketEndPoint(_directory["s"]));
+        await client.SendAsync("hello\n");
+        Assert.Equal("hello", await client.ReadLineAsync());
+    }
+}

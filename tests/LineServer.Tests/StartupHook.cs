@@ -1,0 +1,23 @@
+// The runtime runs this in the daemon before Main (DOTNET_STARTUP_HOOKS), and wants the type without a namespace and with this name.
+#pragma warning disable CA1050, MA0047, RCS1110
+internal static class StartupHook
+#pragma warning restore CA1050, MA0047, RCS1110
+{
+    public const string Variable = "LINESERVER_TESTS_THROW_AFTER";
+
+    /// <summary>A thread that throws once the file is there.</summary>
+    public static void Initialize()
+    {
+        string file = Environment.GetEnvironmentVariable(Variable)!;
+        new Thread(() =>
+        {
+            while (!File.Exists(file))
+            {
+                Thread.Sleep(10);
+            }
+
+            throw new InvalidOperationException("thrown on purpose");
+        })
+        { IsBackground = true }.Start();
+    }
+}
