@@ -13,6 +13,7 @@ internal sealed class LineEndpoint
         Metrics = metrics;
         Time = time;
         Log = log;
+        HasHandlerTimeout = options.Limits.HandlerTimeout is not null;
         Connections = new ConnectionTable(options.Limits, time, log);
     }
 
@@ -21,6 +22,9 @@ internal sealed class LineEndpoint
     public LineLimits Limits => Options.Limits;
 
     public LineFormat Format { get; }
+
+    /// <summary>Asked for each line: <see cref="LineLimits.HandlerTimeout"/> costs nothing where there is none.</summary>
+    public bool HasHandlerTimeout { get; }
 
     public HandlerSource Handlers { get; }
 
