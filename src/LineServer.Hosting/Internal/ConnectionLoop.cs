@@ -237,7 +237,7 @@ internal sealed class ConnectionLoop
     public void BeginLine()
     {
         IsHandlingLine = true;
-        WatchHandler(Table.DeadlineAfter(Endpoint.Limits.HandlerTimeout));
+        WatchHandler();
     }
 
     /// <summary>For <see cref="PerLineHandler"/>: the line was handled without waiting.</summary>
@@ -273,7 +273,7 @@ internal sealed class ConnectionLoop
     {
         try
         {
-            WatchHandler(Table.DeadlineAfter(Endpoint.Limits.HandlerTimeout));
+            WatchHandler();
             ValueTask connected = _handler!.OnConnectedAsync(Replies, _inbox.Aborted);
             if (connected.IsCompletedSuccessfully)
             {
@@ -463,7 +463,7 @@ internal sealed class ConnectionLoop
     private ValueTask GiveBatch()
     {
         _read.BeginCall();
-        WatchHandler(Table.DeadlineAfter(Endpoint.Limits.HandlerTimeout));
+        WatchHandler();
         return _handler!.OnBatch(new LineBatch(this, _read.Lines, _output));
     }
 
@@ -514,28 +514,33 @@ internal sealed class ConnectionLoop
         HandlerWait wait = _inbox.HandlerWait;
         var handler = task.ConfigureAwait(false).GetAwaiter();
         handler.UnsafeOnCompleted(wait.SetAction);
-        _deadlines.EndWatch();
-        long left = Table.DeadlineAfter(Endpoint.Limits.HandlerTimeout) is var deadline and not long.MaxValue ? deadline - Table.Now : long.MaxValue;
+        long deadline = Table.DeadlineAfter(Endpoint.Limits.HandlerTimeout);
         while (true)
         {
             // In this order: what the handler staged before it ended, or asked, is sent before it is answered.
             bool hasEnded = handler.IsCompleted;
-            IHandlerRequest? request = wait.Take();
-            await ServeAsync(request, hasEnded);
+            _deadlines.EndWatch();
+            ValueTask serving = ServeAsync(wait.Take(), hasEnded);
+            if (!serving.IsCompletedSuccessfully)
+            {
+                // The client is waited for: that time is not the handler's.
+                long before = Table.Now;
+                await serving;
+                deadline = deadline == long.MaxValue ? deadline : deadline + (Table.Now - before);
+            }
+
             if (hasEnded)
             {
                 break;
             }
 
-            long began = Table.Now;
-            WatchHandler(left == long.MaxValue ? left : began + left);
+            _deadlines.Watch(Wait.Handler, deadline);
             Hold(_read.Length + (_replies?.Staged ?? 0));
             await wait.WaitAsync();
             Hold(0);
-            _deadlines.EndWatch();
-            left = left == long.MaxValue ? left : left - (Table.Now - began);
         }
 
+        _deadlines.EndWatch();
         IsHandlingLine = false;
         handler.GetResult();
     }
@@ -761,7 +766,13 @@ internal sealed class ConnectionLoop
         return false;
     }
 
-    private void WatchHandler(long deadline) => _deadlines.Watch(Wait.Handler, deadline);
+    private void WatchHandler()
+    {
+        if (Endpoint.HasHandlerTimeout)
+        {
+            _deadlines.Watch(Wait.Handler, Table.DeadlineAfter(Endpoint.Limits.HandlerTimeout));
+        }
+    }
 
     /// <summary>Staging failed: what the client has got may be cut anywhere, so the connection is reset.</summary>
     private void OnOutputFailed(Exception error)

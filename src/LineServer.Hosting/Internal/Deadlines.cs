@@ -98,7 +98,14 @@ internal struct Deadlines
         }
     }
 
-    public void EndWatch() => Volatile.Write(ref _watch, 0);
+    public void EndWatch()
+    {
+        // A volatile write for each read costs more than to look.
+        if (Volatile.Read(ref _watch) != 0)
+        {
+            Volatile.Write(ref _watch, 0);
+        }
+    }
 
     /// <summary>A line has ended: what is held now of the next one began in this read.</summary>
     public void EndLine()

@@ -22,6 +22,7 @@ internal sealed class LineEndpoint
         Log = log;
         StartsInline = handlers.NeverBlocks;
         Admission = new Admission(options.Limits, time, server);
+        HasHandlerTimeout = options.Limits.HandlerTimeout is not null;
         Connections = new ConnectionTable(options.Limits, time, log);
         Budget = budget;
         budget?.Add(Connections);
@@ -32,6 +33,9 @@ internal sealed class LineEndpoint
     public LineLimits Limits => Options.Limits;
 
     public LineFormat Format { get; }
+
+    /// <summary>Asked for each line: <see cref="LineLimits.HandlerTimeout"/> costs nothing where there is none.</summary>
+    public bool HasHandlerTimeout { get; }
 
     public HandlerSource Handlers { get; }
 
