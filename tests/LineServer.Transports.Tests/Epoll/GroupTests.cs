@@ -14,7 +14,7 @@ namespace LineServer.Transports.Tests.Epoll;
 [Collection(nameof(Alone))]
 public class GroupTests
 {
-    private static readonly string Long = new('x', DeferredSends.MaxSize);
+    private static readonly string Long = new('x', PendingWrites.MaxSize);
 
     public GroupTests()
     {

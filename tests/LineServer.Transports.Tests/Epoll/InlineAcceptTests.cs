@@ -12,30 +12,41 @@ public class InlineAcceptTests
     private static bool IsOnLoop => Thread.CurrentThread.Name?.StartsWith("epoll-", StringComparison.Ordinal) == true;
 
     [Fact]
-    public async Task Every_accept_goes_on_on_the_loop_wherever_it_was_begun_and_whether_or_not_it_waits()
+    public async Task An_accept_that_waits_off_the_loop_goes_on_on_it_and_so_do_all_that_follow()
     {
+        const int Clients = 200;
         await using EpollTransport<LinuxSystemCalls> factory = Create(out EpollUnderTest<LinuxSystemCalls> transport);
         await using IConnectionListener listener = await factory.BindAsync(transport.NewEndPoint());
         ((IEventLoopListener)listener).AcceptsInline = true;
+        int accepted = 0;
         int elsewhere = 0;
-        for (int round = 0; round < 200; round++)
+        var waits = new TaskCompletionSource();
+        Task accepting = Task.Run(() =>
         {
-            // In every second round the client comes first, and the accept need not wait.
-            Task<ConnectionContext?> accepting = round % 2 == 0 ? AcceptAsync() : Task.FromResult<ConnectionContext?>(null);
+            Task it = AcceptAllAsync();
+            waits.SetResult();
+            return it;
+        });
+        await waits.Task.InTime();
+        for (int i = 0; i < Clients; i++)
+        {
+            // Every second client comes together with the next, and one of their accepts need not wait.
             using Peer peer = await SocketPeer.ConnectAsync(listener.EndPoint);
-            ConnectionContext? accepted = await (round % 2 == 0 ? accepting : AcceptAsync()).InTime();
-            await accepted!.DisposeAsync().InTime();
+            await Bounded.UntilTrue(() => i % 2 == 0 || Volatile.Read(ref accepted) == i + 1, $"client {i} is accepted");
         }
 
+        await accepting.InTime();
         Assert.Equal(0, elsewhere);
 
-        async Task<ConnectionContext?> AcceptAsync()
+        async Task AcceptAllAsync()
         {
-            await Task.Yield();
-            ConnectionContext? connection = await listener.AcceptAsync();
-            elsewhere += IsOnLoop ? 0 : 1;
-            await Task.Run(static () => { });
-            return connection;
+            for (int i = 0; i < Clients; i++)
+            {
+                ConnectionContext? connection = await listener.AcceptAsync();
+                elsewhere += IsOnLoop ? 0 : 1;
+                _ = connection!.DisposeAsync().AsTask();
+                Volatile.Write(ref accepted, i + 1);
+            }
         }
     }
 

@@ -10,12 +10,12 @@ namespace LineServer.Transports.Epoll.Internal;
 /// for an edge.
 /// </summary>
 /// <remarks>
-/// As a rule there is one array: rented for the first byte, and given back when the kernel has its bytes, or when
-/// <see cref="DeferredSends"/> has a copy that is sent after the connection's group was handled. Everything else goes
-/// through <see cref="OutboundQueue"/>, which is the lock of the queued bytes too.
+/// As a rule there is one array: rented for the first byte, and given back when the kernel has its bytes. On the loop, a
+/// flush may leave it to <see cref="PendingWrites"/>, from where it is sent after the connection's group was handled.
+/// Everything else goes through <see cref="OutboundQueue"/>, which is the lock of the queued bytes too.
 /// </remarks>
 internal sealed unsafe class SocketWriter<TCalls>(SocketConnection<TCalls> connection)
-    : PipeWriter, IValueTaskSource<FlushResult>, IThreadPoolWorkItem, IDeferringSender
+    : PipeWriter, IValueTaskSource<FlushResult>, IThreadPoolWorkItem, IPendingWriter
     where TCalls : struct, ISystemCalls
 {
     private const int CancelRequested = 1; // CancelPendingFlush
@@ -30,7 +30,7 @@ internal sealed unsafe class SocketWriter<TCalls>(SocketConnection<TCalls> conne
     private int _signals; // what ends a flush that waits
     private int _route;
     private volatile Stage _stage;
-    private volatile bool _isDeferred; // the loop keeps bytes, which go before all others
+    private volatile bool _isPending; // the loop keeps an array, which goes before all others
     private volatile bool _isSendDue; // the loop sends more by itself: no edge will come
     private bool _isReturning = true; // arrays go back to the pool
 
@@ -65,7 +65,7 @@ internal sealed unsafe class SocketWriter<TCalls>(SocketConnection<TCalls> conne
     public override long UnflushedBytes => _queuedUnflushed + (_end - _start);
 
     /// <summary>True if nothing waits to be sent any more: it was sent, or is lost.</summary>
-    public bool IsDrained => IsLost || (!IsQueueing && !_isDeferred);
+    public bool IsDrained => IsLost || (!IsQueueing && !_isPending);
 
     private bool IsLost => Volatile.Read(ref _route) == Route.Lost;
 
@@ -223,15 +223,19 @@ internal sealed unsafe class SocketWriter<TCalls>(SocketConnection<TCalls> conne
     /// <summary>Tries again what failed for want of memory. A post follows.</summary>
     public void Retry() => _isSendDue = true;
 
-    /// <summary>On the loop: the bytes of the last flush, which the loop has kept. Does not throw.</summary>
+    /// <summary>On the loop: the bytes of a flush that the loop has kept. Does not throw.</summary>
     [SuppressMessage("Design", "CA1031", Justification = "Whatever is thrown here ends the connection, and no other of the group.")]
-    void IDeferringSender.SendDeferred(ReadOnlySpan<byte> bytes)
+    void IPendingWriter.SendPending(byte[] array, int start, int end)
     {
         try
         {
-            if (!IsLost)
+            if (IsLost)
             {
-                SendOrQueueFirst(bytes);
+                connection.Loop.Return(array);
+            }
+            else
+            {
+                SendOrQueueFirst(array, start, end);
             }
         }
         catch (Exception e)
@@ -239,7 +243,7 @@ internal sealed unsafe class SocketWriter<TCalls>(SocketConnection<TCalls> conne
             connection.Fail(e);
         }
 
-        _isDeferred = false;
+        _isPending = false;
         // Either this sees what another thread has queued behind it, or that sees that it need not wait for this.
         Interlocked.MemoryBarrier();
         SendMore();
@@ -275,7 +279,7 @@ internal sealed unsafe class SocketWriter<TCalls>(SocketConnection<TCalls> conne
     private void Complete()
     {
         Flush(mayDefer: false);
-        if (_isDeferred)
+        if (_isPending)
         {
             Flush(mayDefer: false, throughQueue: true); // so that the loop sends FIN behind it
         }
@@ -325,16 +329,16 @@ internal sealed unsafe class SocketWriter<TCalls>(SocketConnection<TCalls> conne
     {
         try
         {
-            if (_isDeferred && connection.Loop.IsCurrent)
+            if (_isPending && connection.Loop.IsCurrent)
             {
-                connection.Loop.SendDeferred(this);
+                connection.Loop.SendPending(this);
             }
 
             if (IsLost)
             {
                 Drop();
             }
-            else if (throughQueue || _isDeferred || IsQueueing || _queuedUnflushed > 0) // the loop sets the route before it clears the mark
+            else if (throughQueue || _isPending || IsQueueing || _queuedUnflushed > 0) // the loop sets the route before it clears the mark
             {
                 FlushThroughQueue();
             }
@@ -353,11 +357,12 @@ internal sealed unsafe class SocketWriter<TCalls>(SocketConnection<TCalls> conne
     private void SendArray(bool mayDefer)
     {
         int length = _end - _start;
-        if (mayDefer && connection.Loop.TryDefer(this, _array.AsSpan(_start, length)))
+        if (mayDefer && connection.Loop.TryDefer(this, _array!, _start, _end))
         {
-            _isDeferred = true;
+            _isPending = true;
             _size.Note(length, isFilled: false);
-            ReturnArray();
+            _array = null;
+            _start = _end = 0;
             return;
         }
 
@@ -395,7 +400,7 @@ internal sealed unsafe class SocketWriter<TCalls>(SocketConnection<TCalls> conne
             _queuedUnflushed = 0;
             queue.Flush();
             // The route before the send that fails: the edge that follows it finds the queue.
-            if (Interlocked.CompareExchange(ref _route, Route.Queued, Route.Direct) == Route.Direct && !_isDeferred)
+            if (Interlocked.CompareExchange(ref _route, Route.Queued, Route.Direct) == Route.Direct && !_isPending)
             {
                 SendQueue();
             }
@@ -407,27 +412,25 @@ internal sealed unsafe class SocketWriter<TCalls>(SocketConnection<TCalls> conne
         }
     }
 
-    private void SendOrQueueFirst(ReadOnlySpan<byte> bytes)
+    private void SendOrQueueFirst(byte[] array, int start, int end)
     {
         nint sent;
-        fixed (byte* p = bytes)
+        fixed (byte* bytes = array)
         {
-            sent = TCalls.Send(connection.Descriptor, p, bytes.Length);
+            sent = TCalls.Send(connection.Descriptor, bytes + start, end - start);
         }
 
-        if (sent == bytes.Length)
+        if (sent == end - start)
         {
+            connection.Loop.Return(array);
             return;
         }
 
         // Others may be queued behind these bytes already.
-        ReadOnlySpan<byte> rest = bytes[(int)Math.Max(sent, 0)..];
-        byte[] array = connection.Loop.Rent(rest.Length);
-        rest.CopyTo(array);
         OutboundQueue queue = Queue;
         lock (queue)
         {
-            queue.AddFirst(array, rest.Length);
+            queue.AddFirst(array, start + (int)Math.Max(sent, 0), end);
             Interlocked.CompareExchange(ref _route, Route.Queued, Route.Direct);
         }
     }

@@ -30,7 +30,7 @@ internal sealed unsafe class EventLoop
     private readonly Thread _thread;
     private readonly LoopBuffers _buffers = new();
     private readonly IEventSource[] _group = new IEventSource[GroupSize];
-    private readonly DeferredSends _deferred = new(GroupSize);
+    private readonly PendingWrites _pending = new(GroupSize);
     private bool _isDeferring; // while the handlers of a group run
     private nuint _stackLow;
     private nuint _stackLength; // 0 while the thread does not run
@@ -128,11 +128,12 @@ internal sealed unsafe class EventLoop
         }
     }
 
-    /// <summary>Keeps bytes until the others of the group have been handled. False: send them at once. From any thread.</summary>
-    public bool TryDefer(IDeferringSender sender, ReadOnlySpan<byte> bytes) => _isDeferring && IsCurrent && _deferred.TryAdd(sender, bytes);
+    /// <summary>Keeps bytes, and their array, until the others of the group have been handled. False: send them at once. From any thread.</summary>
+    public bool TryDefer(IPendingWriter writer, byte[] array, int start, int end) =>
+        _isDeferring && IsCurrent && _pending.TryAdd(writer, array, start, end);
 
-    /// <summary>On the loop: sends what it keeps of one sender, for more follows.</summary>
-    public void SendDeferred(IDeferringSender sender) => _deferred.Send(sender);
+    /// <summary>On the loop: sends what it keeps of one writer, for more follows.</summary>
+    public void SendPending(IPendingWriter writer) => _pending.Send(writer);
 
     /// <summary>
     /// Ends the loop, and everything on it. Returns when the thread has ended; or, if code blocks the loop, after
@@ -240,11 +241,11 @@ internal sealed unsafe class EventLoop
         }
     }
 
-    // Does not throw: each sender sees to its own failure.
+    // Does not throw: each writer sees to its own failure.
     private void StopDeferring()
     {
         _isDeferring = false;
-        _deferred.SendAll();
+        _pending.SendAll();
     }
 
     private void Begin(IEventSource source)
