@@ -22,6 +22,7 @@ internal static unsafe partial class Libc
     public const int OptionError = 4;
     public const int LevelTcp = 6;
     public const int EpollAdd = 1;
+    public const int EpollDelete = 2;
     public const int ResourceOpenFiles = 7;
 
     [DllImport("libc", EntryPoint = "recv")]

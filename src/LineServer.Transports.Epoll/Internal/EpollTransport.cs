@@ -15,6 +15,8 @@ namespace LineServer.Transports.Epoll.Internal;
 internal sealed class EpollTransport<TCalls> : IConnectionListenerFactory, IConnectionListenerFactorySelector, IConnectionFactory, IAsyncDisposable
     where TCalls : struct, ISystemCalls
 {
+    private static readonly TimeSpan ReportInterval = TimeSpan.FromSeconds(1);
+
     private readonly bool _isView;
 
     public EpollTransport(EpollTransportOptions options, ILoggerFactory loggerFactory, TimeProvider time, MemoryPool<byte>? memoryPool = null)
@@ -32,7 +34,8 @@ internal sealed class EpollTransport<TCalls> : IConnectionListenerFactory, IConn
         MemoryPool = memoryPool ?? MemoryPool<byte>.Shared;
         MaxReadSize = (int)Math.Min(options.MaxReadBufferSize ?? AdaptiveSize.Largest, AdaptiveSize.Largest);
         Descriptors = new DescriptorLimit(options.ReservedDescriptors);
-        LoopWatcher? watcher = options.HeldLoopThreshold is { } threshold ? new LoopWatcher(threshold, Metrics, Logger) : null;
+        Failures = new ReportLog(Logger, time, ReportInterval);
+        BlockedLoopWatcher? watcher = options.HeldLoopThreshold is { } threshold ? new BlockedLoopWatcher(threshold, Metrics, Logger) : null;
         Loops = new LoopGroup(options.LoopCount, CreateLoop, watcher);
     }
 
@@ -44,6 +47,7 @@ internal sealed class EpollTransport<TCalls> : IConnectionListenerFactory, IConn
         Options = options;
         Time = owner.Time;
         Logger = owner.Logger;
+        Failures = owner.Failures;
         Metrics = owner.Metrics;
         MemoryPool = owner.MemoryPool;
         MaxReadSize = (int)Math.Min(options.MaxReadBufferSize ?? AdaptiveSize.Largest, AdaptiveSize.Largest);
@@ -56,6 +60,9 @@ internal sealed class EpollTransport<TCalls> : IConnectionListenerFactory, IConn
     public TimeProvider Time { get; }
 
     public ILogger Logger { get; }
+
+    /// <summary>What must not happen, and did: from any thread, never in the way.</summary>
+    public ReportLog Failures { get; }
 
     public TransportMetrics Metrics { get; }
 
@@ -93,7 +100,7 @@ internal sealed class EpollTransport<TCalls> : IConnectionListenerFactory, IConn
 
         try
         {
-            return new ValueTask<IConnectionListener>(new SocketListener<TCalls>(this, Loops.Next(), socket));
+            return new ValueTask<IConnectionListener>(new SocketListener<TCalls>(this, Loops.Next(), socket, isPassed: endpoint is FileHandleEndPoint));
         }
         catch (SocketException e) when (e.SocketErrorCode == SocketError.AddressAlreadyInUse)
         {
@@ -173,5 +180,17 @@ internal sealed class EpollTransport<TCalls> : IConnectionListenerFactory, IConn
         }
     }
 
-    private unsafe EventLoop CreateLoop(int index) => new($"epoll-{index}", &TCalls.Wait, Options.ReadBudget, Logger);
+    private unsafe EventLoop CreateLoop(int index)
+    {
+        var epoll = new EpollInstance(&TCalls.Wait);
+        try
+        {
+            return new EventLoop($"epoll-{index}", epoll, Options.ReadBudget, Failures);
+        }
+        catch
+        {
+            epoll.Close();
+            throw;
+        }
+    }
 }

@@ -17,8 +17,11 @@ internal static class SocketErrors
         // No descriptor or memory left, or a firewall's rule: waiting is all we can do.
         Errno.EMFILE or Errno.ENFILE or Errno.ENOBUFS or Errno.ENOMEM or Errno.EPERM => AcceptOutcome.BackOff,
 
-        // The descriptor listens no more, or the transport was disposed (EventLoop.Register).
-        Errno.EBADF or Errno.EINVAL or Errno.ENOTSOCK or Errno.ECANCELED => AcceptOutcome.End,
+        // The socket was shut down (EINVAL), or its descriptor closed behind our back.
+        Errno.EBADF or Errno.EINVAL or Errno.ENOTSOCK => AcceptOutcome.Lost,
+
+        // The transport was disposed (EpollInstance.Register).
+        Errno.ECANCELED => AcceptOutcome.End,
 
         // Unknown, and so no reason to end for good.
         _ => AcceptOutcome.BackOff,

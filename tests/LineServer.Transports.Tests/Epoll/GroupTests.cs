@@ -14,12 +14,13 @@ namespace LineServer.Transports.Tests.Epoll;
 [Collection(nameof(Alone))]
 public class GroupTests
 {
-    private static readonly string Long = new('x', DeferredSends.MaxSize);
+    private static readonly string Long = new('x', PendingWrites.MaxSize);
 
     public GroupTests()
     {
         RecordingSystemCalls.Calls.Clear();
         RecordingSystemCalls.SendsFallShort = false;
+        RecordingSystemCalls.Throwing = -1;
     }
 
     [Fact]
@@ -188,4 +189,14 @@ public class GroupTests
         Assert.True(until.Wait(TimeSpan.FromSeconds(20)));
         await server.Transport.Output.WriteAsync("blocked\n"u8.ToArray());
     };
+
+    [Fact]
+    public async Task A_send_that_throws_at_the_end_of_a_group_ends_its_own_connection_and_no_other()
+    {
+        await using HeldGroup held = await HeldGroup.HoldAsync(HeldGroup.Reply("first\n"), HeldGroup.Reply("second\n"), HeldGroup.Reply("third\n"));
+        RecordingSystemCalls.Throwing = held.Sockets[1];
+        Assert.Equal("first\n", await held.ReplyAsync(0));
+        Assert.Equal("third\n", await held.ReplyAsync(2));
+        await Record.ExceptionAsync(() => held.Peers[1].ReceiveToEndAsync().InTime("the end of the connection whose send threw"));
+    }
 }

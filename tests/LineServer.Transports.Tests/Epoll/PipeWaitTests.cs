@@ -5,20 +5,25 @@ using LineServer.Transports.Tests.Support;
 namespace LineServer.Transports.Tests.Epoll;
 
 /// <summary>A wait may end just as somebody looks whether it has.</summary>
-public class PipeWaitTests
+public sealed class PipeWaitTests : IWaitScheduler, IThreadPoolWorkItem
 {
+    private const int Rounds = 20_000;
+
     private PipeWait _wait;
+    private volatile bool _isLate;
+
+    bool IWaitScheduler.RunsInline => true;
 
     [Fact]
     public async Task The_end_of_a_wait_never_touches_the_next_one()
     {
-        const int Rounds = 20_000;
         using var begun = new Barrier(2);
         Task ending = OnThreadOfItsOwn(() =>
         {
             for (int i = 0; i < Rounds; i++)
             {
                 begun.SignalAndWait();
+                Assert.True(_wait.TryTake());
                 _wait.End();
             }
         });
@@ -27,32 +32,33 @@ public class PipeWaitTests
         {
             for (int i = 0; i < Rounds; i++)
             {
-                _wait.Reset();
-                short version = _wait.Version;
+                short version = Begin();
                 begun.SignalAndWait();
                 SpinWait.SpinUntil(() => _wait.GetStatus(version) == ValueTaskSourceStatus.Succeeded);
                 _wait.GetResult(version);
                 // The next wait, as a read begins it; the end of the last may not have returned yet.
-                _wait.Reset();
-                version = _wait.Version;
-                bool isPending = _wait.OnCompleted(_ => Interlocked.Increment(ref early), null, version, ValueTaskSourceOnCompletedFlags.None);
-                Assert.True(isPending, "A wait that has just begun has ended.");
+                version = Begin();
+                OnCompleted(() => Interlocked.Increment(ref early), version);
+                Assert.False(_isLate, "A wait that has just begun has ended.");
+                Assert.True(_wait.TryTake());
+                _wait.End();
+                _wait.GetResult(version);
             }
         }).InTime();
         await ending.InTime();
-        Assert.Equal(0, Volatile.Read(ref early));
+        Assert.Equal(Rounds, Volatile.Read(ref early));
     }
 
     [Fact]
     public async Task Whoever_awaits_a_wait_that_ends_is_run_once_now_or_late()
     {
-        const int Rounds = 20_000;
         using var begun = new Barrier(2);
         Task ending = OnThreadOfItsOwn(() =>
         {
             for (int i = 0; i < Rounds; i++)
             {
                 begun.SignalAndWait();
+                Assert.True(_wait.TryTake());
                 _wait.End();
             }
         });
@@ -61,12 +67,14 @@ public class PipeWaitTests
         {
             for (int i = 0; i < Rounds; i++)
             {
-                _wait.Reset();
-                short version = _wait.Version;
+                short version = Begin();
                 begun.SignalAndWait();
-                if (!_wait.OnCompleted(_ => Interlocked.Increment(ref run), null, version, ValueTaskSourceOnCompletedFlags.None))
+                OnCompleted(() => Interlocked.Increment(ref run), version);
+                if (_isLate)
                 {
-                    _wait.RunLate();
+                    _isLate = false;
+                    Assert.True(_wait.TryRunLate());
+                    Assert.False(_wait.TryRunLate());
                 }
 
                 int expected = i + 1;
@@ -77,6 +85,49 @@ public class PipeWaitTests
         await ending.InTime();
         Assert.Equal(Rounds, Volatile.Read(ref run));
     }
+
+    [Fact]
+    public void A_wait_is_taken_by_one_and_can_be_taken_again_when_it_was_put_back()
+    {
+        _wait.Begin();
+        Assert.False(_wait.TryTake()); // its consumer looks for a result
+        _wait.PutBack();
+        int run = 0;
+        OnCompleted(() => run++, _wait.Version);
+        Assert.True(_wait.TryTake());
+        Assert.False(_wait.TryTake());
+        _wait.PutBack();
+        Assert.Equal(ValueTaskSourceStatus.Pending, _wait.GetStatus(_wait.Version));
+        Assert.True(_wait.TryTake());
+        _wait.End();
+        Assert.Equal(1, run);
+        _wait.GetResult(_wait.Version);
+        Assert.True(_wait.IsIdle);
+        Assert.False(_wait.TryTake());
+    }
+
+    [Fact]
+    public void A_wait_that_its_consumer_withdraws_leaves_nothing()
+    {
+        _wait.Begin();
+        _ = _wait.Withdraw();
+        Assert.True(_wait.IsIdle);
+        Assert.False(_wait.TryTake());
+    }
+
+    void IWaitScheduler.Post() => _isLate = true;
+
+    void IThreadPoolWorkItem.Execute() => throw new InvalidOperationException("Inline, nothing is queued.");
+
+    private short Begin()
+    {
+        _wait.Begin();
+        _wait.PutBack();
+        return _wait.Version;
+    }
+
+    private void OnCompleted(Action run, short version) =>
+        _wait.OnCompleted(_ => run(), null, version, ValueTaskSourceOnCompletedFlags.None, this, this);
 
     // Two that wait for each other would take the thread pool's from everybody.
     private static Task OnThreadOfItsOwn(Action work) =>

@@ -15,6 +15,7 @@ internal readonly unsafe struct FaultySystemCalls<TPlan> : ISystemCalls
 {
     public static nint Receive(int socket, byte* buffer, nint length)
     {
+        ThrowIfPlanned(FaultyCall.Receive, socket);
         Errno error = TPlan.OnReceive(socket);
         if (error == Errno.EAGAIN && !OwedEdge.OfInput(socket))
         {
@@ -70,6 +71,7 @@ internal readonly unsafe struct FaultySystemCalls<TPlan> : ISystemCalls
 
     public static int Accept(int listener, byte* address, ref int addressLength)
     {
+        ThrowIfPlanned(FaultyCall.Accept, listener);
         Errno error = TPlan.OnAccept();
         return error == FaultySystemCalls.None ? LinuxSystemCalls.Accept(listener, address, ref addressLength) : -(int)error;
     }
@@ -90,8 +92,17 @@ internal readonly unsafe struct FaultySystemCalls<TPlan> : ISystemCalls
         return sent;
     }
 
+    private static void ThrowIfPlanned(FaultyCall call, int socket)
+    {
+        if (TPlan.OnCall(call, socket) is { } exception)
+        {
+            throw exception;
+        }
+    }
+
     private static Errno OnSend(int socket)
     {
+        ThrowIfPlanned(FaultyCall.Send, socket);
         Errno error = TPlan.OnSend(socket);
         return error == Errno.EAGAIN && !OwedEdge.OfRoom(socket) ? FaultySystemCalls.None : error;
     }

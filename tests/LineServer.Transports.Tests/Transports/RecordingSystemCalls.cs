@@ -10,6 +10,14 @@ namespace LineServer.Transports.Tests.Transports;
 internal readonly unsafe struct RecordingSystemCalls : ISystemCalls
 {
     private static volatile bool _sendsFallShort;
+    private static volatile int _throwing = -1;
+
+    /// <summary>The socket whose sends throw; -1 for none.</summary>
+    public static int Throwing
+    {
+        get => _throwing;
+        set => _throwing = value;
+    }
 
     /// <summary>Receives that brought something, and sends.</summary>
     public static ConcurrentQueue<(bool IsSend, int Socket)> Calls { get; } = new();
@@ -33,12 +41,14 @@ internal readonly unsafe struct RecordingSystemCalls : ISystemCalls
 
     public static nint Send(int socket, byte* buffer, nint length)
     {
+        ThrowIfPlanned(socket);
         Calls.Enqueue((true, socket));
         return LinuxSystemCalls.Send(socket, buffer, _sendsFallShort ? 1 : length);
     }
 
     public static nint SendMessage(int socket, IoVector* pieces, int count)
     {
+        ThrowIfPlanned(socket);
         Calls.Enqueue((true, socket));
         return LinuxSystemCalls.SendMessage(socket, pieces, count);
     }
@@ -46,4 +56,12 @@ internal readonly unsafe struct RecordingSystemCalls : ISystemCalls
     public static int Accept(int listener, byte* address, ref int addressLength) => LinuxSystemCalls.Accept(listener, address, ref addressLength);
 
     public static int Wait(int epoll, byte* events, int maxEvents, int timeoutMilliseconds) => LinuxSystemCalls.Wait(epoll, events, maxEvents, timeoutMilliseconds);
+
+    private static void ThrowIfPlanned(int socket)
+    {
+        if (socket == _throwing)
+        {
+            throw new InvalidOperationException("a send that throws");
+        }
+    }
 }

@@ -1,16 +1,19 @@
+using System.Diagnostics.CodeAnalysis;
+using System.Runtime;
 using LineServer.Connections;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.Extensions.Logging;
 
 namespace LineServer.Transports.Epoll.Internal;
 
-/// <summary>Finds loops that are held: whoever blocks on a loop holds up all of its connections.</summary>
+/// <summary>Finds blocked event loops: code that blocks a loop holds up all of its connections.</summary>
 /// <remarks>
-/// Looks twice per threshold whether a loop has begun something else; the loops pay two stores for that, and no clock. It has a thread of its own:
-/// a timer's callback would wake a worker of the thread pool, which spins before it sleeps again (docs/decisions/0005). While all loops
-/// wait it does not look at all, and an idle process stays asleep: the first to wake starts it again.
+/// Looks twice per threshold whether a loop has begun something else; the loops pay two stores for that, and no clock.
+/// The watcher has a thread of its own: a timer's callback would wake a worker of the thread pool, which spins before it
+/// sleeps again (docs/decisions/0005). While all loops wait the watcher rests, and an idle process stays asleep: the
+/// first loop to wake ends the rest.
 /// </remarks>
-internal sealed class LoopWatcher : IDisposable
+internal sealed class BlockedLoopWatcher : IDisposable
 {
     private const int LooksPerThreshold = 2;
     private static readonly TimeSpan ShortestPeriod = TimeSpan.FromMilliseconds(1);
@@ -25,7 +28,7 @@ internal sealed class LoopWatcher : IDisposable
     private volatile bool _isResting; // or about to
     private volatile bool _isDisposed;
 
-    public LoopWatcher(TimeSpan threshold, TransportMetrics metrics, ILogger logger)
+    public BlockedLoopWatcher(TimeSpan threshold, TransportMetrics metrics, ILogger logger)
     {
         _threshold = threshold;
         _period = threshold / LooksPerThreshold > ShortestPeriod ? threshold / LooksPerThreshold : ShortestPeriod;
@@ -75,6 +78,7 @@ internal sealed class LoopWatcher : IDisposable
         return areAllWaiting;
     }
 
+    [SuppressMessage("Design", "CA1031", Justification = "A logger that throws must not end the process.")]
     private void Run()
     {
         while (!_isDisposed)
@@ -87,9 +91,7 @@ internal sealed class LoopWatcher : IDisposable
                     Rest();
                 }
             }
-#pragma warning disable CA1031 // A logger that throws must not end the process.
             catch (Exception)
-#pragma warning restore CA1031
             {
                 // There is nobody to tell.
             }
@@ -98,11 +100,12 @@ internal sealed class LoopWatcher : IDisposable
 
     /// <summary>Returns when a loop has woken.</summary>
     /// <remarks>
-    /// A loop writes that it is awake, then reads whether this rests; this writes that it rests, then reads whether all loops sleep. Of two such, one sees the
-    /// other only if both have a barrier in between. The loops are spared theirs, which each wake-up would pay: the barrier here counts for all
-    /// threads of the process (membarrier(2)). So a loop has either written before it, and is seen here, or reads after it, and sees that this rests.
-    /// <see cref="EventLoop.Current"/> would not do: it is null for a moment after a loop has looked.
-    /// A signal that comes too late for one rest ends the next at once, which costs one look.
+    /// A loop writes that it is awake, then reads whether the watcher rests; the watcher writes that it rests, then reads
+    /// whether all loops sleep. One of the two sees the other only if both have a barrier in between. The loops are
+    /// spared theirs, which each wake-up would pay: the barrier here counts for all threads of the process
+    /// (membarrier(2)). So a loop has either written before it, and is seen here, or reads after it, and sees the rest.
+    /// <see cref="EventLoop.Current"/> would not do: it is null for a moment after a loop has looked. A signal that comes
+    /// too late for one rest ends the next at once, which costs one look.
     /// </remarks>
     private void Rest()
     {
@@ -120,32 +123,57 @@ internal sealed class LoopWatcher : IDisposable
     private bool LookAt(Look look)
     {
         long progress = look.Loop.Progress;
-        ILoopItem? item = look.Loop.Current;
-        if (item is null || progress != look.Progress)
+        IEventSource? source = look.Loop.Current;
+        if (source is null || progress != look.Progress)
         {
-            look.Progress = progress;
-            look.Unchanged = 0;
-            return item is null;
+            look.Begin(progress);
+            return source is null;
         }
 
-        if (++look.Unchanged == LooksPerThreshold)
+        // Code that runs for the first time is compiled first. The JIT's time, on whatever thread, is not held against
+        // the handler: a report may come later for that, and never for a cold start.
+        look.Unchanged++;
+        TimeSpan blocked = (look.Unchanged * _period) - (JitInfo.GetCompilationTime() - look.CompiledBefore);
+        if (!look.IsReported && blocked >= _threshold)
         {
-            _metrics.LoopHeld();
-            var connection = item as ConnectionContext;
-            _logger.LogWarning(
-                "an event loop is held for more than {Threshold} ms by {Connection} on {EndPoint} (handler {Handler}): what blocks belongs on the thread pool",
-                _threshold.TotalMilliseconds, item, connection?.LocalEndPoint, connection?.Features.Get<IEventLoopFeature>()?.Handler);
+            look.IsReported = true;
+            Report(source);
         }
 
         return false;
+    }
+
+    private void Report(IEventSource source)
+    {
+        _metrics.LoopHeld();
+        var connection = source as ConnectionContext;
+        // By its name: a connection is an enumeration, of its features, which a logger would print.
+        _logger.LogWarning(
+            "the event loop is blocked for more than {Threshold} ms by {Connection} on {EndPoint} (handler {Handler}): code that blocks belongs on the thread pool",
+            _threshold.TotalMilliseconds,
+            source.ToString(),
+            connection?.LocalEndPoint,
+            connection?.Features.Get<IEventLoopFeature>()?.Handler);
     }
 
     private sealed class Look(EventLoop loop)
     {
         public EventLoop Loop { get; } = loop;
 
-        public long Progress { get; set; }
+        public long Progress { get; private set; }
 
         public int Unchanged { get; set; }
+
+        public TimeSpan CompiledBefore { get; private set; }
+
+        public bool IsReported { get; set; }
+
+        public void Begin(long progress)
+        {
+            Progress = progress;
+            Unchanged = 0;
+            IsReported = false;
+            CompiledBefore = JitInfo.GetCompilationTime();
+        }
     }
 }

@@ -2,17 +2,25 @@ using System.Net;
 using System.Net.Sockets;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
+using LineServer.Connections;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.Extensions.Logging;
 
 namespace LineServer.Transports.Epoll.Internal;
 
 /// <summary>Accepts, and deals each connection to the loop with the fewest.</summary>
-internal sealed partial class SocketListener<TCalls> : IConnectionListener, ILoopItem
+internal sealed class SocketListener<TCalls> : IConnectionListener, IEventLoopListener, IEventSource, IWaitScheduler
     where TCalls : struct, ISystemCalls
 {
+    // Accepted in one iteration of the loop, inline: then its other sources have their turn.
+    private const int AcceptBudget = 64;
+
+    private const uint HungUp = EpollEvent.ReadHangUp | EpollEvent.HangUp | EpollEvent.Error;
+
     private static readonly TimeSpan FirstBackOff = TimeSpan.FromMilliseconds(5);
     private static readonly TimeSpan LongestBackOff = TimeSpan.FromSeconds(1);
+
+    // Clients can cause a back-off: not a line for each of them.
     private static readonly TimeSpan LogInterval = TimeSpan.FromSeconds(10);
 
     private readonly EpollTransport<TCalls> _transport;
@@ -21,29 +29,45 @@ internal sealed partial class SocketListener<TCalls> : IConnectionListener, ILoo
     private readonly EventLoop _loop;
     private readonly int _slot;
     private readonly AddressFamily _family;
-    private readonly AcceptSignal _signal = new();
+    private readonly bool _isPassed;
+    private readonly AcceptSignal _signal;
+    private readonly ReportLog _backOffs;
     private readonly CancellationTokenSource _unbound = new();
     private readonly Lock _gate = new(); // nobody accepts on a descriptor that was closed
     private TimeSpan _backOff = FirstBackOff;
-    private long? _lastLog;
     private int _leftAfterUnbind;
+    private int _iteration;
+    private int _acceptedInIteration;
+    private int _isPosted;
     private bool _isShort; // of descriptors, when the last connection was accepted
-    private bool _isClosed;
+    private volatile bool _isHungUp; // set by the loop: on a Unix socket that was shut down, accept4 says EAGAIN for ever
+    private volatile bool _isClosed; // set under the gate
+    private Errno _lostBy; // what accept said when the socket no longer listened
 
+    /// <param name="transport">Whose connections these are.</param>
+    /// <param name="loop">Watches the socket.</param>
+    /// <param name="socket">Bound; the listener's own from now on.</param>
+    /// <param name="isPassed">
+    /// True if another process has made the socket, and gives it to the next instance: what waits in its queue when
+    /// accepting ends is that one's.
+    /// </param>
     /// <exception cref="SocketException">It cannot listen.</exception>
-    public SocketListener(EpollTransport<TCalls> transport, EventLoop loop, Socket socket)
+    public SocketListener(EpollTransport<TCalls> transport, EventLoop loop, Socket socket, bool isPassed)
     {
         _transport = transport;
         _socket = socket;
         _descriptor = (int)socket.Handle;
         _loop = loop;
+        _isPassed = isPassed;
+        _signal = new AcceptSignal(this);
+        _backOffs = new ReportLog(transport.Logger, transport.Time, LogInterval);
         socket.Blocking = false;
         SetOptions(socket, transport.Options);
         socket.Listen(transport.Options.Backlog);
         EndPoint = socket.LocalEndPoint!;
         _family = socket.AddressFamily;
-        _leftAfterUnbind = transport.Options.Backlog + 1;
-        int error = loop.Register(this, _descriptor, EpollEvent.In, out _slot);
+        _leftAfterUnbind = isPassed ? 0 : transport.Options.Backlog + 1;
+        int error = loop.Register(this, _descriptor, EpollEvent.In | EpollEvent.ReadHangUp, out _slot);
         if (error != 0)
         {
             throw new SocketException((int)SocketErrors.FromErrno((Errno)(-error)));
@@ -52,17 +76,29 @@ internal sealed partial class SocketListener<TCalls> : IConnectionListener, ILoo
 
     public EndPoint EndPoint { get; }
 
-    ILoopItem? ILoopItem.NextPosted { get; set; }
+    public bool AcceptsInline { get; set; }
 
-    // Pooled, as its waits are: thousands of connections come one by one, and what each accept had to allocate lay between them.
+    IEventSource? IEventSource.NextPosted { get; set; }
+
+    bool IWaitScheduler.RunsInline => AcceptsInline;
+
+    /// <summary>The next connection; null after <see cref="UnbindAsync"/>, or at the end of the transport.</summary>
+    /// <exception cref="SocketException">The socket no longer listens: somebody who shares it has shut it down.</exception>
+    /// <remarks>Pooled, as its waits are: thousands of connections come one by one, and garbage would lie between them.</remarks>
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     public async ValueTask<ConnectionContext?> AcceptAsync(CancellationToken cancellationToken = default)
     {
         while (true)
         {
+            if (MustYield())
+            {
+                await _signal.YieldAsync().ConfigureAwait(false);
+                continue;
+            }
+
             if (_isShort && _transport.Descriptors.IsReached())
             {
-                LogBackOff("few file descriptors are left (RLIMIT_NOFILE)");
+                ReportBackOff("few file descriptors are left (RLIMIT_NOFILE)");
                 await BackOffAsync(cancellationToken).ConfigureAwait(false);
                 continue;
             }
@@ -70,15 +106,20 @@ internal sealed partial class SocketListener<TCalls> : IConnectionListener, ILoo
             (SocketConnection<TCalls>? connection, AcceptOutcome outcome) = Accept();
             if (connection is not null)
             {
+                _acceptedInIteration++;
                 return connection;
             }
 
             switch (outcome)
             {
-                case AcceptOutcome.Wait when _unbound.IsCancellationRequested:
+                case AcceptOutcome.Wait or AcceptOutcome.Lost when _unbound.IsCancellationRequested:
                 case AcceptOutcome.End:
                     Close();
                     return null;
+                case AcceptOutcome.Lost:
+                    Close();
+                    throw new SocketException(
+                        (int)SocketErrors.FromErrno(_lostBy), $"{EndPoint} no longer listens: its socket was shut down from outside ({_lostBy}).");
                 case AcceptOutcome.Wait:
                     await _signal.WaitAsync(cancellationToken).ConfigureAwait(false);
                     break;
@@ -89,7 +130,10 @@ internal sealed partial class SocketListener<TCalls> : IConnectionListener, ILoo
         }
     }
 
-    /// <summary>Accepting ends. What waits in the backlog now is accepted first, as many as the backlog holds.</summary>
+    /// <summary>
+    /// Ends accepting. What waits in the backlog now is accepted first, as many as the backlog holds; on a passed socket
+    /// it is left to the next instance.
+    /// </summary>
     public async ValueTask UnbindAsync(CancellationToken cancellationToken = default)
     {
         await _unbound.CancelAsync().ConfigureAwait(false);
@@ -102,36 +146,65 @@ internal sealed partial class SocketListener<TCalls> : IConnectionListener, ILoo
         Close();
     }
 
-    bool ILoopItem.OnEvents(uint events)
+    void IWaitScheduler.Post()
     {
-        _signal.Set();
-        return false;
+        if (Interlocked.Exchange(ref _isPosted, 1) == 0)
+        {
+            _loop.Post(this);
+        }
     }
 
-    void ILoopItem.OnReady()
+    bool IEventSource.OnEvents(uint events)
     {
-        // Nothing waits on the loop.
+        _isHungUp |= (events & HungUp) != 0;
+        return _signal.TrySetInline();
     }
 
-    void ILoopItem.OnPosted()
+    void IEventSource.OnReady() => _signal.Complete();
+
+    void IEventSource.OnPosted()
     {
-        // Nobody posts a listener.
+        Interlocked.Exchange(ref _isPosted, 0);
+        _signal.OnPosted();
     }
 
-    void ILoopItem.OnLoopEnded(Exception reason)
+    void IEventSource.OnLoopEnded(Exception reason)
     {
-        _unbound.Cancel();
-        _signal.Set();
+        // Its callbacks are not the loop's.
+        _ = _unbound.CancelAsync();
         Close();
+        _signal.Set();
     }
 
-    void ILoopItem.OnFailed(Exception exception)
+    void IEventSource.OnFailed(Exception exception)
     {
-        // The log has it; the next edge is another chance.
+        // The log has it; the next accept is another chance.
     }
 
     /// <inheritdoc/>
     public override string ToString() => EndPoint.ToString()!;
+
+    // Inline, an accept that is begun off the loop goes to the loop and completes there, and so does all that follows.
+    private bool MustYield()
+    {
+        if (!AcceptsInline || _isClosed)
+        {
+            return false;
+        }
+
+        if (!_loop.IsCurrent)
+        {
+            return true;
+        }
+
+        if (_iteration != _loop.Iteration)
+        {
+            _iteration = _loop.Iteration;
+            _acceptedInIteration = 0;
+        }
+
+        return _acceptedInIteration >= AcceptBudget;
+    }
 
     private unsafe (SocketConnection<TCalls>? Connection, AcceptOutcome Outcome) Accept()
     {
@@ -141,6 +214,11 @@ internal sealed partial class SocketListener<TCalls> : IConnectionListener, ILoo
         int accepted;
         lock (_gate)
         {
+            if (_lostBy != default)
+            {
+                return (null, AcceptOutcome.Lost);
+            }
+
             if (_isClosed || (_unbound.IsCancellationRequested && _leftAfterUnbind-- == 0))
             {
                 return (null, AcceptOutcome.End);
@@ -176,7 +254,7 @@ internal sealed partial class SocketListener<TCalls> : IConnectionListener, ILoo
         }
         catch (OutOfMemoryException)
         {
-            // Nobody has it yet.
+            // Nobody has the descriptor yet.
             _ = Libc.Close(accepted);
             error = (int)Errno.ENOMEM;
         }
@@ -186,10 +264,19 @@ internal sealed partial class SocketListener<TCalls> : IConnectionListener, ILoo
 
     private AcceptOutcome Failed(Errno error)
     {
+        if (error == Errno.EAGAIN && _isHungUp)
+        {
+            error = Errno.EINVAL;
+        }
+
         AcceptOutcome outcome = SocketErrors.OnAccept(error);
         if (outcome == AcceptOutcome.BackOff)
         {
-            LogBackOff(Marshal.GetPInvokeErrorMessage((int)error));
+            ReportBackOff(Marshal.GetPInvokeErrorMessage((int)error));
+        }
+        else if (outcome == AcceptOutcome.Lost)
+        {
+            _lostBy = error;
         }
 
         return outcome;
@@ -219,24 +306,17 @@ internal sealed partial class SocketListener<TCalls> : IConnectionListener, ILoo
             if (!_isClosed)
             {
                 _isClosed = true;
-                _loop.Unregister(_slot);
+                // Its file may live on in other descriptors: of another process, or of whoever owns this one.
+                _loop.Unregister(_slot, _descriptor);
                 _socket.Dispose();
             }
         }
     }
 
-    // Clients can cause it: not a line for each of them.
-    private void LogBackOff(string reason)
+    private void ReportBackOff(string reason)
     {
         _transport.Metrics.AcceptBackedOff();
-        long now = _transport.Time.GetTimestamp();
-        if (_lastLog is { } last && _transport.Time.GetElapsedTime(last, now) < LogInterval)
-        {
-            return;
-        }
-
-        _lastLog = now;
-        _transport.Logger.LogWarning("{EndPoint} accepts no more for now: {Reason}", EndPoint, reason);
+        _backOffs.Write(LogLevel.Warning, null, "{EndPoint} accepts no more for now: {Reason}", EndPoint, reason);
     }
 
     // Accepted connections inherit them from the listening socket: no system call for each.

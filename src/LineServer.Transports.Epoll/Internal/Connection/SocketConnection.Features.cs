@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.Collections;
+using System.Diagnostics.CodeAnalysis;
 using System.Globalization;
 using System.IO.Pipelines;
 using System.Net;
@@ -38,7 +39,7 @@ internal sealed partial class SocketConnection<TCalls> :
     private KeyValuePair<Type, object?>[]? _otherFeatures; // those that the host has set
     private int _revision;
     private object? _handler;
-    private IThreadPoolWorkItem? _work;
+    private object? _work; // what was posted: an IThreadPoolWorkItem, or a Queue of several
     private Extras? _extras;
 
     public override string ConnectionId
@@ -100,12 +101,6 @@ internal sealed partial class SocketConnection<TCalls> :
     Socket IConnectionSocketFeature.Socket => FindSocket() ?? throw new ObjectDisposedException(nameof(Socket), "The connection was closed.");
 
     bool IHalfCloseFeature.CompletingOutputSendsFin => true;
-
-    bool IEventLoopFeature.RunsInline
-    {
-        get => IsInline;
-        set => IsInline = value;
-    }
 
     object? IEventLoopFeature.Handler
     {
@@ -186,11 +181,85 @@ internal sealed partial class SocketConnection<TCalls> :
 
     void IEventLoopFeature.Post(IThreadPoolWorkItem item)
     {
-        _work = item;
+        ArgumentNullException.ThrowIfNull(item);
+        while (!TryAddWork(item))
+        {
+            // Another thread has posted, or the loop has taken what was posted.
+        }
+
         Post();
     }
 
-    private void OnConnectionClosed()
+    // One item at a time is the rule, and needs no queue.
+    private bool TryAddWork(IThreadPoolWorkItem item)
+    {
+        object? work = Volatile.Read(ref _work);
+        switch (work)
+        {
+            case null:
+                return Interlocked.CompareExchange(ref _work, item, null) is null;
+            case Queue<IThreadPoolWorkItem> queue:
+                lock (queue)
+                {
+                    // Under the lock: a queue that the loop has taken gets nothing more.
+                    if (Volatile.Read(ref _work) != work)
+                    {
+                        return false;
+                    }
+
+                    queue.Enqueue(item);
+                    return true;
+                }
+
+            default:
+                var both = new Queue<IThreadPoolWorkItem>();
+                both.Enqueue((IThreadPoolWorkItem)work);
+                both.Enqueue(item);
+                return Interlocked.CompareExchange(ref _work, both, work) == work;
+        }
+    }
+
+    /// <summary>On the loop: runs what was posted to it. What throws ends the connection, and takes nothing with it.</summary>
+    private void RunWork()
+    {
+        switch (Interlocked.Exchange(ref _work, null))
+        {
+            case null:
+                break;
+            case IThreadPoolWorkItem item:
+                RunWork(item);
+                break;
+            case Queue<IThreadPoolWorkItem> queue:
+                lock (queue)
+                {
+                    // Whoever was within has added its item; nobody else comes in.
+                }
+
+                while (queue.TryDequeue(out IThreadPoolWorkItem? item))
+                {
+                    RunWork(item);
+                }
+
+                break;
+        }
+    }
+
+    [SuppressMessage("Design", "CA1031", Justification = "Whatever posted code throws ends its connection, and nothing else.")]
+    private void RunWork(IThreadPoolWorkItem item)
+    {
+        try
+        {
+            item.Execute();
+        }
+        catch (Exception e)
+        {
+            Fail(e);
+            _transport.Failures.Write(LogLevel.Error, e, "{Connection}: what was posted to its event loop threw; it is ended", this);
+        }
+    }
+
+    /// <summary>The peer has ended its side, or the connection has ended: <see cref="ConnectionClosed"/> is cancelled. Does not throw.</summary>
+    public void OnPeerEnded()
     {
         if (_hasEnded)
         {
@@ -206,25 +275,35 @@ internal sealed partial class SocketConnection<TCalls> :
         }
     }
 
-    private void CancelOnThreadPool(CancellationTokenSource source) =>
-        ThreadPool.UnsafeQueueUserWorkItem(static it => it.Connection.CancelAndLog(it.Source), (Connection: this, Source: source), preferLocal: false);
+    private void CancelOnThreadPool(CancellationTokenSource source)
+    {
+        try
+        {
+            ThreadPool.UnsafeQueueUserWorkItem(static it => it.Connection.CancelAndLog(it.Source), (Connection: this, Source: source), preferLocal: false);
+        }
+        catch (OutOfMemoryException)
+        {
+            // The pipes have ended all the same.
+        }
+    }
 
+    [SuppressMessage("Design", "CA1031", Justification = "On the thread pool it would end the process.")]
     private void CancelAndLog(CancellationTokenSource source)
     {
         try
         {
             source.Cancel();
         }
-        catch (AggregateException e)
+        catch (Exception e)
         {
-            // On the thread pool it would end the process.
-            _transport.Logger.LogError(e, "{Connection}: what was told that the connection has ended threw", this);
+            _transport.Failures.Write(LogLevel.Error, e, "{Connection}: a callback of ConnectionClosed threw", this);
         }
     }
 
     private Socket? FindSocket()
     {
-        if (!TryEnter())
+        Use use = Enter();
+        if (use == Use.None)
         {
             return null;
         }
@@ -239,7 +318,7 @@ internal sealed partial class SocketConnection<TCalls> :
         }
         finally
         {
-            Exit();
+            Exit(use);
         }
     }
 
@@ -264,7 +343,8 @@ internal sealed partial class SocketConnection<TCalls> :
 
     private unsafe IPEndPoint? ReadLocalEndPoint()
     {
-        if (!TryEnter())
+        Use use = Enter();
+        if (use == Use.None)
         {
             return null;
         }
@@ -272,7 +352,7 @@ internal sealed partial class SocketConnection<TCalls> :
         byte* address = stackalloc byte[PeerAddress.MaxSize];
         int length = PeerAddress.MaxSize;
         int result = Libc.GetSocketName(Descriptor, address, &length);
-        Exit();
+        Exit(use);
         return result == 0 ? PeerAddress.Parse(new ReadOnlySpan<byte>(address, length)).ToEndPoint() : null;
     }
 

@@ -7,13 +7,13 @@ internal sealed class LoopGroup : IDisposable
 {
     private readonly Lock _gate = new();
     private readonly Func<int, EventLoop> _create;
-    private readonly LoopWatcher? _watcher;
+    private readonly BlockedLoopWatcher? _watcher;
     private readonly EventLoop[] _loops;
     private bool _isStarted;
     private bool _isDisposed;
     private int _nextForListener;
 
-    public LoopGroup(int count, Func<int, EventLoop> create, LoopWatcher? watcher)
+    public LoopGroup(int count, Func<int, EventLoop> create, BlockedLoopWatcher? watcher)
     {
         _create = create;
         _watcher = watcher;

@@ -54,14 +54,15 @@ internal sealed partial class SocketConnection<TCalls>
         _connecting = null;
         int error = 0;
         int length = sizeof(int);
-        if (!TryEnter())
+        Use use = Enter();
+        if (use == Use.None)
         {
             connecting.TrySetException(new SocketException((int)SocketError.OperationAborted));
             return;
         }
 
         _ = Libc.GetSocketOption(Descriptor, Libc.LevelSocket, Libc.OptionError, &error, &length);
-        Exit();
+        Exit(use);
         if (error == 0)
         {
             // Bytes, and the peer's end, may have come with the connection's edge.
@@ -69,7 +70,7 @@ internal sealed partial class SocketConnection<TCalls>
             _reader.NoteEdge(isHangUp);
             if (isHangUp)
             {
-                OnConnectionClosed();
+                OnPeerEnded();
             }
 
             connecting.TrySetResult();

@@ -28,14 +28,14 @@ internal sealed class OutboundQueue
     }
 
     /// <summary>Adds a piece before all others, flushed.</summary>
-    public void AddFirst(byte[] array, int end)
+    public void AddFirst(byte[] array, int start, int end)
     {
         MakeRoom();
         _first = (_first - 1) & (_pieces.Length - 1);
         _count++;
         _flushedCount++;
-        UnsentBytes += end;
-        At(0) = new Piece { Array = array, Start = 0, End = end };
+        UnsentBytes += end - start;
+        At(0) = new Piece { Array = array, Start = start, End = end };
     }
 
     /// <summary>Releases all pieces.</summary>

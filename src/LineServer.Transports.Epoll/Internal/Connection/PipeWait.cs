@@ -1,0 +1,304 @@
+using System.Diagnostics;
+using System.Runtime.InteropServices;
+using System.Threading.Tasks.Sources;
+
+namespace LineServer.Transports.Epoll.Internal;
+
+/// <summary>
+/// The wait of a read, a flush or an accept, used again and again. It knows where its awaiter runs: on the event loop,
+/// or on the thread pool.
+/// </summary>
+/// <remarks>
+/// <code>
+/// state     meaning                                  leaves it
+/// Idle      nobody waits                             Begin → Taken, by the consumer
+/// Taken     one thread alone looks for a result      PutBack → Waiting, End → Ended; Withdraw → Idle, by the consumer
+/// Waiting   any thread may take the wait             TryTake → Taken
+/// Ended     the result may be taken                  GetResult → Idle, OnCompleted → Late
+/// Late      awaited after its end, and scheduled     TryRunLate → Ended
+/// </code>
+/// Waiting and Taken may carry Awaited: the awaiter is known. Begin, Withdraw, OnCompleted and GetResult belong to the
+/// consumer. Whoever has taken a wait ends it or puts it back, whatever happens in between.
+/// <para>
+/// Whoever has a reason to end the wait writes the reason, then reads the state. Whoever puts the wait back writes the
+/// state, then reads the reasons. Both have a full fence in between, so one of them sees the other.
+/// </para>
+/// <para>
+/// <see cref="ManualResetValueTaskSourceCore{TResult}"/> would queue an awaiter that comes late to the thread pool. An
+/// inline reader would be carried off its loop by that, for ever.
+/// </para>
+/// </remarks>
+[StructLayout(LayoutKind.Auto)]
+internal struct PipeWait
+{
+    private const int Idle = 0;
+    private const int Waiting = 1;
+    private const int Taken = 2;
+    private const int Ended = 3;
+    private const int Late = 4;
+    private const int Awaited = 8;
+
+    private Action<object?>? _continuation;
+    private object? _awaiter;
+    private int _state;
+    private short _version;
+    private CancellationTokenRegistration _registration;
+
+    /// <summary>Tells one wait from the next.</summary>
+    public readonly short Version => _version;
+
+    /// <summary>True if nobody waits, and no result is to be taken.</summary>
+    public readonly bool IsIdle => Volatile.Read(in _state) == Idle;
+
+    /// <summary>
+    /// Calls <paramref name="onCancelled"/> if the token is cancelled. Before <see cref="Begin"/>: whoever ends the
+    /// wait finds the registration, and what throws here leaves no wait behind.
+    /// </summary>
+    public void Watch(Action<object?> onCancelled, object owner, CancellationToken cancellationToken)
+    {
+        if (cancellationToken.CanBeCanceled)
+        {
+            _registration = cancellationToken.UnsafeRegister(onCancelled, owner);
+        }
+    }
+
+    /// <summary>Idle → Taken: the consumer looks for a result itself, and puts the wait back if there is none.</summary>
+    public void Begin()
+    {
+        Debug.Assert(_state == Idle, "one wait at a time");
+        _version++;
+        _continuation = null;
+        _awaiter = null;
+        Volatile.Write(ref _state, Taken);
+    }
+
+    /// <summary>Taken → Idle: the consumer has found a result, and hands out no wait.</summary>
+    /// <returns>The token that was watched.</returns>
+    public CancellationToken Withdraw()
+    {
+        Debug.Assert(_state == Taken, "a wait is withdrawn by its consumer before it is handed out");
+        CancellationToken cancellationToken = EndWatch();
+        Volatile.Write(ref _state, Idle);
+        return cancellationToken;
+    }
+
+    /// <summary>Waiting → Taken: the caller alone ends the wait now.</summary>
+    public bool TryTake()
+    {
+        while (true)
+        {
+            int state = Volatile.Read(ref _state);
+            if ((state & ~Awaited) != Waiting)
+            {
+                return false;
+            }
+
+            if (Interlocked.CompareExchange(ref _state, state + (Taken - Waiting), state) == state)
+            {
+                return true;
+            }
+        }
+    }
+
+    /// <summary>Taken → Waiting: there is no result. The caller looks for reasons to end the wait again after it.</summary>
+    public void PutBack()
+    {
+        int state = Interlocked.Add(ref _state, Waiting - Taken);
+        Debug.Assert((state & ~Awaited) == Waiting, "only who has taken a wait puts it back");
+    }
+
+    /// <summary>Taken → Ended. Runs the awaiter here, if it is known.</summary>
+    public void End()
+    {
+        // If nobody awaits yet, the result may be taken and the next wait begun at once: nothing is touched after this.
+        int former = Interlocked.Exchange(ref _state, Ended);
+        Debug.Assert((former & ~Awaited) == Taken, "only who has taken a wait ends it");
+        if ((former & Awaited) != 0)
+        {
+            _continuation!(_awaiter);
+        }
+    }
+
+    /// <summary>Late → Ended. Runs the awaiter here. False: nobody came late.</summary>
+    public bool TryRunLate()
+    {
+        if (Volatile.Read(ref _state) != Late || Interlocked.CompareExchange(ref _state, Ended, Late) != Late)
+        {
+            return false;
+        }
+
+        _continuation!(_awaiter);
+        return true;
+    }
+
+    /// <summary>
+    /// From any thread, after a reason to end the wait was written: has the owner look at the wait where its awaiter
+    /// belongs. Never within the caller, whose stack and locks are not the awaiter's.
+    /// </summary>
+    public void Signal(IWaitScheduler scheduler, IThreadPoolWorkItem owner)
+    {
+        if ((Volatile.Read(ref _state) & ~Awaited) != Waiting)
+        {
+            return;
+        }
+
+        if (scheduler.RunsInline)
+        {
+            scheduler.Post(); // the loop takes the wait
+        }
+        else if (TryTake())
+        {
+            Queue(scheduler, owner);
+        }
+    }
+
+    /// <summary>Queues a taken wait to the thread pool, where the owner ends it.</summary>
+    public void Queue(IWaitScheduler scheduler, IThreadPoolWorkItem owner)
+    {
+        try
+        {
+            ThreadPool.UnsafeQueueUserWorkItem(owner, preferLocal: false);
+        }
+        catch (OutOfMemoryException)
+        {
+            // Posting needs no memory: the loop tries again.
+            PutBack();
+            scheduler.Post();
+        }
+    }
+
+    /// <exception cref="InvalidOperationException">The token is of another wait.</exception>
+    public readonly ValueTaskSourceStatus GetStatus(short token)
+    {
+        Check(token);
+        return Volatile.Read(in _state) is Ended or Late ? ValueTaskSourceStatus.Succeeded : ValueTaskSourceStatus.Pending;
+    }
+
+    /// <summary>Ended → Idle.</summary>
+    /// <returns>The token that was watched.</returns>
+    /// <exception cref="InvalidOperationException">The token is of another wait, or the wait goes on.</exception>
+    public CancellationToken GetResult(short token)
+    {
+        Check(token);
+        if (Volatile.Read(ref _state) is not (Ended or Late))
+        {
+            throw new InvalidOperationException("The operation has not ended yet.");
+        }
+
+        CancellationToken cancellationToken = EndWatch();
+        Volatile.Write(ref _state, Idle);
+        return cancellationToken;
+    }
+
+    /// <summary>The awaiter. If the wait has ended meanwhile, the awaiter is scheduled and runs by <see cref="TryRunLate"/>.</summary>
+    /// <exception cref="InvalidOperationException">The token is of another wait, or somebody else awaits it.</exception>
+    public void OnCompleted(
+        Action<object?> continuation,
+        object? awaiter,
+        short token,
+        ValueTaskSourceOnCompletedFlags flags,
+        IWaitScheduler scheduler,
+        IThreadPoolWorkItem owner)
+    {
+        Check(token);
+        if (flags != ValueTaskSourceOnCompletedFlags.None && HasContext(flags))
+        {
+            (continuation, awaiter) = WithContext(continuation, awaiter, flags);
+        }
+
+        int state = Volatile.Read(ref _state);
+        if ((state & Awaited) != 0 || state is Late or Idle)
+        {
+            throw new InvalidOperationException("Only one may await.");
+        }
+
+        _awaiter = awaiter;
+        _continuation = continuation;
+        while (true)
+        {
+            int next = state == Ended ? Late : state | Awaited;
+            int found = Interlocked.CompareExchange(ref _state, next, state);
+            if (found == state)
+            {
+                break;
+            }
+
+            state = found;
+        }
+
+        if (state != Ended)
+        {
+            return;
+        }
+
+        if (scheduler.RunsInline)
+        {
+            scheduler.Post();
+        }
+        else
+        {
+            ThreadPool.UnsafeQueueUserWorkItem(owner, preferLocal: false);
+        }
+    }
+
+    // Every await without ConfigureAwait(false) asks for a context, and nearly always there is none. Apart from
+    // WithContext, whose closures are allocated on entry. Not HasFlag: it boxes until the JIT has optimized it.
+    private static bool HasContext(ValueTaskSourceOnCompletedFlags flags) =>
+        (flags & ValueTaskSourceOnCompletedFlags.FlowExecutionContext) != ValueTaskSourceOnCompletedFlags.None
+        || SynchronizationContext.Current is not null
+        || TaskScheduler.Current != TaskScheduler.Default;
+
+    // Async methods flow their execution context themselves, and few wait within a synchronization context.
+    private static (Action<object?> Continuation, object? Awaiter) WithContext(
+        Action<object?> continuation,
+        object? awaiter,
+        ValueTaskSourceOnCompletedFlags flags)
+    {
+        Action<object?> run = continuation;
+        if (flags.HasFlag(ValueTaskSourceOnCompletedFlags.FlowExecutionContext) && ExecutionContext.Capture() is { } context)
+        {
+            run = state => ExecutionContext.Run(context, state => continuation(state), state);
+        }
+
+        if (!flags.HasFlag(ValueTaskSourceOnCompletedFlags.UseSchedulingContext))
+        {
+            return (run, awaiter);
+        }
+
+        Action<object?> flowing = run;
+        if (SynchronizationContext.Current is { } synchronization && synchronization.GetType() != typeof(SynchronizationContext))
+        {
+#pragma warning disable VSTHRD001 // The awaiter has asked for this context.
+            run = state => synchronization.Post(state => flowing(state), state);
+#pragma warning restore VSTHRD001
+        }
+        else if (TaskScheduler.Current is var scheduler && scheduler != TaskScheduler.Default)
+        {
+            run = state => _ = Task.Factory.StartNew(flowing, state, CancellationToken.None, TaskCreationOptions.DenyChildAttach, scheduler);
+        }
+
+        return (run, awaiter);
+    }
+
+    // Waits for a callback that runs: the next wait must not take it for its own.
+    private CancellationToken EndWatch()
+    {
+        if (_registration == default)
+        {
+            return default;
+        }
+
+        CancellationToken cancellationToken = _registration.Token;
+        _registration.Dispose();
+        _registration = default;
+        return cancellationToken;
+    }
+
+    private readonly void Check(short token)
+    {
+        if (token != _version)
+        {
+            throw new InvalidOperationException("The result was taken already.");
+        }
+    }
+}

@@ -1,0 +1,456 @@
+using System.Buffers;
+using System.Diagnostics.CodeAnalysis;
+using System.IO.Pipelines;
+using System.Net.Sockets;
+using System.Threading.Tasks.Sources;
+using Microsoft.AspNetCore.Connections;
+
+namespace LineServer.Transports.Epoll.Internal;
+
+/// <summary>
+/// Reads straight from the socket: a read tries recv first if an edge has come, and waits if none has.
+/// </summary>
+/// <remarks>
+/// <para>
+/// <see cref="_signals"/> is all that others may write. <c>Readable</c>: an edge has come since the last recv began. The
+/// reader clears it <em>before</em> recv, so an edge that comes meanwhile is not lost.
+/// </para>
+/// <para>
+/// Everything else belongs to the consumer; and while the consumer waits, to whoever has taken the wait
+/// (<see cref="PipeWait"/>).
+/// </para>
+/// </remarks>
+internal sealed unsafe class SocketReader<TCalls>(SocketConnection<TCalls> connection, bool provesNothingByShortReads)
+    : PipeReader, IValueTaskSource<ReadResult>, IThreadPoolWorkItem
+    where TCalls : struct, ISystemCalls
+{
+    private const int Readable = 1;
+    private const int CancelRequested = 2; // CancelPendingRead
+    private const int TokenCancelled = 4;
+
+    // A short read no longer proves that nothing more is there. The peer has ended its side, or both: the end may share
+    // the edge with bytes. Or it has sent urgent bytes: recv stops at their mark (tcp(7)). On a Unix socket from the
+    // start: recv stops behind bytes that carry descriptors (unix(7)).
+    private const int HangUp = 8;
+
+    private const int Reasons = Readable | CancelRequested | TokenCancelled;
+
+    private PipeWait _wait;
+    private int _signals = provesNothingByShortReads ? HangUp : 0;
+    private ReceivedBytes _received;
+    private AdaptiveSize _size;
+    private int _iteration;
+    private int _receivedInIteration;
+    private Phase _phase;
+    private bool _isAllExamined = true;
+    private bool _isEnd;
+    private volatile bool _isCompleted;
+    private Exception? _error;
+
+    /// <summary>Between the consumer's calls; <see cref="_wait"/> knows whether a read waits.</summary>
+    private enum Phase : byte
+    {
+        /// <summary>A read may begin.</summary>
+        Idle,
+
+        /// <summary>A read has brought its result: AdvanceTo follows.</summary>
+        Reading,
+
+        /// <summary>A read was cancelled: AdvanceTo may follow, or a read, as in a Pipe.</summary>
+        Cancelled,
+    }
+
+    /// <summary>True if the end of the stream was read, or nothing more will be.</summary>
+    public bool HasEnded => _isEnd || _error is not null;
+
+    // A read that is begun off the loop completes on the loop if it is inline, and so does all that follows.
+    private bool MayReceiveHere => !connection.RunsInline || connection.Loop.IsCurrent;
+
+    private bool HasReason => (Volatile.Read(ref _signals) & Reasons) != 0;
+
+    private bool HasResult =>
+        !_isAllExamined
+        || _isEnd
+        || _error is not null
+        || (Volatile.Read(ref _signals) & (CancelRequested | TokenCancelled)) != 0
+        || connection.AbortReason is not null;
+
+    public override ValueTask<ReadResult> ReadAsync(CancellationToken cancellationToken = default)
+    {
+        ThrowIfNotReady();
+        if (cancellationToken.IsCancellationRequested)
+        {
+            return ValueTask.FromCanceled<ReadResult>(cancellationToken);
+        }
+
+        return HasResult || (MayReceiveHere && TryReceive() == ReceiveOutcome.Received)
+            ? new ValueTask<ReadResult>(TakeResult(CancellationToken.None))
+            : WaitAsync(cancellationToken);
+    }
+
+    public override bool TryRead(out ReadResult result)
+    {
+        ThrowIfNotReady();
+        if (HasResult || TryReceive() == ReceiveOutcome.Received)
+        {
+            result = TakeResult(CancellationToken.None);
+            return true;
+        }
+
+        result = default;
+        return false;
+    }
+
+    public override void AdvanceTo(SequencePosition consumed) => AdvanceTo(consumed, consumed);
+
+    public override void AdvanceTo(SequencePosition consumed, SequencePosition examined)
+    {
+        if (_isCompleted)
+        {
+            throw new InvalidOperationException("The reader was completed.");
+        }
+
+        if (_phase == Phase.Idle)
+        {
+            throw new InvalidOperationException("There is no read to advance from.");
+        }
+
+        _isAllExamined = _received.Advance(connection.Loop, consumed, examined);
+        _phase = Phase.Idle;
+    }
+
+    public override void CancelPendingRead()
+    {
+        if (!_isCompleted)
+        {
+            Signal(CancelRequested);
+        }
+    }
+
+    public override void Complete(Exception? exception = null)
+    {
+        if (_isCompleted)
+        {
+            return;
+        }
+
+        _isCompleted = true;
+        if (_wait.IsIdle)
+        {
+            _phase = Phase.Idle;
+            _received.Release(connection.Loop);
+        }
+        else
+        {
+            // Misuse: somebody waits still. The wait ends with an error. Whoever has taken it may use the bytes at this
+            // moment: they are left to the garbage collector.
+            Signal(CancelRequested);
+        }
+    }
+
+    /// <summary>On the loop: an edge.</summary>
+    public void NoteEdge(bool isHangUp)
+    {
+        // A plain load first: what is set already needs no locked instruction.
+        int bits = isHangUp ? Readable | HangUp : Readable;
+        if ((Volatile.Read(ref _signals) & bits) != bits)
+        {
+            Interlocked.Or(ref _signals, bits);
+        }
+    }
+
+    /// <summary>On the loop: ends a wait if there is something to end it with, which is received here.</summary>
+    /// <returns>True: the caller, and nobody else, calls <see cref="CompleteWait"/>.</returns>
+    public bool TryEndWait()
+    {
+        if (!HasReason || !_wait.TryTake())
+        {
+            return false;
+        }
+
+        if (connection.RunsInline)
+        {
+            return TryFinish();
+        }
+
+        _wait.Queue(connection, this);
+        return false;
+    }
+
+    /// <summary>Runs the awaiter of the wait that has ended.</summary>
+    public void CompleteWait() => _wait.End();
+
+    /// <summary>On the loop, after a post.</summary>
+    public void OnPosted()
+    {
+        // On the thread pool, a late awaiter is the queued item's.
+        if (connection.RunsInline && _wait.TryRunLate())
+        {
+            return;
+        }
+
+        if (TryEndWait())
+        {
+            CompleteWait();
+        }
+    }
+
+    /// <summary>The connection was aborted: a read that waits ends with the reason.</summary>
+    public void Terminate() => Signal(Readable | HangUp);
+
+    /// <summary>Tries again what failed for want of memory.</summary>
+    public void Retry() => Signal(Readable);
+
+    /// <summary>On the thread pool: the end of a wait, or its late awaiter.</summary>
+    [SuppressMessage("Design", "CA1031", Justification = "Whatever an awaiter throws ends its connection, and not the process.")]
+    void IThreadPoolWorkItem.Execute()
+    {
+        try
+        {
+            if (!_wait.TryRunLate() && TryFinish())
+            {
+                CompleteWait();
+            }
+        }
+        catch (Exception e)
+        {
+            connection.Fail(e);
+        }
+    }
+
+    ReadResult IValueTaskSource<ReadResult>.GetResult(short token) => TakeResult(_wait.GetResult(token));
+
+    ValueTaskSourceStatus IValueTaskSource<ReadResult>.GetStatus(short token) => _wait.GetStatus(token);
+
+    void IValueTaskSource<ReadResult>.OnCompleted(Action<object?> continuation, object? state, short token, ValueTaskSourceOnCompletedFlags flags) =>
+        _wait.OnCompleted(continuation, state, token, flags, connection, this);
+
+    private ValueTask<ReadResult> WaitAsync(CancellationToken cancellationToken)
+    {
+        _received.ShrinkForWait(connection.Loop);
+        _wait.Watch(static reader => ((SocketReader<TCalls>)reader!).Signal(TokenCancelled), this, cancellationToken);
+        _wait.Begin();
+        return TryFinish(MayReceiveHere)
+            ? new ValueTask<ReadResult>(TakeResult(_wait.Withdraw()))
+            : new ValueTask<ReadResult>(this, _wait.Version);
+    }
+
+    /// <summary>By whoever has taken the wait.</summary>
+    /// <returns>True: there is a result. False: the wait was put back, or somebody else has taken it since.</returns>
+    private bool TryFinish(bool mayReceiveHere = true)
+    {
+        if (_isCompleted)
+        {
+            return true;
+        }
+
+        do
+        {
+            if (HasResult)
+            {
+                return true;
+            }
+
+            bool isPostponed = !mayReceiveHere;
+            if (mayReceiveHere)
+            {
+                ReceiveOutcome outcome = TryReceive();
+                if (outcome == ReceiveOutcome.Received)
+                {
+                    return true;
+                }
+
+                isPostponed = outcome == ReceiveOutcome.Postponed;
+            }
+
+            _wait.PutBack();
+            int reasons = Volatile.Read(ref _signals) & Reasons;
+            if (reasons == 0)
+            {
+                return false;
+            }
+
+            if (reasons == Readable && isPostponed)
+            {
+                connection.Post(); // others have their turn first; or it is the loop that receives
+                return false;
+            }
+        }
+        while (_wait.TryTake());
+        return false;
+    }
+
+    /// <summary>From any thread: something that ends a wait.</summary>
+    private void Signal(int bits)
+    {
+        Interlocked.Or(ref _signals, bits);
+        _wait.Signal(connection, this);
+    }
+
+    private ReadResult TakeResult(CancellationToken cancellationToken)
+    {
+        int signals = Volatile.Read(ref _signals);
+        bool isCancelled = false;
+        if ((signals & (CancelRequested | TokenCancelled)) != 0)
+        {
+            Interlocked.And(ref _signals, ~(CancelRequested | TokenCancelled));
+            if ((signals & TokenCancelled) != 0)
+            {
+                throw new OperationCanceledException(cancellationToken);
+            }
+
+            isCancelled = true;
+        }
+
+        if (_isCompleted)
+        {
+            throw connection.AbortReason ?? new InvalidOperationException("The reader was completed.");
+        }
+
+        if (!isCancelled && _isAllExamined)
+        {
+            if (_error is not null)
+            {
+                throw _error;
+            }
+
+            if (!_isEnd && connection.AbortReason is { } reason)
+            {
+                throw reason;
+            }
+        }
+
+        _phase = isCancelled ? Phase.Cancelled : Phase.Reading;
+        return new ReadResult(_received.Sequence, isCancelled, _isEnd);
+    }
+
+    [SuppressMessage("Design", "CA1031", Justification = "Whatever is thrown here ends the connection, and with it the read.")]
+    private ReceiveOutcome TryReceive()
+    {
+        while ((Volatile.Read(ref _signals) & Readable) != 0)
+        {
+            if (connection.RunsInline && connection.Loop.IsCurrent && !HasBudget())
+            {
+                return ReceiveOutcome.Postponed;
+            }
+
+            Use use = connection.Enter();
+            if (use == Use.None)
+            {
+                _error ??= connection.AbortReason ?? new ConnectionAbortedException("The connection was closed.");
+                return ReceiveOutcome.Received;
+            }
+
+            try
+            {
+                if (Receive())
+                {
+                    return ReceiveOutcome.Received;
+                }
+            }
+            catch (Exception e)
+            {
+                connection.Fail(e);
+                return ReceiveOutcome.Received;
+            }
+            finally
+            {
+                connection.Exit(use);
+            }
+        }
+
+        return ReceiveOutcome.Nothing;
+    }
+
+    /// <summary>One recv. False: nothing came of it.</summary>
+    private bool Receive()
+    {
+        int size = (int)Math.Min(_size.Value, connection.MaxReadSize);
+        byte[] array = _received.Prepare(connection.Loop, size, out int offset);
+        int length = Math.Min(array.Length - offset, connection.MaxReadSize);
+        Interlocked.And(ref _signals, ~Readable);
+        nint received;
+        fixed (byte* buffer = array)
+        {
+            received = TCalls.Receive(connection.Descriptor, buffer + offset, length);
+        }
+
+        if (received > 0)
+        {
+            _received.Commit(connection.Loop, array, offset, (int)received);
+            _size.Note(received, received == length);
+            _receivedInIteration += (int)received;
+            _isAllExamined = false;
+            if (received == length || (Volatile.Read(ref _signals) & HangUp) != 0)
+            {
+                // More may be there, and no edge would say so.
+                Interlocked.Or(ref _signals, Readable);
+            }
+
+            return true;
+        }
+
+        _received.Cancel(connection.Loop, array);
+        return received == 0 ? OnEnd() : OnError((Errno)(-received));
+    }
+
+    private bool OnEnd()
+    {
+        if (connection.WasReset)
+        {
+            // A send has had the error; all that recv says is that nothing more comes.
+            _error = new ConnectionResetException("The connection was reset by its peer.");
+        }
+
+        _isEnd = _error is null;
+        connection.OnPeerEnded();
+        return true;
+    }
+
+    private bool OnError(Errno error)
+    {
+        switch (error)
+        {
+            case Errno.EAGAIN:
+                return false;
+            case Errno.EINTR:
+                Interlocked.Or(ref _signals, Readable);
+                return false;
+            case Errno.ENOBUFS or Errno.ENOMEM:
+                connection.RetryLater();
+                return false;
+            default:
+                _error = connection.AbortReason ?? new ConnectionResetException(
+                    $"The connection was lost: {error}.", new SocketException((int)SocketErrors.FromErrno(error)));
+                connection.OnReset();
+                return true;
+        }
+    }
+
+    private bool HasBudget()
+    {
+        int iteration = connection.Loop.Iteration;
+        if (_iteration != iteration)
+        {
+            _iteration = iteration;
+            _receivedInIteration = 0;
+        }
+
+        return _receivedInIteration < connection.Loop.ByteBudget;
+    }
+
+    private void ThrowIfNotReady()
+    {
+        if (_isCompleted)
+        {
+            throw new InvalidOperationException("Reading is not allowed after the reader was completed.");
+        }
+
+        if (_phase == Phase.Reading || !_wait.IsIdle)
+        {
+            throw new InvalidOperationException("Reading is already in progress.");
+        }
+
+        _phase = Phase.Idle;
+    }
+}

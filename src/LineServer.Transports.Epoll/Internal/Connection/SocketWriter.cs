@@ -1,0 +1,654 @@
+using System.Diagnostics.CodeAnalysis;
+using System.IO.Pipelines;
+using System.Threading.Tasks.Sources;
+using Microsoft.AspNetCore.Connections;
+
+namespace LineServer.Transports.Epoll.Internal;
+
+/// <summary>
+/// Writes straight to the socket: a flush tries send first, on whatever thread, and what the kernel does not take waits
+/// for an edge.
+/// </summary>
+/// <remarks>
+/// As a rule there is one array: rented for the first byte, and given back when the kernel has its bytes. On the loop, a
+/// flush may leave it to <see cref="PendingWrites"/>, from where it is sent after the connection's group was handled.
+/// Everything else goes through <see cref="OutboundQueue"/>, which is the lock of the queued bytes too.
+/// </remarks>
+internal sealed unsafe class SocketWriter<TCalls>(SocketConnection<TCalls> connection)
+    : PipeWriter, IValueTaskSource<FlushResult>, IThreadPoolWorkItem, IPendingWriter
+    where TCalls : struct, ISystemCalls
+{
+    private const int CancelRequested = 1; // CancelPendingFlush
+    private const int TokenCancelled = 2;
+
+    private byte[]? _array; // what is written to now
+    private int _start;
+    private int _end;
+    private AdaptiveSize _size;
+    private long _queuedUnflushed;
+    private OutboundQueue? _queue;
+    private int _signals; // what ends a flush that waits
+    private int _route;
+    private volatile Stage _stage;
+    private volatile bool _isPending; // the loop keeps an array, which goes before all others
+    private volatile bool _isSendDue; // the loop sends more by itself: no edge will come
+    private bool _isReturning = true; // arrays go back to the pool
+
+    /// <summary>How flushed bytes go. Direct → Queued → Direct under the queue's lock; → Lost at any time, for good.</summary>
+    private static class Route
+    {
+        /// <summary>Straight to the kernel.</summary>
+        public const int Direct = 0;
+
+        /// <summary>Behind those that wait for an edge, or for the loop.</summary>
+        public const int Queued = 1;
+
+        /// <summary>Nowhere: the connection is lost.</summary>
+        public const int Lost = 2;
+    }
+
+    /// <summary>What the owner may do. Open → Abandoned → Completed; Open → Completed.</summary>
+    private enum Stage
+    {
+        /// <summary>Write and flush.</summary>
+        Open,
+
+        /// <summary>The connection was closed, and the owner writes still: to memory that goes nowhere.</summary>
+        Abandoned,
+
+        /// <summary>Nothing more: FIN follows what was flushed.</summary>
+        Completed,
+    }
+
+    public override bool CanGetUnflushedBytes => true;
+
+    public override long UnflushedBytes => _queuedUnflushed + (_end - _start);
+
+    /// <summary>True if nothing waits to be sent any more: it was sent, or is lost.</summary>
+    public bool IsDrained => IsLost || (!IsQueueing && !_isPending);
+
+    private bool IsLost => Volatile.Read(ref _route) == Route.Lost;
+
+    private bool IsQueueing => Volatile.Read(ref _route) == Route.Queued;
+
+    private OutboundQueue Queue => _queue ?? Interlocked.CompareExchange(ref _queue, new OutboundQueue(), null) ?? _queue;
+
+    private bool HasReason => Volatile.Read(ref _signals) != 0 || IsLost || HasRoom();
+
+    public override Memory<byte> GetMemory(int sizeHint = 0)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(sizeHint);
+        ThrowIfCompleted();
+        if (_stage == Stage.Abandoned)
+        {
+            return NoMansMemory(sizeHint);
+        }
+
+        // Read once: if the connection is disposed meanwhile, the loop takes the array.
+        byte[]? array = _array;
+        int end = _end;
+        if (array is not null && array.Length - end >= Math.Max(sizeHint, 1))
+        {
+            return array.AsMemory(end);
+        }
+
+        Use use = connection.Enter();
+        if (use == Use.None)
+        {
+            Abandon();
+            return NoMansMemory(sizeHint);
+        }
+
+        try
+        {
+            return TakeArray(sizeHint).AsMemory();
+        }
+        finally
+        {
+            connection.Exit(use);
+        }
+    }
+
+    public override Span<byte> GetSpan(int sizeHint = 0) => GetMemory(sizeHint).Span;
+
+    public override void Advance(int bytes)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(bytes);
+        if (_stage == Stage.Abandoned)
+        {
+            return;
+        }
+
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(bytes, (_array?.Length ?? 0) - _end);
+        _end += bytes;
+    }
+
+    public override ValueTask<FlushResult> FlushAsync(CancellationToken cancellationToken = default)
+    {
+        ThrowIfCompleted();
+        if (cancellationToken.IsCancellationRequested)
+        {
+            return ValueTask.FromCanceled<FlushResult>(cancellationToken);
+        }
+
+        Use use = _stage == Stage.Abandoned ? Use.None : connection.Enter();
+        if (use == Use.None)
+        {
+            Abandon();
+            return new ValueTask<FlushResult>(TakeResult(default));
+        }
+
+        Flush(mayDefer: true);
+        connection.Exit(use);
+        return IsQueueing && MustWait() ? WaitAsync(cancellationToken) : new ValueTask<FlushResult>(TakeResult(default));
+    }
+
+    public override void CancelPendingFlush() => Signal(CancelRequested);
+
+    /// <summary>What was written is sent, then FIN.</summary>
+    /// <param name="exception">Not null: what was written is not complete; the connection is aborted.</param>
+    public override void Complete(Exception? exception = null)
+    {
+        if (_stage == Stage.Completed)
+        {
+            return;
+        }
+
+        if (exception is not null)
+        {
+            connection.Abort(new ConnectionAbortedException("The output was completed with an error.", exception));
+        }
+
+        Use use = connection.Enter();
+        if (use == Use.None)
+        {
+            _stage = Stage.Completed;
+            return;
+        }
+
+        Complete();
+        connection.Exit(use);
+    }
+
+    /// <summary>On the loop: the connection was disposed, and nobody else is within the writer.</summary>
+    public void OnDisposed()
+    {
+        if (_stage != Stage.Completed)
+        {
+            _isReturning = false; // whoever has not completed the writer may be writing to its array still
+            Complete();
+        }
+    }
+
+    /// <summary>On the loop: there is room in the kernel again.</summary>
+    public void OnWritable()
+    {
+        if (!_isSendDue)
+        {
+            SendMore();
+            EndWaitOnLoop();
+        }
+    }
+
+    /// <summary>On the loop, after a post.</summary>
+    public void OnPosted()
+    {
+        if (_isSendDue)
+        {
+            _isSendDue = false;
+            SendMore();
+        }
+
+        if (Volatile.Read(ref _queue) is { } queue && !(connection.RunsInline && queue.Wait.TryRunLate()))
+        {
+            EndWaitOnLoop();
+        }
+    }
+
+    /// <summary>Nothing can be sent any more.</summary>
+    public void Terminate()
+    {
+        Volatile.Write(ref _route, Route.Lost);
+        Interlocked.MemoryBarrier();
+        if (Volatile.Read(ref _queue) is { } queue)
+        {
+            queue.Wait.Signal(connection, this);
+            lock (queue)
+            {
+                queue.Clear();
+            }
+        }
+    }
+
+    /// <summary>Tries again what failed for want of memory. A post follows.</summary>
+    public void Retry() => _isSendDue = true;
+
+    /// <summary>On the loop: the bytes of a flush that the loop has kept. Does not throw.</summary>
+    [SuppressMessage("Design", "CA1031", Justification = "Whatever is thrown here ends the connection, and no other of the group.")]
+    void IPendingWriter.SendPending(byte[] array, int start, int end)
+    {
+        try
+        {
+            if (IsLost)
+            {
+                connection.Loop.Return(array);
+            }
+            else
+            {
+                SendOrQueueFirst(array, start, end);
+            }
+        }
+        catch (Exception e)
+        {
+            connection.Fail(e);
+        }
+
+        _isPending = false;
+        // Either this sees what another thread has queued behind it, or that sees that it need not wait for this.
+        Interlocked.MemoryBarrier();
+        SendMore();
+        // Whoever flushes, completes or disposes on the loop has this sent: no awaiter runs within that.
+        Volatile.Read(ref _queue)?.Wait.Signal(connection, this);
+    }
+
+    /// <summary>On the thread pool: the end of a wait, or its late awaiter.</summary>
+    [SuppressMessage("Design", "CA1031", Justification = "Whatever an awaiter throws ends its connection, and not the process.")]
+    void IThreadPoolWorkItem.Execute()
+    {
+        try
+        {
+            if (!_queue!.Wait.TryRunLate() && TryFinish())
+            {
+                _queue!.Wait.End();
+            }
+        }
+        catch (Exception e)
+        {
+            connection.Fail(e);
+        }
+    }
+
+    FlushResult IValueTaskSource<FlushResult>.GetResult(short token) => TakeResult(_queue!.Wait.GetResult(token));
+
+    ValueTaskSourceStatus IValueTaskSource<FlushResult>.GetStatus(short token) => _queue!.Wait.GetStatus(token);
+
+    void IValueTaskSource<FlushResult>.OnCompleted(
+        Action<object?> continuation, object? state, short token, ValueTaskSourceOnCompletedFlags flags) =>
+        _queue!.Wait.OnCompleted(continuation, state, token, flags, connection, this);
+
+    private void Complete()
+    {
+        Flush(mayDefer: false);
+        if (_isPending)
+        {
+            Flush(mayDefer: false, throughQueue: true); // so that the loop sends FIN behind it
+        }
+
+        _stage = Stage.Completed;
+        if (IsQueueing)
+        {
+            // The loop sends FIN when it has sent the rest, unless it has just done that.
+            lock (_queue!)
+            {
+                if (IsQueueing)
+                {
+                    return;
+                }
+            }
+        }
+
+        connection.OnOutputEnded();
+    }
+
+    private byte[] TakeArray(int sizeHint)
+    {
+        if (_end > _start)
+        {
+            OutboundQueue queue = Queue;
+            lock (queue)
+            {
+                queue.Add(_array!, _start, _end);
+            }
+
+            _queuedUnflushed += _end - _start;
+            _size.Note(_end - _start, isFilled: true);
+        }
+        else if (_array is not null)
+        {
+            connection.Loop.Return(_array);
+        }
+
+        _array = null;
+        _start = _end = 0;
+        return _array = connection.Loop.Rent(Math.Max(sizeHint, _size.Value));
+    }
+
+    /// <summary>Releases what was written. Does not throw: what goes wrong ends the connection.</summary>
+    [SuppressMessage("Design", "CA1031", Justification = "Whatever is thrown here ends the connection.")]
+    private void Flush(bool mayDefer, bool throughQueue = false)
+    {
+        try
+        {
+            if (_isPending && connection.Loop.IsCurrent)
+            {
+                connection.Loop.SendPending(this);
+            }
+
+            if (IsLost)
+            {
+                Drop();
+            }
+            else if (throughQueue || _isPending || IsQueueing || _queuedUnflushed > 0) // the loop sets the route before it clears the mark
+            {
+                FlushThroughQueue();
+            }
+            else if (_end > _start)
+            {
+                SendArray(mayDefer);
+            }
+        }
+        catch (Exception e)
+        {
+            connection.Fail(e);
+        }
+    }
+
+    /// <summary>The rule: one array, and one send that takes all of it, here or a little later.</summary>
+    private void SendArray(bool mayDefer)
+    {
+        int length = _end - _start;
+        if (mayDefer && connection.Loop.TryDefer(this, _array!, _start, _end))
+        {
+            _isPending = true;
+            _size.Note(length, isFilled: false);
+            _array = null;
+            _start = _end = 0;
+            return;
+        }
+
+        nint sent;
+        fixed (byte* bytes = _array)
+        {
+            sent = TCalls.Send(connection.Descriptor, bytes + _start, length);
+        }
+
+        if (sent == length)
+        {
+            _size.Note(length, isFilled: false);
+            ReturnArray();
+            return;
+        }
+
+        if (sent > 0)
+        {
+            _start += (int)sent;
+        }
+
+        FlushThroughQueue();
+    }
+
+    private void FlushThroughQueue()
+    {
+        OutboundQueue queue = Queue;
+        lock (queue)
+        {
+            if (_end > _start)
+            {
+                AddArray(queue);
+            }
+
+            _queuedUnflushed = 0;
+            queue.Flush();
+            // The route before the send that fails: the edge that follows it finds the queue.
+            if (Interlocked.CompareExchange(ref _route, Route.Queued, Route.Direct) == Route.Direct && !_isPending)
+            {
+                SendQueue();
+            }
+
+            if (IsLost)
+            {
+                queue.Clear();
+            }
+        }
+    }
+
+    private void SendOrQueueFirst(byte[] array, int start, int end)
+    {
+        nint sent;
+        fixed (byte* bytes = array)
+        {
+            sent = TCalls.Send(connection.Descriptor, bytes + start, end - start);
+        }
+
+        if (sent == end - start)
+        {
+            connection.Loop.Return(array);
+            return;
+        }
+
+        // Others may be queued behind these bytes already.
+        OutboundQueue queue = Queue;
+        lock (queue)
+        {
+            queue.AddFirst(array, start + (int)Math.Max(sent, 0), end);
+            Interlocked.CompareExchange(ref _route, Route.Queued, Route.Direct);
+        }
+    }
+
+    private void AddArray(OutboundQueue queue)
+    {
+        byte[] array = _array!;
+        if (!_isReturning)
+        {
+            // The queue gives its arrays back to the pool, and this one may be written to still.
+            array = connection.Loop.Rent(_array!.Length);
+            _array.AsSpan(_start, _end - _start).CopyTo(array.AsSpan(_start));
+        }
+
+        queue.Add(array, _start, _end);
+        _array = null;
+        _start = _end = 0;
+    }
+
+    /// <summary>Sends what the kernel takes, up to the budget. Under the lock.</summary>
+    private void SendQueue()
+    {
+        OutboundQueue queue = _queue!;
+        long budget = connection.Loop.ByteBudget;
+        while (queue.FlushedCount > 0)
+        {
+            if (budget <= 0)
+            {
+                // A peer that takes everything at once: the others of the loop have their turn first.
+                _isSendDue = true;
+                connection.Post();
+                return;
+            }
+
+            nint sent = queue.Send<TCalls>(connection.Descriptor);
+            if (sent >= 0)
+            {
+                budget -= sent;
+                continue;
+            }
+
+            var error = (Errno)(-sent);
+            if (error == Errno.EAGAIN)
+            {
+                return;
+            }
+
+            if (error is Errno.ENOBUFS or Errno.ENOMEM)
+            {
+                connection.RetryLater();
+                return;
+            }
+
+            if (error != Errno.EINTR)
+            {
+                Volatile.Write(ref _route, Route.Lost);
+                queue.Clear();
+                connection.OnReset();
+                return;
+            }
+        }
+
+        Interlocked.CompareExchange(ref _route, Route.Direct, Route.Queued);
+    }
+
+    /// <summary>On the loop: sends what is queued. Does not throw.</summary>
+    [SuppressMessage("Design", "CA1031", Justification = "Whatever is thrown here ends the connection.")]
+    private void SendMore()
+    {
+        if (!IsQueueing)
+        {
+            return;
+        }
+
+        try
+        {
+            lock (_queue!)
+            {
+                SendQueue();
+            }
+        }
+        catch (Exception e)
+        {
+            connection.Fail(e);
+        }
+
+        if (_stage == Stage.Completed && !IsQueueing)
+        {
+            connection.OnOutputEnded();
+        }
+    }
+
+    private bool MustWait() => connection.MaxUnsentSize is { } limit && Volatile.Read(ref _queue) is { } queue && IsOver(queue, limit);
+
+    private static bool IsOver(OutboundQueue queue, long limit)
+    {
+        lock (queue)
+        {
+            return queue.UnsentBytes > 0 && queue.UnsentBytes >= limit;
+        }
+    }
+
+    private bool HasRoom()
+    {
+        lock (_queue!)
+        {
+            return _queue.UnsentBytes <= (connection.MaxUnsentSize ?? long.MaxValue) / 2;
+        }
+    }
+
+    private ValueTask<FlushResult> WaitAsync(CancellationToken cancellationToken)
+    {
+        OutboundQueue queue = _queue!;
+        queue.Wait.Watch(static writer => ((SocketWriter<TCalls>)writer!).Signal(TokenCancelled), this, cancellationToken);
+        queue.Wait.Begin();
+        return TryFinish()
+            ? new ValueTask<FlushResult>(TakeResult(queue.Wait.Withdraw()))
+            : new ValueTask<FlushResult>(this, queue.Wait.Version);
+    }
+
+    /// <summary>By whoever has taken the wait.</summary>
+    /// <returns>True: the flush has its result. False: the wait was put back, or somebody else has taken it since.</returns>
+    private bool TryFinish()
+    {
+        do
+        {
+            if (HasReason)
+            {
+                return true;
+            }
+
+            _queue!.Wait.PutBack();
+        }
+        while (HasReason && _queue!.Wait.TryTake());
+        return false;
+    }
+
+    private void EndWaitOnLoop()
+    {
+        if (Volatile.Read(ref _queue) is not { } queue || !queue.Wait.TryTake())
+        {
+            return;
+        }
+
+        if (!TryFinish())
+        {
+            return;
+        }
+
+        if (connection.RunsInline)
+        {
+            queue.Wait.End();
+        }
+        else
+        {
+            queue.Wait.Queue(connection, this);
+        }
+    }
+
+    /// <summary>From any thread: something that ends a flush that waits, or the next one.</summary>
+    private void Signal(int bits)
+    {
+        Interlocked.Or(ref _signals, bits);
+        Volatile.Read(ref _queue)?.Wait.Signal(connection, this);
+    }
+
+    private FlushResult TakeResult(CancellationToken cancellationToken)
+    {
+        int signals = Volatile.Read(ref _signals);
+        if (signals != 0)
+        {
+            Interlocked.Exchange(ref _signals, 0);
+            if ((signals & TokenCancelled) != 0)
+            {
+                throw new OperationCanceledException(cancellationToken);
+            }
+        }
+
+        return new FlushResult(isCanceled: signals != 0, isCompleted: IsLost || _stage != Stage.Open);
+    }
+
+    private void Drop()
+    {
+        if (_queuedUnflushed > 0)
+        {
+            lock (_queue!)
+            {
+                _queue.Clear();
+            }
+
+            _queuedUnflushed = 0;
+        }
+
+        ReturnArray();
+    }
+
+    /// <summary>The connection was disposed, and somebody writes still: this memory goes nowhere.</summary>
+    private static Memory<byte> NoMansMemory(int sizeHint) => new byte[Math.Max(sizeHint, AdaptiveSize.Smallest)];
+
+    // Not over Completed: the loop may have completed the writer in its owner's place.
+    private void Abandon() => Interlocked.CompareExchange(ref _stage, Stage.Abandoned, Stage.Open);
+
+    private void ReturnArray()
+    {
+        if (_array is { } array && _isReturning)
+        {
+            connection.Loop.Return(array);
+        }
+
+        _array = null;
+        _start = _end = 0;
+    }
+
+    private void ThrowIfCompleted()
+    {
+        if (_stage == Stage.Completed)
+        {
+            throw new InvalidOperationException("Writing is not allowed after the writer was completed.");
+        }
+    }
+}
