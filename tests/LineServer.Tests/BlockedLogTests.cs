@@ -34,8 +34,8 @@ public sealed class BlockedLogTests : IDisposable
         using var notify = new NotifySocket(_directory["notify"]);
         await using DaemonProcess daemon = StartWithFullPipe(notify);
         await notify.ReceiveAsync();
-        // Each connection logs some hundred bytes at this level; the queue holds a mebibyte.
-        for (int round = 0; round < 4; round++)
+        // Each connection logs about a hundred bytes at this level; the queue holds a mebibyte.
+        for (int round = 0; round < 12; round++)
         {
             await SendOversizeLinesAsync();
         }
