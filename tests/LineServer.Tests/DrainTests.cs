@@ -67,6 +67,33 @@ public class DrainTests
     }
 
     [Fact]
+    public async Task What_waits_in_the_accept_queue_when_a_drain_begins_is_accepted_read_once_and_answered()
+    {
+        Assert.SkipWhen(DaemonProcess.Transport == "sockets", "Kestrel's sockets close the queue unread: they cannot accept once they are unbound.");
+        await using DaemonProcess daemon = DaemonProcess.Serve("echo");
+        using LineSocket first = await daemon.ConnectAsync();
+        await first.SendAsync("warm\n");
+        Assert.Equal("warm", await first.ReadLineAsync());
+        daemon.Send(Signal.Stop);
+        var clients = new List<LineSocket>();
+        for (int i = 0; i < 10; i++)
+        {
+            clients.Add(await daemon.ConnectAsync());
+            await clients[i].SendAsync($"line {i}\n");
+        }
+
+        daemon.Send(Signal.Terminate);
+        daemon.Send(Signal.Continue);
+        for (int i = 0; i < clients.Count; i++)
+        {
+            Assert.Equal($"line {i}\n", await clients[i].ReadToEndAsync());
+            clients[i].Dispose();
+        }
+
+        Assert.Equal(0, await daemon.StatusAsync());
+    }
+
+    [Fact]
     public async Task DrainTimeout_bounds_the_drain()
     {
         await using DaemonProcess daemon = DaemonProcess.Serve("delay", "Limits:DrainTimeout=00:00:00.3");

@@ -37,6 +37,9 @@ internal sealed class DaemonProcess : IAsyncDisposable
     /// <summary>Standard output; read from the first call on, if the start said so.</summary>
     public OutputLines Output => _output.Value;
 
+    /// <summary>The transport that these tests run over; null: the daemon's default.</summary>
+    public static string? Transport => Environment.GetEnvironmentVariable("LINESERVER_TESTS_TRANSPORT") is { Length: > 0 } transport ? transport : null;
+
     /// <summary>Bytes of memory in use.</summary>
     public long ResidentBytes
     {
@@ -61,7 +64,7 @@ internal sealed class DaemonProcess : IAsyncDisposable
             WorkingDirectory = start.WorkingDirectory ?? string.Empty,
         };
         // The same tests hold for every transport: test.sh runs them again for each. `check` tells what its own sources say.
-        if (Environment.GetEnvironmentVariable("LINESERVER_TESTS_TRANSPORT") is { Length: > 0 } transport && !start.Arguments.Contains("check", StringComparer.Ordinal))
+        if (Transport is { } transport && !start.Arguments.Contains("check", StringComparer.Ordinal))
         {
             info.Environment["LINESERVER__TRANSPORT"] = transport;
         }

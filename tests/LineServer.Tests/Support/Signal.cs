@@ -11,6 +11,8 @@ internal static partial class Signal
     public const int User1 = 10;
     public const int User2 = 12;
     public const int Terminate = 15;
+    public const int Continue = 18;
+    public const int Stop = 19;
 
     public static void Send(int processId, int signal)
     {

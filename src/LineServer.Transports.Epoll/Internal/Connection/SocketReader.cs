@@ -91,6 +91,8 @@ internal sealed unsafe class SocketReader<TCalls>(SocketConnection<TCalls> conne
     public override bool TryRead(out ReadResult result)
     {
         ThrowIfNotReady();
+        // A connection that was just accepted may have bytes whose edge nobody has waited for yet: recv tells.
+        Interlocked.Or(ref _signals, Readable);
         if (HasResult || TryReceive() == ReceiveOutcome.Received)
         {
             result = TakeResult(CancellationToken.None);
