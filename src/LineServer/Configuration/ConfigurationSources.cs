@@ -78,22 +78,16 @@ internal sealed class ConfigurationSources
     /// <summary>Who said it: a place in the file, a variable, or an option. The last to speak wins, as in .NET.</summary>
     public string? WhereIs(string key)
     {
-        foreach (IConfigurationProvider provider in Root.Providers.Reverse())
+        // A value goes before a key below it: where both are, the value is what cannot be.
+        IConfigurationProvider? provider = Root.Providers.LastOrDefault(provider => provider.TryGet(key, out string? value) && !string.IsNullOrEmpty(value))
+            ?? Root.Providers.LastOrDefault(provider => provider.TryGet(key, out _) || provider.GetChildKeys([], key).Any());
+        return provider switch
         {
-            bool says = provider.TryGet(key, out _) || provider.GetChildKeys([], key).Any();
-            if (says)
-            {
-                return provider switch
-                {
-                    JsonStreamConfigurationProvider => InFile(key),
-                    EnvironmentVariablesConfigurationProvider => $"environment variable {Variable(key)}",
-                    MemoryConfigurationProvider => "command line",
-                    _ => null,
-                };
-            }
-        }
-
-        return null;
+            JsonStreamConfigurationProvider => InFile(key),
+            EnvironmentVariablesConfigurationProvider => $"environment variable {Variable(key)}",
+            MemoryConfigurationProvider => "command line",
+            _ => null,
+        };
     }
 
     /// <summary>Who names endpoints; null if nobody does.</summary>

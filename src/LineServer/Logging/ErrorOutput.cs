@@ -111,7 +111,7 @@ internal sealed class ErrorOutput
             if (_dropped > 0)
             {
                 // Behind what was in time, and before what comes next.
-                string text = string.Create(CultureInfo.InvariantCulture, $"{_dropped} messages were dropped: standard error was not read, or could not be written");
+                string text = string.Create(CultureInfo.InvariantCulture, $"messages dropped: {_dropped} (standard error was not read, or could not be written)");
                 Encoding.UTF8.GetBytes(_format.Line(DateTime.UtcNow, LogLevel.Warning, "LineServer.Log", new EventId(1, "Dropped"), text, null), _writing);
                 _dropped = 0;
             }
