@@ -4,8 +4,9 @@ namespace LineServer.Connections;
 public interface IEventLoopListener
 {
     /// <summary>
-    /// True if what awaits <c>AcceptAsync</c> runs on the event loop, and not on the thread pool. Set it before the first accept. The
-    /// listener lets other connections have their turn within a burst.
+    /// True if the awaiter of <c>AcceptAsync</c> runs on the event loop, and not on the thread pool. Set it before the first
+    /// accept. An accept that is begun off the loop completes on the loop; one that has completed before it is awaited
+    /// goes on where it was begun, as any task. Within a burst, the listener lets other connections have their turn.
     /// </summary>
     bool AcceptsInline { get; set; }
 }

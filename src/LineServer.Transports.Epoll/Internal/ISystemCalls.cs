@@ -1,8 +1,8 @@
 namespace LineServer.Transports.Epoll.Internal;
 
 /// <summary>
-/// The system calls of the way of a byte. A struct type parameter of everything that makes them: the JIT compiles the calls in place, and a test puts
-/// faults there. Each returns what the system call does, and −errno where that returns −1.
+/// The system calls on the way of a byte. A struct type parameter of everything that makes them: the JIT compiles the
+/// calls in place, and a test puts faults there. Each returns what the system call returns, and −errno in place of −1.
 /// </summary>
 internal unsafe interface ISystemCalls
 {

@@ -5,12 +5,12 @@ namespace LineServer.Transports.Epoll.Internal;
 /// <summary>Each errno is classified here, once.</summary>
 internal static class SocketErrors
 {
-    /// <summary>What accept4(2) failed with, and what becomes of accepting.</summary>
+    /// <summary>What becomes of accepting after an error of accept4(2).</summary>
     public static AcceptOutcome OnAccept(Errno error) => error switch
     {
         Errno.EAGAIN => AcceptOutcome.Wait,
 
-        // The connection in question has ended already, or the network has; accept(2) says to try again.
+        // That connection has ended already, or its network has; accept(2) says to try again.
         Errno.EINTR or Errno.ECONNABORTED or Errno.EPROTO or Errno.ENOPROTOOPT or Errno.EOPNOTSUPP or Errno.ENETDOWN or Errno.ENETUNREACH
             or Errno.EHOSTDOWN or Errno.EHOSTUNREACH or Errno.ENONET or Errno.ETIMEDOUT => AcceptOutcome.Next,
 
@@ -23,7 +23,7 @@ internal static class SocketErrors
         // The transport was disposed (EpollInstance.Register).
         Errno.ECANCELED => AcceptOutcome.End,
 
-        // Unknown, and so no reason to end for good.
+        // An unknown error is no reason to end for good.
         _ => AcceptOutcome.BackOff,
     };
 

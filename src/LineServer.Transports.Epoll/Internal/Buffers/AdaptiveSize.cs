@@ -3,8 +3,8 @@ using System.Runtime.InteropServices;
 namespace LineServer.Transports.Epoll.Internal;
 
 /// <summary>
-/// The size of the next buffer: grows as soon as one was filled, shrinks when several in a row were nearly empty. Steps and bounds:
-/// docs/decisions/0005.
+/// The size of the next buffer: grows as soon as one was filled, shrinks when several in a row were nearly empty. Steps
+/// and bounds: docs/decisions/0005.
 /// </summary>
 [StructLayout(LayoutKind.Auto)]
 internal struct AdaptiveSize

@@ -4,11 +4,13 @@ using System.Numerics;
 namespace LineServer.Transports.Epoll.Internal;
 
 /// <summary>
-/// A loop's own few arrays of each size, last in, first out: those that are still in its core's cache. Beyond them, and for other threads, the shared pool.
+/// A loop's own few arrays of each size, last in, first out: those that are still in its core's caches. Beyond them, and
+/// for other threads, the shared pool.
 /// </summary>
 /// <remarks>
-/// The connections of a group hold an array each at a time, the one that is served two; and of each size <see cref="ArrayPool{T}.Shared"/> keeps one for a thread;
-/// the second takes it a lock and a system call's worth of searching (docs/decisions/0005).
+/// Each connection of a group holds an array at a time, and the one that is served holds two. Of each size
+/// <see cref="ArrayPool{T}.Shared"/> keeps one for a thread; the second costs a lock and a search
+/// (docs/decisions/0005).
 /// </remarks>
 internal sealed class LoopBuffers
 {

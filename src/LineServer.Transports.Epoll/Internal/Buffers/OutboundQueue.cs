@@ -2,7 +2,9 @@ using System.Buffers;
 
 namespace LineServer.Transports.Epoll.Internal;
 
-/// <summary>Written bytes that lie in more than one array, or that the kernel would not take at once. First in, first out.</summary>
+/// <summary>
+/// Written bytes that lie in more than one array, or that the kernel would not take at once. First in, first out.
+/// </summary>
 /// <remarks>Its users lock it: the writer's owner adds, the loop sends.</remarks>
 internal sealed class OutboundQueue
 {
@@ -13,6 +15,8 @@ internal sealed class OutboundQueue
     private int _first;
     private int _count;
     private int _flushedCount; // of those, from the first on
+    private int _iteration;
+    private long _sentInIteration;
 
     /// <summary>Bytes that a flush has released and the kernel has not yet.</summary>
     public long UnsentBytes { get; private set; }
@@ -20,7 +24,19 @@ internal sealed class OutboundQueue
     /// <summary>Pieces that may be sent.</summary>
     public int FlushedCount => _flushedCount;
 
-    /// <summary>Adds a piece; it may be sent when it was flushed.</summary>
+    /// <summary>On the loop: bytes that were sent in this iteration.</summary>
+    public long SentIn(int iteration)
+    {
+        if (_iteration != iteration)
+        {
+            _iteration = iteration;
+            _sentInIteration = 0;
+        }
+
+        return _sentInIteration;
+    }
+
+    /// <summary>Adds a piece; it may be sent once it is flushed.</summary>
     public void Add(byte[] array, int start, int end)
     {
         MakeRoom();
@@ -79,6 +95,7 @@ internal sealed class OutboundQueue
 
         if (sent > 0)
         {
+            _sentInIteration += sent;
             Remove(sent);
         }
 

@@ -4,8 +4,8 @@ using System.Diagnostics;
 namespace LineServer.Transports.Epoll.Internal;
 
 /// <summary>
-/// What was received and is not consumed. As a rule one array, rented when bytes are there and given back with the last of them; a chain of
-/// arrays where the application lets more pile up.
+/// What was received and is not consumed. As a rule one array, rented when bytes are there and given back with the last
+/// of them; a chain of arrays where the application lets more pile up.
 /// </summary>
 internal struct ReceivedBytes
 {

@@ -4,14 +4,16 @@ using System.Runtime.InteropServices;
 
 namespace LineServer.Transports.Epoll.Internal;
 
-/// <summary>The address that accept4 gave, as bytes: the object is made when it is asked for.</summary>
+/// <summary>The address that accept4 gave, as bytes: an object is made only if somebody asks for one.</summary>
 [StructLayout(LayoutKind.Auto)]
 internal readonly struct PeerAddress
 {
-    /// <summary>Bytes of the largest address that is understood: sockaddr_in6.</summary>
+    /// <summary>Bytes of the largest address that is parsed: sockaddr_in6.</summary>
     public const int MaxSize = 28;
 
-    private readonly UInt128 _address;
+    // Not one UInt128: its alignment would make each connection larger.
+    private readonly ulong _high;
+    private readonly ulong _low;
     private readonly uint _scope;
     private readonly ushort _port;
     private readonly ushort _family;
@@ -22,16 +24,17 @@ internal readonly struct PeerAddress
         _port = BinaryPrimitives.ReadUInt16BigEndian(bytes[2..]);
         if (_family == Libc.AddressFamilyInet)
         {
-            _address = BinaryPrimitives.ReadUInt32BigEndian(bytes[4..]);
+            _low = BinaryPrimitives.ReadUInt32BigEndian(bytes[4..]);
         }
         else
         {
-            _address = BinaryPrimitives.ReadUInt128BigEndian(bytes[8..]);
+            _high = BinaryPrimitives.ReadUInt64BigEndian(bytes[8..]);
+            _low = BinaryPrimitives.ReadUInt64BigEndian(bytes[16..]);
             _scope = BitConverter.ToUInt32(bytes[24..]);
         }
     }
 
-    /// <summary>Understands struct sockaddr_in and sockaddr_in6 (ip(7), ipv6(7)); of another family, it has no address.</summary>
+    /// <summary>Understands struct sockaddr_in and sockaddr_in6 (ip(7), ipv6(7)). Another family has no address.</summary>
     public static PeerAddress Parse(ReadOnlySpan<byte> bytes) => bytes.Length < sizeof(ushort) ? default : BitConverter.ToUInt16(bytes) switch
     {
         Libc.AddressFamilyInet when bytes.Length >= 8 => new PeerAddress(bytes),
@@ -39,16 +42,17 @@ internal readonly struct PeerAddress
         _ => default,
     };
 
-    /// <summary>Null if it is no IP address.</summary>
+    /// <summary>Null if the family is another.</summary>
     public IPEndPoint? ToEndPoint()
     {
         switch (_family)
         {
             case Libc.AddressFamilyInet:
-                return new IPEndPoint(new IPAddress(BinaryPrimitives.ReverseEndianness((uint)_address)), _port);
+                return new IPEndPoint(new IPAddress(BinaryPrimitives.ReverseEndianness((uint)_low)), _port);
             case Libc.AddressFamilyInet6:
                 Span<byte> bytes = stackalloc byte[16];
-                BinaryPrimitives.WriteUInt128BigEndian(bytes, _address);
+                BinaryPrimitives.WriteUInt64BigEndian(bytes, _high);
+                BinaryPrimitives.WriteUInt64BigEndian(bytes[8..], _low);
                 return new IPEndPoint(new IPAddress(bytes, _scope), _port);
             default:
                 return null;

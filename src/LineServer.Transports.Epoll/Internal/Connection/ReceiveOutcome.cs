@@ -9,6 +9,6 @@ internal enum ReceiveOutcome
     /// <summary>Bytes, the end of the stream, or an error.</summary>
     Received,
 
-    /// <summary>Something is there, and the connection has had its share of this turn.</summary>
+    /// <summary>Something is there, and the connection has had its share of this iteration.</summary>
     Postponed,
 }

@@ -4,16 +4,14 @@ using System.Runtime.InteropServices;
 
 namespace LineServer.Transports.Epoll.Internal;
 
-/// <summary>The client's side: connect(2) does not wait, an edge says when it has ended.</summary>
+/// <summary>The client's side: connect(2) does not wait, and an edge says when it has ended.</summary>
 internal sealed partial class SocketConnection<TCalls>
 {
-    private TaskCompletionSource? _connecting;
-
     /// <exception cref="SocketException">There is no connection; nothing is left of it.</exception>
     public async Task ConnectAsync(SocketAddress address, CancellationToken cancellationToken)
     {
         var connecting = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        _connecting = connecting;
+        Rare.Connecting = connecting;
         int error = BeginConnect(address);
         if (error != 0)
         {
@@ -21,7 +19,7 @@ internal sealed partial class SocketConnection<TCalls>
             throw new SocketException((int)SocketErrors.FromErrno((Errno)(-error)));
         }
 
-        // Watched only now: what is not connecting yet would hang up at once.
+        // Watched only now: a socket that is not connecting yet would hang up at once.
         error = Start();
         if (error != 0)
         {
@@ -51,7 +49,7 @@ internal sealed partial class SocketConnection<TCalls>
 
     private unsafe void OnConnected(TaskCompletionSource connecting, uint events)
     {
-        _connecting = null;
+        Rare.Connecting = null;
         int error = 0;
         int length = sizeof(int);
         Use use = Enter();

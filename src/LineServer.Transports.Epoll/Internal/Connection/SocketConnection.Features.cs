@@ -14,7 +14,7 @@ using Microsoft.Extensions.Logging;
 namespace LineServer.Transports.Epoll.Internal;
 
 /// <summary>
-/// What hosts ask of a connection. The connection is its own feature collection; what is seldom asked for is made when it is.
+/// What hosts ask of a connection. The connection is its own feature collection; what few ask for is made on demand.
 /// </summary>
 internal sealed partial class SocketConnection<TCalls> :
     IFeatureCollection,
@@ -62,7 +62,10 @@ internal sealed partial class SocketConnection<TCalls> :
         set => Rare.Transport = value;
     }
 
-    /// <summary>Cancelled, on the thread pool, when the peer has ended its side, or the connection has ended: as on Kestrel's sockets.</summary>
+    /// <summary>
+    /// Cancelled, on the thread pool, when the peer has ended its side or the connection has ended: as on Kestrel's
+    /// sockets.
+    /// </summary>
     public override CancellationToken ConnectionClosed
     {
         get
@@ -97,7 +100,8 @@ internal sealed partial class SocketConnection<TCalls> :
 
     MemoryPool<byte> IMemoryPoolFeature.MemoryPool => _transport.MemoryPool;
 
-    // Over a handle that does not own the descriptor, and disposed before the descriptor is closed: its number may then be another's.
+    // Over a handle that does not own the descriptor. It is disposed before the descriptor is closed, whose number may
+    // then be another's.
     Socket IConnectionSocketFeature.Socket => FindSocket() ?? throw new ObjectDisposedException(nameof(Socket), "The connection was closed.");
 
     bool IHalfCloseFeature.CompletingOutputSendsFin => true;
@@ -258,7 +262,10 @@ internal sealed partial class SocketConnection<TCalls> :
         }
     }
 
-    /// <summary>The peer has ended its side, or the connection has ended: <see cref="ConnectionClosed"/> is cancelled. Does not throw.</summary>
+    /// <summary>
+    /// The peer has ended its side, or the connection has ended: <see cref="ConnectionClosed"/> is cancelled. Does not
+    /// throw.
+    /// </summary>
     public void OnPeerEnded()
     {
         if (_hasEnded)
@@ -334,7 +341,8 @@ internal sealed partial class SocketConnection<TCalls> :
         }
     }
 
-    // The first stays: who asks while somebody aborts may read what the abort has left of the address, which was asked for before that.
+    // The first answer stays: an abort asks for the address before it dissolves it, and whoever asks meanwhile may find
+    // nothing.
     private EndPoint? FindLocalEndPoint()
     {
         EndPoint? found = _family == AddressFamily.Unix ? UnixEndPoint(static socket => socket.LocalEndPoint) : ReadLocalEndPoint();
@@ -365,5 +373,6 @@ internal sealed partial class SocketConnection<TCalls> :
         public EndPoint? LocalEndPoint;
         public EndPoint? RemoteEndPoint;
         public Socket? Socket;
+        public TaskCompletionSource? Connecting; // of a client, until it is connected
     }
 }

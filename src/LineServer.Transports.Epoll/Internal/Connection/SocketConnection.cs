@@ -264,12 +264,12 @@ internal sealed partial class SocketConnection<TCalls> : ConnectionContext, IEve
         }
     }
 
-    bool IEventSource.OnEvents(uint events)
+    Readiness IEventSource.OnEvents(uint events)
     {
-        if (_connecting is { } connecting)
+        if (_extras?.Connecting is { } connecting)
         {
             OnConnected(connecting, events);
-            return false;
+            return Readiness.None;
         }
 
         // First what the edges say, then the awaiters: those may close the connection.
@@ -291,7 +291,12 @@ internal sealed partial class SocketConnection<TCalls> : ConnectionContext, IEve
             _writer.OnWritable();
         }
 
-        return isReadable && _reader.TryEndWait();
+        if (!isReadable || !_reader.TryEndWait())
+        {
+            return Readiness.None;
+        }
+
+        return _reader.IsLargeRead ? Readiness.AtOnce : Readiness.InGroup;
     }
 
     void IEventSource.OnReady() => _reader.CompleteWait();
@@ -311,7 +316,7 @@ internal sealed partial class SocketConnection<TCalls> : ConnectionContext, IEve
     void IEventSource.OnLoopEnded(Exception reason)
     {
         Abort(new ConnectionAbortedException(reason.Message, reason));
-        _connecting?.TrySetException(new SocketException((int)SocketError.OperationAborted));
+        _extras?.Connecting?.TrySetException(new SocketException((int)SocketError.OperationAborted));
         try
         {
             _writer.OnPosted();

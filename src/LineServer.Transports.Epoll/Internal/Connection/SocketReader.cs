@@ -33,6 +33,9 @@ internal sealed unsafe class SocketReader<TCalls>(SocketConnection<TCalls> conne
     // start: recv stops behind bytes that carry descriptors (unix(7)).
     private const int HangUp = 8;
 
+    // From here on, a read does not wait for the receives of its group: docs/decisions/0005.
+    private const int LargeRead = 16 * 1024;
+
     private const int Reasons = Readable | CancelRequested | TokenCancelled;
 
     private PipeWait _wait;
@@ -62,6 +65,9 @@ internal sealed unsafe class SocketReader<TCalls>(SocketConnection<TCalls> conne
 
     /// <summary>True if the end of the stream was read, or nothing more will be.</summary>
     public bool HasEnded => _isEnd || _error is not null;
+
+    /// <summary>On the loop: true if what was received in this iteration is worth a send of its own.</summary>
+    public bool IsLargeRead => _receivedInIteration >= LargeRead;
 
     // A read that is begun off the loop completes on the loop if it is inline, and so does all that follows.
     private bool MayReceiveHere => !connection.RunsInline || connection.Loop.IsCurrent;

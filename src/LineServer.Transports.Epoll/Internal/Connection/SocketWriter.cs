@@ -454,7 +454,8 @@ internal sealed unsafe class SocketWriter<TCalls>(SocketConnection<TCalls> conne
     private void SendQueue()
     {
         OutboundQueue queue = _queue!;
-        long budget = connection.Loop.ByteBudget;
+        EventLoop loop = connection.Loop;
+        long budget = loop.ByteBudget - (loop.IsCurrent ? queue.SentIn(loop.Iteration) : 0);
         while (queue.FlushedCount > 0)
         {
             if (budget <= 0)

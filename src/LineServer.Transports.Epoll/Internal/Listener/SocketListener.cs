@@ -154,10 +154,10 @@ internal sealed class SocketListener<TCalls> : IConnectionListener, IEventLoopLi
         }
     }
 
-    bool IEventSource.OnEvents(uint events)
+    Readiness IEventSource.OnEvents(uint events)
     {
         _isHungUp |= (events & HungUp) != 0;
-        return _signal.TrySetInline();
+        return _signal.TrySetInline() ? Readiness.InGroup : Readiness.None;
     }
 
     void IEventSource.OnReady() => _signal.Complete();

@@ -142,13 +142,19 @@ internal sealed unsafe class EventLoop
     public void End()
     {
         Debug.Assert(!IsCurrent, "a loop cannot wait for itself");
-        _ending = true;
-        _epoll.WakeUp(force: true); // it may be about to sleep
+        RequestEnd();
         if (!_thread.Join(LongestEnd))
         {
             _failures.Write(
                 LogLevel.Error, null, "an event loop does not end: {Source} has blocked it for {Seconds} s", Current, LongestEnd.TotalSeconds);
         }
+    }
+
+    /// <summary>Begins the end, and does not wait for it.</summary>
+    public void RequestEnd()
+    {
+        _ending = true;
+        _epoll.WakeUp(force: true); // the loop may be about to sleep
     }
 
     private void Run()
@@ -216,9 +222,14 @@ internal sealed unsafe class EventLoop
             if (_epoll.Event(next++, out uint events) is { } source)
             {
                 Begin(source);
-                if (source.OnEvents(events))
+                switch (source.OnEvents(events))
                 {
-                    _group[ready++] = source;
+                    case Readiness.InGroup:
+                        _group[ready++] = source;
+                        break;
+                    case Readiness.AtOnce:
+                        source.OnReady();
+                        break;
                 }
             }
         }

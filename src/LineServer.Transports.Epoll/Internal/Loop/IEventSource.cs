@@ -7,10 +7,10 @@ internal interface IEventSource
     IEventSource? NextPosted { get; set; }
 
     /// <summary>An edge has come: EPOLLIN and the like.</summary>
-    /// <returns>True: an awaiter is to be run by <see cref="OnReady"/>.</returns>
-    bool OnEvents(uint events);
+    /// <returns>Whether, and when, <see cref="OnReady"/> is to run an awaiter.</returns>
+    Readiness OnEvents(uint events);
 
-    /// <summary>Once after each <see cref="OnEvents"/> that asks for it, when the whole group has had its edges.</summary>
+    /// <summary>Once after each <see cref="OnEvents"/> that asks for it.</summary>
     void OnReady();
 
     /// <summary>The source was posted, and finds out itself what there is to do.</summary>

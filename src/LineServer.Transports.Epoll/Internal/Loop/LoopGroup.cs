@@ -67,8 +67,13 @@ internal sealed class LoopGroup : IDisposable
             _isDisposed = true;
         }
 
-        // Outside the lock: what ends with its loop may wait for one who asks for a loop.
+        // Outside the lock: an awaiter that ends with its loop may wait for somebody who asks for a loop.
         _watcher?.Dispose();
+        foreach (EventLoop loop in All)
+        {
+            loop.RequestEnd();
+        }
+
         foreach (EventLoop loop in All)
         {
             loop.End();
@@ -96,7 +101,7 @@ internal sealed class LoopGroup : IDisposable
             }
             catch
             {
-                // No descriptor left, for one. All loops or none: the next who needs one tries again.
+                // No descriptor left, for example. All loops or none: whoever needs one next tries again.
                 foreach (EventLoop loop in _loops.AsSpan(0, started))
                 {
                     loop.End();
