@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Diagnostics.CodeAnalysis;
 using System.IO.Pipelines;
 using LineServer.Connections;
 using LineServer.Framing;
@@ -11,6 +12,11 @@ namespace LineServer.Hosting.Internal;
 /// One connection, from accept to close: read, give the lines to the handler, flush, read again. The loop alone touches the connection's
 /// reader and writer, and it alone writes the fields here; what others ask of the connection goes through its <see cref="Inbox"/>.
 /// </summary>
+/// <remarks>
+/// Its rooms: the read in progress, the deadlines, the output, a handler that is waited for (<see cref="PendingHandler"/>), and
+/// the end (<see cref="OrderlyClose"/>).
+/// </remarks>
+[SuppressMessage("Design", "CA1031", Justification = "A connection ends alone, whatever a handler, a transport or a lack of memory throws.")]
 internal sealed class ConnectionLoop
 {
     private readonly Inbox _inbox;
@@ -54,12 +60,23 @@ internal sealed class ConnectionLoop
     public CloseReason CloseReason => _inbox.CloseReason;
 
     /// <summary>True while a <see cref="LineHandler"/> has a line.</summary>
-    public bool IsHandlingLine { get; private set; }
+    public bool IsHandlingLine { get; set; }
 
     /// <summary>Where an asynchronous handler stages its replies.</summary>
     public ReplyBuffer Replies => _replies ??= new ReplyBuffer(Endpoint.Format.Delimiter);
 
+    /// <summary>For the rooms of the loop, on its thread.</summary>
+    public ref Deadlines Deadlines => ref _deadlines;
+
+    /// <inheritdoc cref="Deadlines"/>
+    public ref ReadInProgress Read => ref _read;
+
+    /// <summary>Bytes that an asynchronous handler has staged, and that the loop has not moved over.</summary>
+    public int StagedReplies => _replies?.Staged ?? 0;
+
     private ConnectionTable Table => Endpoint.Connections;
+
+    private bool IsClosing => _inbox.State >= ConnectionState.Closing;
 
     /// <summary>
     /// Serves the connection, which is in the table, until it has ended and left the table. Never throws: what went wrong is the close
@@ -73,7 +90,7 @@ internal sealed class ConnectionLoop
             try
             {
                 bool goesOn = await ConnectAsync();
-                while (goesOn && await IsReadyToReadAsync())
+                while (goesOn && !IsClosing && await SendAsync() && _inbox.State == ConnectionState.Open)
                 {
                     TransportRead read;
                     try
@@ -82,9 +99,7 @@ internal sealed class ConnectionLoop
                         // context is wanted here, and to ask for it takes two look-ups a read.
                         read = new TransportRead(await BeginRead().ConfigureAwait(false));
                     }
-#pragma warning disable CA1031 // Whatever a transport throws: it is a value from here on.
                     catch (Exception e)
-#pragma warning restore CA1031
                     {
                         read = TransportRead.Lost(e);
                     }
@@ -96,22 +111,18 @@ internal sealed class ConnectionLoop
 
                 if (goesOn && _inbox.State == ConnectionState.Draining)
                 {
-                    await HandleLastAsync();
+                    goesOn = TryReadLast(out TransportRead last) && await HandleAsync(last);
                     _inbox.RequestClose(CloseReason.Drain);
                 }
             }
-#pragma warning disable CA1031 // Whatever a handler throws ends its connection, and no other.
             catch (Exception e)
-#pragma warning restore CA1031
             {
                 OnHandlerFailed(e);
             }
 
             await CloseAsync();
         }
-#pragma warning disable CA1031 // No memory is left, or the code here has a fault: one connection ends.
         catch (Exception e)
-#pragma warning restore CA1031
         {
             Endpoint.Log.Fault(e, "closing a connection");
         }
@@ -179,9 +190,7 @@ internal sealed class ConnectionLoop
         {
             return new TransportRead(await _input.ReadAsync(CancellationToken.None));
         }
-#pragma warning disable CA1031 // As in RunAsync.
         catch (Exception e)
-#pragma warning restore CA1031
         {
             return TransportRead.Lost(e);
         }
@@ -244,6 +253,7 @@ internal sealed class ConnectionLoop
     public void EndLine()
     {
         IsHandlingLine = false;
+        _inbox.DropRequest();
         _replies!.FinishTo(_output);
     }
 
@@ -281,7 +291,7 @@ internal sealed class ConnectionLoop
             }
             else
             {
-                await JoinHandlerAsync(connected);
+                await _inbox.PendingHandler.JoinAsync(connected);
             }
 
             Replies.FinishTo(_output);
@@ -301,31 +311,6 @@ internal sealed class ConnectionLoop
         return true;
     }
 
-    /// <summary>Sends what was staged and pushed. False: nothing is to be waited for any more.</summary>
-    private ValueTask<bool> IsReadyToReadAsync()
-    {
-        // A connection that is closing sends what is staged together with its last line.
-        if (IsClosing || !TryStageMail())
-        {
-            return new ValueTask<bool>(false);
-        }
-
-        if (_output.Staged > 0)
-        {
-            ValueTask<bool> flush = FlushAsync();
-            if (!flush.IsCompletedSuccessfully)
-            {
-                return IsReadyAfterAsync(flush);
-            }
-
-            _ = flush.Result; // the state tells
-        }
-
-        return new ValueTask<bool>(_inbox.State == ConnectionState.Open);
-    }
-
-    private async ValueTask<bool> IsReadyAfterAsync(ValueTask<bool> flush) => await flush && _inbox.State == ConnectionState.Open;
-
     private ValueTask<ReadResult> BeginRead()
     {
         ValueTask<ReadResult> read = _input.ReadAsync(CancellationToken.None);
@@ -339,9 +324,7 @@ internal sealed class ConnectionLoop
     }
 
     /// <summary>For a drain: one more read if it is there at once; what the kernel has beyond that was not received.</summary>
-    private ValueTask<bool> HandleLastAsync() => TryReadLast(out TransportRead last) ? HandleAsync(last) : new ValueTask<bool>(true);
-
-    private bool TryReadLast(out TransportRead last)
+    public bool TryReadLast(out TransportRead last)
     {
         try
         {
@@ -349,9 +332,7 @@ internal sealed class ConnectionLoop
             last = isThere ? new TransportRead(read) : default;
             return isThere;
         }
-#pragma warning disable CA1031 // As in RunAsync.
         catch (Exception e)
-#pragma warning restore CA1031
         {
             last = TransportRead.Lost(e);
             return true;
@@ -367,7 +348,7 @@ internal sealed class ConnectionLoop
         ReadInProgress.Arrival arrival = Begin(read);
         if (arrival != ReadInProgress.Arrival.Lines)
         {
-            return new ValueTask<bool>(arrival == ReadInProgress.Arrival.Nothing || OnEnd());
+            return new ValueTask<bool>(arrival == ReadInProgress.Arrival.Nothing || OnEndOfStream());
         }
 
         bool isWaiting = false;
@@ -426,11 +407,11 @@ internal sealed class ConnectionLoop
             RequestClose(CloseReason.LineTooLong);
         }
 
-        return !_read.IsLast || OnEnd();
+        return !_read.IsLast || OnEndOfStream();
     }
 
     /// <summary>The stream has ended. Always false.</summary>
-    private bool OnEnd()
+    public bool OnEndOfStream()
     {
         if (_read.EndsUnfinished)
         {
@@ -467,8 +448,6 @@ internal sealed class ConnectionLoop
         return _handler!.OnBatch(new LineBatch(this, _read.Lines, _output));
     }
 
-    private bool IsClosing => _inbox.State >= ConnectionState.Closing;
-
     /// <summary>The handler waits, or has not taken everything: its replies are sent, and it is called again.</summary>
     private async ValueTask GiveOnAsync(ValueTask task, int takenBefore)
     {
@@ -477,7 +456,7 @@ internal sealed class ConnectionLoop
             bool waited = !task.IsCompletedSuccessfully;
             if (waited)
             {
-                await JoinHandlerAsync(task);
+                await _inbox.PendingHandler.JoinAsync(task);
             }
             else
             {
@@ -490,7 +469,7 @@ internal sealed class ConnectionLoop
             }
 
             bool progressed = waited || _read.PayloadTaken || _output.Staged > 0 || _read.Lines.LinesTaken > takenBefore;
-            if (!TryStageMail() || (_output.Staged > 0 && !await FlushAsync()) || IsClosing)
+            if (!await SendAsync() || IsClosing)
             {
                 return;
             }
@@ -505,138 +484,8 @@ internal sealed class ConnectionLoop
         }
     }
 
-    /// <summary>
-    /// Waits until the handler has ended, whatever becomes of the connection. Meanwhile does what the handler, or anyone else, asks of the
-    /// connection: send what was staged, push, flush, read a payload.
-    /// </summary>
-    private async ValueTask JoinHandlerAsync(ValueTask task)
-    {
-        HandlerWait wait = _inbox.HandlerWait;
-        var handler = task.ConfigureAwait(false).GetAwaiter();
-        handler.UnsafeOnCompleted(wait.SetAction);
-        long deadline = Table.DeadlineAfter(Endpoint.Limits.HandlerTimeout);
-        while (true)
-        {
-            // In this order: what the handler staged before it ended, or asked, is sent before it is answered.
-            bool hasEnded = handler.IsCompleted;
-            _deadlines.EndWatch();
-            ValueTask serving = ServeAsync(wait.Take(), hasEnded);
-            if (!serving.IsCompletedSuccessfully)
-            {
-                // The client is waited for: that time is not the handler's.
-                long before = Table.Now;
-                await serving;
-                deadline = deadline == long.MaxValue ? deadline : deadline + (Table.Now - before);
-            }
-
-            if (hasEnded)
-            {
-                break;
-            }
-
-            _deadlines.Watch(Wait.Handler, deadline);
-            Hold(_read.Length + (_replies?.Staged ?? 0));
-            await wait.WaitAsync();
-            Hold(0);
-        }
-
-        _deadlines.EndWatch();
-        IsHandlingLine = false;
-        handler.GetResult();
-    }
-
-    /// <summary>Sends what was staged, then serves the handler's request. Never throws: the handler must be joined.</summary>
-    private async ValueTask ServeAsync(IHandlerRequest? request, bool hasEnded)
-    {
-        try
-        {
-            MoveReplies(isBetweenReplies: hasEnded || request is not null);
-            if (TryStageMail() && _output.Staged > 0)
-            {
-                await FlushAsync();
-            }
-
-            if (_inbox.State >= ConnectionState.Lost || hasEnded)
-            {
-                request?.Cancel(_inbox.Aborted);
-            }
-            else if (request is PayloadRequest payload)
-            {
-                await ServePayloadAsync(payload);
-            }
-            else
-            {
-                (request as FlushRequest)?.TrySetResult();
-            }
-        }
-#pragma warning disable CA1031 // Whatever a transport throws, or a lack of memory: this connection ends.
-        catch (Exception e)
-#pragma warning restore CA1031
-        {
-            OnOutputFailed(e);
-            request?.Cancel(_inbox.Aborted);
-        }
-    }
-
-    private async ValueTask ServePayloadAsync(PayloadRequest request)
-    {
-        ReadOnlySequence<byte> payload;
-        while (!TryTakePayload(request.Count, out payload))
-        {
-            bool hasEnded = _read.IsLast;
-            EndRead();
-            switch (hasEnded ? ReadInProgress.Arrival.EndWithinPayload : await ReadMoreAsync(request.Count))
-            {
-                case ReadInProgress.Arrival.Nothing:
-                    request.Cancel(_inbox.Aborted);
-                    return;
-                case ReadInProgress.Arrival.EndWithinPayload:
-                    // Closed, whatever the handler makes of it: what has come of the payload must not be taken for lines.
-                    _read.NeedPayload(request.Count);
-                    OnEnd();
-                    RequestClose(CloseReason.PeerClosed);
-                    request.TrySetException(new EndOfStreamException($"The client ended the stream within a payload of {request.Count} bytes."));
-                    return;
-            }
-        }
-
-        request.TrySetResult(payload);
-    }
-
-    /// <summary>Reads until a payload has come whole, or will not; nothing: the connection is being closed.</summary>
-    private async ValueTask<ReadInProgress.Arrival> ReadMoreAsync(int count)
-    {
-        _read.NeedPayload(count);
-        while (_inbox.State == ConnectionState.Open)
-        {
-            if (!TryStageMail() || (_output.Staged > 0 && !await FlushAsync()))
-            {
-                return ReadInProgress.Arrival.Nothing;
-            }
-
-            _deadlines.WatchRead(Table, Endpoint.Limits, isWithinLine: true);
-            Hold(_read.Length);
-            TransportRead read = await ReadAsync();
-            Hold(0);
-            _deadlines.EndWatchRead(Table);
-            if (Begin(read) is var arrival and not ReadInProgress.Arrival.Nothing)
-            {
-                return arrival;
-            }
-        }
-
-        // A payload that has not come whole is like a line that has not: it was not received.
-        ReadInProgress.Arrival last =
-            _inbox.State == ConnectionState.Draining && TryReadLast(out TransportRead there) ? Begin(there) : ReadInProgress.Arrival.Nothing;
-        if (last == ReadInProgress.Arrival.Nothing)
-        {
-            RequestClose(CloseReason.Drain);
-        }
-
-        return last;
-    }
-
-    private ReadInProgress.Arrival Begin(in TransportRead read)
+    /// <summary>Looks at what has come, or has not.</summary>
+    public ReadInProgress.Arrival Begin(in TransportRead read)
     {
         if (read.Error is null)
         {
@@ -647,7 +496,7 @@ internal sealed class ConnectionLoop
         return ReadInProgress.Arrival.Nothing;
     }
 
-    private void EndRead()
+    public void EndRead()
     {
         if (!_read.IsOpen)
         {
@@ -669,7 +518,7 @@ internal sealed class ConnectionLoop
         }
     }
 
-    private void MoveReplies(bool isBetweenReplies)
+    public void MoveReplies(bool isBetweenReplies)
     {
         if (isBetweenReplies)
         {
@@ -681,24 +530,24 @@ internal sealed class ConnectionLoop
         }
     }
 
-    private bool TryStageMail()
+    /// <summary>Sends what was pushed and staged. False: nothing can be sent any more.</summary>
+    public ValueTask<bool> SendAsync()
     {
         try
         {
             _inbox.StageMail(_output);
-            return true;
         }
-#pragma warning disable CA1031 // Whatever a transport throws, or a lack of memory: this connection ends.
         catch (Exception e)
-#pragma warning restore CA1031
         {
             OnOutputFailed(e);
-            return false;
+            return new ValueTask<bool>(false);
         }
+
+        return _output.Staged > 0 ? FlushAsync() : new ValueTask<bool>(true);
     }
 
     /// <summary>Gives what is staged to the transport. False: the client is gone.</summary>
-    private ValueTask<bool> FlushAsync()
+    public ValueTask<bool> FlushAsync()
     {
         ValueTask<FlushResult> flush;
         int staged = _output.Staged;
@@ -706,9 +555,7 @@ internal sealed class ConnectionLoop
         {
             flush = _output.FlushAsync();
         }
-#pragma warning disable CA1031 // Whatever a transport throws: nothing can be sent any more.
         catch (Exception e)
-#pragma warning restore CA1031
         {
             LosePeer(e);
             return new ValueTask<bool>(false);
@@ -725,9 +572,7 @@ internal sealed class ConnectionLoop
         {
             return WasFlushed(await flush);
         }
-#pragma warning disable CA1031 // As above.
         catch (Exception e)
-#pragma warning restore CA1031
         {
             LosePeer(e);
             return false;
@@ -739,8 +584,8 @@ internal sealed class ConnectionLoop
         }
     }
 
-    // Before a wait: what the connection holds meanwhile. After it: nothing.
-    private void Hold(int bytes)
+    /// <summary>Before a wait: what the connection holds meanwhile. After it: nothing.</summary>
+    public void Hold(int bytes)
     {
         int more = bytes - _heldBytes;
         if (more == 0 || Endpoint.Budget is not { } budget)
@@ -775,7 +620,7 @@ internal sealed class ConnectionLoop
     }
 
     /// <summary>Staging failed: what the client has got may be cut anywhere, so the connection is reset.</summary>
-    private void OnOutputFailed(Exception error)
+    public void OnOutputFailed(Exception error)
     {
         Endpoint.Log.ConnectionLost(error, _inbox);
         Abort(CloseReason.Aborted);
@@ -792,29 +637,13 @@ internal sealed class ConnectionLoop
         }
     }
 
-    /// <summary>The last line, the replies, FIN; then the handler is told, and disposed. No step that fails takes the next with it.</summary>
+    /// <summary>Leaves the transport; then the handler is told, and disposed. No step that fails takes the next one with it.</summary>
     private async Task CloseAsync()
     {
         IsHandlingLine = false;
+        _inbox.DropRequest();
         _deadlines.EndWatch();
-        StageLastLine();
-        try
-        {
-            if (_inbox.State < ConnectionState.Lost && await FlushAsync())
-            {
-                await new OrderlyClose(this, _inbox, _input, _output, _read.IsLast).RunAsync();
-            }
-
-            _output.Complete();
-            await _input.CompleteAsync();
-        }
-#pragma warning disable CA1031 // Whatever a transport throws: it has ended.
-        catch (Exception e)
-#pragma warning restore CA1031
-        {
-            LosePeer(e);
-        }
-
+        await new OrderlyClose(this, _inbox, _input, _output, _read.IsLast).RunAsync(_handler);
         _deadlines.EndWatch();
         _inbox.End();
         try
@@ -824,9 +653,7 @@ internal sealed class ConnectionLoop
                 await _handler!.OnDisconnectedAsync(_inbox.CloseReason);
             }
         }
-#pragma warning disable CA1031 // Whatever a handler throws: its connection has ended.
         catch (Exception e)
-#pragma warning restore CA1031
         {
             Endpoint.Log.HandlerFailed(e, _inbox, nameof(LineHandlerBase.OnDisconnectedAsync));
         }
@@ -834,34 +661,6 @@ internal sealed class ConnectionLoop
         if (HandlerSource.HasToBeDisposed(_handler?.Made, _scope))
         {
             await HandlerSource.DisposeAsync(_handler?.Made, _scope, Endpoint.Log, _inbox);
-        }
-    }
-
-    private void StageLastLine()
-    {
-        try
-        {
-            _inbox.BeginClose(_output);
-        }
-#pragma warning disable CA1031 // As in TryStageMail.
-        catch (Exception e)
-#pragma warning restore CA1031
-        {
-            OnOutputFailed(e);
-        }
-
-        try
-        {
-            if (_inbox.State < ConnectionState.Lost)
-            {
-                _handler?.OnClosing(_inbox.CloseReason, _output);
-            }
-        }
-#pragma warning disable CA1031 // Whatever a handler throws: its connection is closed in order.
-        catch (Exception e)
-#pragma warning restore CA1031
-        {
-            Endpoint.Log.HandlerFailed(e, _inbox, nameof(LineHandlerBase.OnClosing));
         }
     }
 }

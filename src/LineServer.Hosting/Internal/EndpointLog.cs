@@ -185,7 +185,7 @@ internal sealed partial class EndpointLog
     [LoggerMessage(2, LogLevel.Warning, "{Connection} on {Endpoint}: a line is longer than {MaxLineSize} bytes ({LengthSeen} seen, begins \"{Prefix}\"): {Behavior} ({Suppressed} more since the last message)", EventName = "LineTooLong")]
     private static partial void LogLineTooLong(ILogger logger, object connection, string endpoint, int maxLineSize, long lengthSeen, string prefix, OversizeLineBehavior behavior, int suppressed);
 
-    [LoggerMessage(3, LogLevel.Error, "{Connection} on {Endpoint}: {What} failed ({Suppressed} more failures since the last message)", EventName = "HandlerFailed")]
+    [LoggerMessage(3, LogLevel.Error, "{Connection} on {Endpoint}: {What} failed; the connection is closed ({Suppressed} more since the last message)", EventName = "HandlerFailed")]
     private static partial void LogHandlerFailed(ILogger logger, Exception exception, object connection, string endpoint, string what, int suppressed);
 
     [LoggerMessage(4, LogLevel.Debug, "{Connection} on {Endpoint}: the stream ended within a line, which is discarded", EventName = "LineUnterminated")]
@@ -197,7 +197,7 @@ internal sealed partial class EndpointLog
     [LoggerMessage(6, LogLevel.Debug, "{Connection} on {Endpoint} ended: {CloseReason}", EventName = "ConnectionEnded")]
     private static partial void LogEnded(ILogger logger, object connection, string endpoint, CloseReason closeReason);
 
-    [LoggerMessage(7, LogLevel.Warning, "{Count} connections of {Endpoint} had not ended after {DrainTimeout}; they are aborted", EventName = "DrainTimedOut")]
+    [LoggerMessage(7, LogLevel.Warning, "{Endpoint}: {Count} connections had not ended after {DrainTimeout}; they are aborted", EventName = "DrainTimedOut")]
     private static partial void LogDrainTimedOut(ILogger logger, string endpoint, int count, TimeSpan? drainTimeout);
 
     [LoggerMessage(8, LogLevel.Information, "{Endpoint}: since the last summary: {Summary}", EventName = "Summary")]

@@ -14,7 +14,7 @@ internal sealed class Inbox : LineConnection
 {
     private readonly ConnectionLoop? _loop; // null: the connection was refused
     private Mailbox? _mailbox;
-    private HandlerWait? _handlerWait;
+    private PendingHandler? _pendingHandler;
     private CancellationTokenSource? _aborted;
     private long _drainDeadline = long.MaxValue;
     private int _state;
@@ -48,8 +48,8 @@ internal sealed class Inbox : LineConnection
         }
     }
 
-    /// <summary>What the loop waits on while a handler works.</summary>
-    public HandlerWait HandlerWait => LazyInitializer.EnsureInitialized(ref _handlerWait);
+    /// <summary>The handler, if it does not complete at once.</summary>
+    public PendingHandler PendingHandler => Volatile.Read(ref _pendingHandler) ?? MakePendingHandler();
 
     /// <summary>The face of a connection that never got a loop.</summary>
     public static Inbox Refused(ConnectionContext context, CloseReason reason) => new(context, reason);
@@ -94,7 +94,7 @@ internal sealed class Inbox : LineConnection
         }
 
         var request = new FlushRequest();
-        HandlerWait.Post(request);
+        PendingHandler.Post(request);
         return new ValueTask(request.Task);
     }
 
@@ -113,7 +113,7 @@ internal sealed class Inbox : LineConnection
         }
 
         var request = new PayloadRequest(count);
-        HandlerWait.Post(request);
+        PendingHandler.Post(request);
         return new ValueTask<ReadOnlySequence<byte>>(request.Task);
     }
 
@@ -208,6 +208,9 @@ internal sealed class Inbox : LineConnection
         CancelAborted();
     }
 
+    /// <summary>For the loop: the handler has no line any more, so a request that it did not await is void.</summary>
+    public void DropRequest() => _pendingHandler?.DropRequest();
+
     /// <returns>False if the connection had come that far already.</returns>
     private bool Raise(ConnectionState state)
     {
@@ -246,13 +249,19 @@ internal sealed class Inbox : LineConnection
     private void Wake()
     {
         _loop!.CancelRead();
-        Volatile.Read(ref _handlerWait)?.Set();
+        Volatile.Read(ref _pendingHandler)?.Set();
     }
 
     private Mailbox MakeMailbox(LineEndpoint endpoint)
     {
         var made = new Mailbox(endpoint.Limits.MailboxSize, endpoint.Format.Delimiter);
         return Interlocked.CompareExchange(ref _mailbox, made, null) ?? made;
+    }
+
+    private PendingHandler MakePendingHandler()
+    {
+        var made = new PendingHandler(_loop!, this);
+        return Interlocked.CompareExchange(ref _pendingHandler, made, null) ?? made;
     }
 
     private ConnectionLoop ThrowIfNotHandlingLine() =>

@@ -66,7 +66,8 @@ internal sealed class LineMetrics
 
     public void LinesGiven(int count)
     {
-        if (count > 0)
+        // For each read: without a listener there is nothing to guard.
+        if (count > 0 && _lines.Enabled)
         {
             Count(_lines, count);
         }

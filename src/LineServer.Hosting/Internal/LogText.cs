@@ -2,7 +2,7 @@ using System.Text;
 
 namespace LineServer.Hosting.Internal;
 
-/// <summary>Bytes from a client, fit for a log: printable ASCII stays, all else is escaped, and so is the quote around it.</summary>
+/// <summary>Makes a client's bytes fit for a log: printable ASCII stays; everything else, the backslash and the quote are escaped.</summary>
 internal static class LogText
 {
     public static string Escape(ReadOnlySpan<byte> bytes)

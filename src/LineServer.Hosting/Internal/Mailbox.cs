@@ -2,7 +2,10 @@ using System.Buffers;
 
 namespace LineServer.Hosting.Internal;
 
-/// <summary>Lines pushed to a connection from anywhere, until its loop stages them. Bounded; a buffer is rented only while it holds one.</summary>
+/// <summary>
+/// Lines that were pushed to a connection from any thread, until its loop stages them. Bounded. A buffer is rented only while it holds a
+/// line.
+/// </summary>
 internal sealed class Mailbox
 {
     private readonly Lock _gate = new();
@@ -18,16 +21,16 @@ internal sealed class Mailbox
         _delimiter = delimiter;
     }
 
-    /// <summary>That of a connection which has ended, and which nobody has pushed to.</summary>
+    /// <summary>The mailbox of a connection that ended without a push.</summary>
     public static Mailbox Closed { get; } = new(0, 0) { _closed = true };
 
     public bool IsEmpty => _length == 0;
 
     /// <summary>Adds a line and its delimiter.</summary>
     /// <param name="line">The line.</param>
-    /// <param name="wasEmpty">True if the loop must be told.</param>
+    /// <param name="wasEmpty">True if the loop must be woken.</param>
     /// <param name="isFull">True if there was no room.</param>
-    /// <returns>False: it was not added, for lack of room or because the connection has ended.</returns>
+    /// <returns>False if it was not added: there was no room, or the connection has ended.</returns>
     public bool TryAdd(ReadOnlySpan<byte> line, out bool wasEmpty, out bool isFull)
     {
         lock (_gate)
@@ -69,7 +72,7 @@ internal sealed class Mailbox
         }
     }
 
-    /// <summary>Takes no more; what is in it is moved over, or dropped if there is nowhere to move it.</summary>
+    /// <summary>Takes no more lines. Those it holds are moved to <paramref name="output"/>; without one they are dropped.</summary>
     public void CloseTo(TransportOutput? output)
     {
         lock (_gate)

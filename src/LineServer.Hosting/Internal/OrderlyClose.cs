@@ -1,16 +1,19 @@
+using System.Diagnostics.CodeAnalysis;
 using System.IO.Pipelines;
 using LineServer.Connections;
 
 namespace LineServer.Hosting.Internal;
 
 /// <summary>
-/// The last steps of a connection whose replies have been flushed: FIN, and until the client's FIN its bytes are read and discarded.
-/// Unread input would turn the close into RST, which may destroy replies on their way.
+/// How a connection leaves its transport: what was pushed and the handler's last line are staged, everything is flushed, then FIN, and
+/// until the client's FIN its bytes are read and discarded. Unread input would turn the close into RST, which may destroy replies on
+/// their way.
 /// </summary>
 /// <remarks>
-/// Where the transport sends FIN first, until the peer's FIN or <see cref="LineLimits.LingerTimeout"/>. Elsewhere (Kestrel's sockets close
-/// both directions at once) until nothing has come for <see cref="LineLimits.LingerQuietTime"/>.
+/// Where the transport sends FIN first, bytes are discarded until the peer's FIN or <see cref="LineLimits.LingerTimeout"/>. Elsewhere
+/// (Kestrel's sockets close both directions at once) until nothing has come for <see cref="LineLimits.LingerQuietTime"/>.
 /// </remarks>
+[SuppressMessage("Design", "CA1031", Justification = "Whatever a handler or a transport throws: no step takes the next one with it.")]
 internal sealed class OrderlyClose(ConnectionLoop loop, Inbox inbox, PipeReader input, TransportOutput output, bool inputEnded)
 {
     private static readonly Type ReaderOfStream = PipeReader.Create(Stream.Null).GetType();
@@ -18,7 +21,55 @@ internal sealed class OrderlyClose(ConnectionLoop loop, Inbox inbox, PipeReader 
     private bool _inputEnded = inputEnded;
     private volatile bool _isTimeOver;
 
-    public async Task RunAsync()
+    /// <summary>Returns when both directions have ended. Nothing is sent on a connection that is lost.</summary>
+    public async Task RunAsync(LineBatchHandler? handler)
+    {
+        StageMail();
+        StageLastLine(handler);
+        try
+        {
+            if (inbox.State < ConnectionState.Lost && await loop.FlushAsync())
+            {
+                await SendFinAsync();
+            }
+
+            output.Complete();
+            await input.CompleteAsync();
+        }
+        catch (Exception e)
+        {
+            loop.LosePeer(e);
+        }
+    }
+
+    private void StageMail()
+    {
+        try
+        {
+            inbox.BeginClose(output);
+        }
+        catch (Exception e)
+        {
+            loop.OnOutputFailed(e);
+        }
+    }
+
+    private void StageLastLine(LineBatchHandler? handler)
+    {
+        try
+        {
+            if (inbox.State < ConnectionState.Lost)
+            {
+                handler?.OnClosing(inbox.CloseReason, output);
+            }
+        }
+        catch (Exception e)
+        {
+            loop.Endpoint.Log.HandlerFailed(e, inbox, nameof(LineHandlerBase.OnClosing));
+        }
+    }
+
+    private async Task SendFinAsync()
     {
         LineLimits limits = loop.Endpoint.Limits;
         // A stream between us and the transport (TLS, connection logging) does not pass on the end of the output; FIN is sent when the

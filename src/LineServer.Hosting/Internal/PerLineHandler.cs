@@ -15,10 +15,12 @@ internal sealed class PerLineHandler(LineHandler handler) : LineBatchHandler
     public override ValueTask OnBatch(LineBatch batch)
     {
         ConnectionLoop loop = batch.Loop;
+        ReplyBuffer replies = loop.Replies;
+        CancellationToken aborted = loop.Connection.Aborted;
         while (batch.TryRead(out Line line))
         {
             loop.BeginLine();
-            ValueTask task = handler.OnLineAsync(line.ToMemory(), loop.Replies, batch.Connection.Aborted);
+            ValueTask task = handler.OnLineAsync(line.ToMemory(), replies, aborted);
             if (!task.IsCompletedSuccessfully)
             {
                 return task;

@@ -123,8 +123,8 @@ internal struct ReadInProgress(LineReader lines)
         SequencePosition consumed = lines.EndRead(out SequencePosition examined);
         int taken = lines.LinesTaken;
         // A truncated line is taken before its end has come.
-        long takenWhole = lines.Format.OversizeLineBehavior == OversizeLineBehavior.Truncate ? taken - oversize : taken;
-        bool endedLine = takenWhole + oversize + (_wasSkipping ? 1 : 0) - (isSkipping ? 1 : 0) > 0;
+        long ends = oversize > 0 && lines.Format.OversizeLineBehavior == OversizeLineBehavior.Truncate ? taken : taken + oversize;
+        bool endedLine = ends + (_wasSkipping ? 1 : 0) - (isSkipping ? 1 : 0) > 0;
         _length = _held;
         input.AdvanceTo(consumed, examined);
         return new Ended(taken, oversize, endedLine);

@@ -3,8 +3,8 @@ using System.Buffers;
 namespace LineServer.Hosting.Internal;
 
 /// <summary>
-/// Holds the replies of a handler that may run while the connection's loop flushes or pushes: the loop alone writes to the transport, and
-/// moves over what the handler has staged. A buffer is rented only while there is something in it.
+/// Holds the replies of a handler that may run while the connection's loop flushes. The loop alone writes to the transport, and moves
+/// over what the handler has staged. A buffer is rented only while it holds something.
 /// </summary>
 internal sealed class ReplyBuffer : LineOutput
 {
@@ -76,7 +76,7 @@ internal sealed class ReplyBuffer : LineOutput
         }
     }
 
-    /// <summary>Moves over what was staged, when the handler has ended: the buffer can be used from its start again.</summary>
+    /// <summary>Moves over what was staged when the handler has ended, so that the buffer can be used from its start again.</summary>
     public void FinishTo(TransportOutput output)
     {
         lock (_gate)
@@ -86,7 +86,7 @@ internal sealed class ReplyBuffer : LineOutput
         }
     }
 
-    /// <summary>Gives the buffer back; nothing may be staged in it.</summary>
+    /// <summary>Returns the buffer to the pool. Nothing may be staged in it.</summary>
     public void Release()
     {
         lock (_gate)
