@@ -17,7 +17,7 @@ internal static class LastResort
     private const int LeastDescriptors = 160;
 
     private static readonly TimeSpan FlushTime = TimeSpan.FromSeconds(1);
-    private static ErrorOutput? s_output;
+    private static ErrorOutput? _output;
 
     /// <summary>
     /// Ends the process if it may have too few descriptors to start with: .NET takes them for assemblies and threads, and ends it in ways that say
@@ -36,7 +36,7 @@ internal static class LastResort
     public static void Install() => AppDomain.CurrentDomain.UnhandledException += (_, unhandled) => End((Exception)unhandled.ExceptionObject);
 
     /// <summary>Where the line goes, so that it comes after what was logged before.</summary>
-    public static void ReportTo(ErrorOutput output) => s_output = output;
+    public static void ReportTo(ErrorOutput output) => _output = output;
 
     /// <summary>An error that nobody foresaw, in one line; with its trace on request.</summary>
     public static string Describe(Exception e) =>
@@ -47,7 +47,7 @@ internal static class LastResort
     private static void End(Exception e)
     {
         string line = Describe(e);
-        if (s_output is { } output)
+        if (_output is { } output)
         {
             output.Report($"lineserver: {line}");
             output.Flush(FlushTime);
