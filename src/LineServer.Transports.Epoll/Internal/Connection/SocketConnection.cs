@@ -36,6 +36,7 @@ internal sealed partial class SocketConnection<TCalls> : ConnectionContext, IEve
     private const int IsPosted = 1;
     private const int IsRetrying = 2;
     private const int HasSentFin = 4;
+    private const int FinIsDue = 8;
 
     private static readonly TimeSpan RetryDelay = TimeSpan.FromMilliseconds(10);
 
@@ -234,6 +235,24 @@ internal sealed partial class SocketConnection<TCalls> : ConnectionContext, IEve
     /// <summary>The output has ended, and everything was sent: FIN.</summary>
     public void OnOutputEnded()
     {
+        if (_reader.HasEnded && Loop.IsCurrent)
+        {
+            // The peer has ended too, so the close that is about to follow sends FIN as well, and saves a system call.
+            // If it does not follow within this iteration, FIN is sent without it.
+            if (TryMark(FinIsDue) && _phase < Phase.Closing)
+            {
+                Post();
+            }
+
+            return;
+        }
+
+        SendFin();
+        PostIfDisposed();
+    }
+
+    private void SendFin()
+    {
         if (TryMark(HasSentFin))
         {
             Use use = Enter();
@@ -243,8 +262,6 @@ internal sealed partial class SocketConnection<TCalls> : ConnectionContext, IEve
                 Exit(use);
             }
         }
-
-        PostIfDisposed();
     }
 
     /// <summary>A system call has found that the connection is gone.</summary>
@@ -309,6 +326,10 @@ internal sealed partial class SocketConnection<TCalls> : ConnectionContext, IEve
         _writer.OnPosted();
         _reader.OnPosted();
         CloseIfDue();
+        if ((Volatile.Read(ref _marks) & FinIsDue) != 0 && _phase < Phase.Closing)
+        {
+            SendFin();
+        }
     }
 
     void IEventSource.OnFailed(Exception exception) => Fail(exception);
