@@ -180,6 +180,7 @@ internal sealed class CommandLine(TextWriter output, TextWriter notes)
         }
 
         int generators = parsed.GetValue(_generators);
+        WorkloadRun.CheckGenerators(workload, generators);
         CheckDescriptors(workload, generators);
         if (parsed.GetValue(_cores) is { } cores)
         {

@@ -65,7 +65,7 @@ public sealed class ServerAddress
     private static bool TryParseTcp(string text, string hostAndPort, out ServerAddress? address, out string? error)
     {
         address = null;
-        if (!AddressText.TryParseTcp(text, hostAndPort, lowestPort: 1, out string? host, out int port, out error))
+        if (!AddressText.TryParseTcp(text, hostAndPort, listens: false, out string? host, out int port, out error))
         {
             return false;
         }

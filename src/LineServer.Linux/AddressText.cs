@@ -22,12 +22,12 @@ internal static class AddressText
     /// <summary>Reads HOST:PORT.</summary>
     /// <param name="address">The whole address, as messages show it.</param>
     /// <param name="hostAndPort">What follows its scheme.</param>
-    /// <param name="lowestPort">0 where the kernel may choose; otherwise 1.</param>
+    /// <param name="listens">True for a server's own address: port 0 lets the kernel choose, and the host may be * for every address.</param>
     /// <param name="host">A name, or an IP address in its usual spelling and without brackets.</param>
-    /// <param name="port">From <paramref name="lowestPort"/> to 65535.</param>
+    /// <param name="port">0 or 1 to 65535.</param>
     /// <param name="problem">What is wrong, in one sentence; null if nothing is.</param>
     public static bool TryParseTcp(
-        string address, string hostAndPort, int lowestPort, [NotNullWhen(true)] out string? host, out int port, [NotNullWhen(false)] out string? problem)
+        string address, string hostAndPort, bool listens, [NotNullWhen(true)] out string? host, out int port, [NotNullWhen(false)] out string? problem)
     {
         host = null;
         (problem, port) = (null, 0);
@@ -41,13 +41,13 @@ internal static class AddressText
         {
             problem = $"'{address}' has no port; write tcp://HOST:PORT";
         }
-        else if (port < lowestPort || port > ushort.MaxValue)
+        else if (port < (listens ? 0 : 1) || port > ushort.MaxValue)
         {
-            problem = $"{port} is no port; they go from {(lowestPort == 0 ? "0 (any)" : "1")} to {ushort.MaxValue}";
+            problem = $"{port} is no port; they go from {(listens ? "0 (any)" : "1")} to {ushort.MaxValue}";
         }
         else if (hostAndPort[..colon] is not ['[', .. var inBrackets, ']'])
         {
-            (host, problem) = PlainHost(address, hostAndPort[..colon], port);
+            (host, problem) = PlainHost(address, hostAndPort[..colon], port, listens);
         }
         else if (IPAddress.TryParse(inBrackets, out IPAddress? ip) && inBrackets.Contains(':', StringComparison.Ordinal))
         {
@@ -101,11 +101,11 @@ internal static class AddressText
     /// <summary>The path as the kernel has it: an abstract name begins with NUL, not with @.</summary>
     public static System.Net.Sockets.UnixDomainSocketEndPoint ToUnixEndPoint(string path) => new(IsAbstract(path) ? $"\0{path[1..]}" : path);
 
-    private static (string? Host, string? Problem) PlainHost(string address, string host, int port)
+    private static (string? Host, string? Problem) PlainHost(string address, string host, int port, bool listens)
     {
         if (host.Length == 0)
         {
-            return (null, $"'{address}' has no host; write tcp://HOST:PORT");
+            return (null, $"'{address}' has no host; write tcp://HOST:PORT{(listens ? ", * for every address" : "")}");
         }
 
         if (host.Contains(':', StringComparison.Ordinal))

@@ -26,12 +26,9 @@ internal static class ConsoleTable
         output.WriteLine(report.Title);
         if (rows.Length > 0)
         {
-            string between = "";
             foreach (int[] columns in PartsOf(report, rows, width))
             {
-                output.Write(between);
                 Write(output, report, rows, columns);
-                between = output.NewLine;
             }
         }
 

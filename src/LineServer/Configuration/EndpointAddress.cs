@@ -68,7 +68,7 @@ internal sealed record EndpointAddress(AddressKind Kind, string Name, int Port =
 
     private static bool TryParseTcp(string text, out EndpointAddress? address, ref string problem)
     {
-        bool isParsed = AddressText.TryParseTcp(AddressText.Tcp + text, text, lowestPort: 0, out string? host, out int port, out string? wrong);
+        bool isParsed = AddressText.TryParseTcp(AddressText.Tcp + text, text, listens: true, out string? host, out int port, out string? wrong);
         address = isParsed ? new EndpointAddress(AddressKind.Tcp, host!, port) : null;
         problem = wrong ?? problem;
         return isParsed;
