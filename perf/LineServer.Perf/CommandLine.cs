@@ -151,7 +151,8 @@ internal sealed class CommandLine(TextWriter output, TextWriter notes)
               lineperf report --json rounds.json --html rounds.html
               lineperf profile --server epoll --workload pipelined --with strace
 
-            Exit status: 0, 1 (a server failed, or a reply was lost, wrong or out of order), 2 (bad option).
+            Exit status: 0, 1 (a server failed, or a reply was lost, wrong or out of order), 2 (bad option),
+            130 and 143 (SIGINT and SIGTERM; of 'run' what was measured until then is printed).
             """)
         {
             run, compare, report, profile, workloads, servers, wrong, generator,
@@ -179,19 +180,33 @@ internal sealed class CommandLine(TextWriter output, TextWriter notes)
         }
 
         int generators = parsed.GetValue(_generators);
+        WorkloadRun.CheckGenerators(workload, generators);
         CheckDescriptors(workload, generators);
         if (parsed.GetValue(_cores) is { } cores)
         {
             Cores.Parse("--cores", cores).PinThisProcess();
         }
 
+        Warn(BusyMachine.Warning());
+        (double warmUp, double seconds) = (parsed.GetValue(_runWarmUp), parsed.GetValue(_seconds));
+
+        // Of several processes a signal would have to end all of them at one moment: there it ends the run as any other.
+        bool isDivided = generators > 1 || GeneratorGroup.Needed(workload.Connections) > 1;
+        using IDisposable? signals = isDivided ? null : Interruption.Watch();
+        using LiveProgress? progress = LiveProgress.Show(notes, workload.Summary, TimeSpan.FromSeconds(warmUp + seconds));
         Measurement measured = new WorkloadRun(server, pid)
         {
-            WarmUp = TimeSpan.FromSeconds(parsed.GetValue(_runWarmUp)),
-            Time = TimeSpan.FromSeconds(parsed.GetValue(_seconds)),
+            WarmUp = TimeSpan.FromSeconds(warmUp),
+            Time = TimeSpan.FromSeconds(seconds),
             ReplyTimeout = TimeSpan.FromSeconds(parsed.GetValue(_timeout)),
             Generators = generators,
         }.Measure(workload);
+        progress?.Dispose();
+        if (Interruption.Name is { } signal)
+        {
+            notes.WriteLine($"lineperf: ended by {signal}; this was measured until then");
+        }
+
         if (parsed.GetValue(_asJson))
         {
             output.WriteLine(JsonSerializer.Serialize(measured, OneLine));
@@ -202,7 +217,15 @@ internal sealed class CommandLine(TextWriter output, TextWriter notes)
             RunSummary.Write(output, workload.Kind, measured);
         }
 
-        return ExitStatus.Success;
+        return Interruption.IsRequested ? Interruption.ExitStatus : ExitStatus.Success;
+    }
+
+    private void Warn(string? warning)
+    {
+        if (warning is not null)
+        {
+            notes.WriteLine($"lineperf: warning: {warning}");
+        }
     }
 
     // Not when hundreds of processes have been started.
@@ -332,6 +355,8 @@ internal sealed class CommandLine(TextWriter output, TextWriter notes)
             throw new UsageException($"--json and --html: {json} cannot be both");
         }
 
+        Warn(BusyMachine.Warning());
+        Warn(options.Rounds == 1 ? "--rounds 1: one round shows no spread, and no sign that holds; 5 and more do" : null);
         new ComparisonRun(options, _command, output, notes) { JsonFile = json, HtmlFile = html }.Run();
         return ExitStatus.Success;
     }

@@ -2,7 +2,6 @@ using System.CommandLine;
 using System.CommandLine.Help;
 using System.CommandLine.Parsing;
 using System.Diagnostics.CodeAnalysis;
-using System.Globalization;
 
 namespace LineServer.Client;
 
@@ -11,7 +10,7 @@ internal sealed class CommandLine
 {
     private readonly Argument<ServerAddress?> _address = new("ADDRESS")
     {
-        Description = "Where the server listens: tcp://HOST:PORT, HOST:PORT or unix:PATH.",
+        Description = "Where the server listens: tcp://HOST:PORT, HOST:PORT, unix:PATH, or unix:@NAME for an abstract name.",
         CustomParser = ParseAddress,
     };
 
@@ -44,7 +43,7 @@ internal sealed class CommandLine
     {
         Description = "Send N lines a second, over all connections. Latency then counts from when a line was due.",
         HelpName = "N",
-        CustomParser = result => ParseNumber(result, 0.001, 1_000_000_000),
+        CustomParser = ParseRate,
     };
 
     private readonly Option<long?> _repeat = new("--repeat")
@@ -63,11 +62,18 @@ internal sealed class CommandLine
 
     private readonly Option<bool> _terminate = new("--terminate") { Description = "Add the LF that an input's last line lacks." };
 
-    private readonly Option<double?> _timeout = new("--timeout")
+    private readonly Option<TimeSpan?> _timeout = new("--timeout")
     {
-        Description = "Give up when connecting, or waiting for the server without any progress, takes longer. [default: 30]",
-        HelpName = "SECONDS",
-        CustomParser = result => ParseNumber(result, 0.001, 1_000_000),
+        Description = "Give up when connecting, or waiting for the server without any progress, takes longer. [default: 30s]",
+        HelpName = "TIME",
+        CustomParser = ParseTime,
+    };
+
+    private readonly Option<TimeSpan?> _maxTime = new("--max-time")
+    {
+        Description = "End after this time, whatever is going on. [default: no limit]",
+        HelpName = "TIME",
+        CustomParser = ParseTime,
     };
 
     private readonly Option<bool> _retry = new("--retry") { Description = "Try to connect again until the timeout is over. What was sent is never sent again." };
@@ -82,7 +88,7 @@ internal sealed class CommandLine
     {
         _command = new("Sends lines to a server and copies its replies to standard output.")
         {
-            _address, _files, _replies, _checkEcho, _window, _rate, _repeat, _connections, _terminate, _timeout, _retry, _quiet, _stats,
+            _address, _files, _replies, _checkEcho, _window, _rate, _repeat, _connections, _terminate, _timeout, _maxTime, _retry, _quiet, _stats,
         };
         _command.Directives.Clear();
         foreach (Option<bool> flag in _command.Options.OfType<Option<bool>>())
@@ -91,6 +97,7 @@ internal sealed class CommandLine
             flag.Arity = ArgumentArity.Zero;
         }
 
+        _command.Options.OfType<VersionOption>().Single().Action = new NameAndVersion();
         HelpOption help = _command.Options.OfType<HelpOption>().Single();
         help.Action = new HelpWithExamples((HelpAction)help.Action!);
     }
@@ -134,7 +141,13 @@ internal sealed class CommandLine
         IEnumerable<string> beforeDashes = args.TakeWhile(arg => arg is not "--");
         string? unknown = arguments.Select(token => token.Value).FirstOrDefault(
             value => value is ['-', _, ..] && beforeDashes.Contains(value, StringComparer.Ordinal));
-        return unknown is null ? null : $"there is no option {unknown}";
+        if (unknown is null)
+        {
+            return null;
+        }
+
+        string? meant = Spelling.Nearest(unknown, _command.Options.Select(option => option.Name));
+        return meant is null ? $"there is no option {unknown}" : $"there is no option {unknown}; did you mean {meant}?";
     }
 
     private string? MissingAddress(ParseResult result) =>
@@ -169,24 +182,38 @@ internal sealed class CommandLine
     private static long? ParseWhole(ArgumentResult result, long min, long max, string orElse = "")
     {
         string text = result.Tokens[0].Value;
-        if (long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out long value) && value >= min && value <= max)
+        if (Units.TryParseCount(text, out decimal value) && decimal.IsInteger(value) && value >= min && value <= max)
         {
-            return value;
+            return (long)value;
         }
 
         result.AddError($"{OptionName(result)} takes a whole number from {min} to {max}{orElse}, not '{text}'");
         return null;
     }
 
-    private static double? ParseNumber(ArgumentResult result, double min, double max)
+    private static double? ParseRate(ArgumentResult result)
     {
+        const decimal Min = 0.001m, Max = 1_000_000_000;
         string text = result.Tokens[0].Value;
-        if (double.TryParse(text, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out double value) && value >= min && value <= max)
+        if (Units.TryParseCount(text, out decimal value) && value is >= Min and <= Max)
         {
-            return value;
+            return (double)value;
         }
 
-        result.AddError($"{OptionName(result)} takes a number from {min:0.###} to {max:0}, not '{text}'");
+        result.AddError($"{OptionName(result)} takes a number from {Min} to {Max}, not '{text}'");
+        return null;
+    }
+
+    private static TimeSpan? ParseTime(ArgumentResult result)
+    {
+        const double Min = 0.001, Max = 1_000_000;
+        string text = result.Tokens[0].Value;
+        if (Units.TryParseTime(text, out double seconds) && seconds is >= Min and <= Max)
+        {
+            return TimeSpan.FromSeconds(seconds);
+        }
+
+        result.AddError($"{OptionName(result)} takes a time from 1ms to {Max:0}s, as in 30, 500ms, 5m or 1h, not '{text}'");
         return null;
     }
 
@@ -207,7 +234,8 @@ internal sealed class CommandLine
             Repeat = result.GetValue(_repeat) ?? 1,
             Connections = (int)(result.GetValue(_connections) ?? 1),
             Terminate = result.GetValue(_terminate),
-            Timeout = TimeSpan.FromSeconds(result.GetValue(_timeout) ?? 30),
+            Timeout = result.GetValue(_timeout) ?? TimeSpan.FromSeconds(30),
+            MaxTime = result.GetValue(_maxTime),
             Retry = result.GetValue(_retry),
             Quiet = result.GetValue(_quiet),
             Stats = result.GetValue(_stats),

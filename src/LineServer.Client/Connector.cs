@@ -22,20 +22,21 @@ internal sealed class Connector(ServerAddress address, TimeSpan timeout, bool re
     public string? Failure { get; private set; }
 
     /// <summary>Connects <paramref name="count"/> times. Gives up at the first that fails: see <see cref="Failure"/>.</summary>
-    public async Task<LineClient?[]> ConnectAsync(int count)
+    /// <exception cref="OperationCanceledException">It was cancelled before one failed.</exception>
+    public async Task<LineClient?[]> ConnectAsync(int count, CancellationToken cancellationToken)
     {
         var clients = new LineClient?[count];
-        using var given = new CancellationTokenSource();
+        using var given = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         try
         {
             var options = new ParallelOptions { MaxDegreeOfParallelism = Simultaneous, CancellationToken = given.Token };
             await Parallel.ForEachAsync(Enumerable.Range(0, count), options, async (i, _) =>
             {
-                clients[i] = await ConnectOneAsync(given);
+                clients[i] = await ConnectOneAsync(given, cancellationToken);
                 Interlocked.Increment(ref _connected);
             });
         }
-        catch (OperationCanceledException)
+        catch (OperationCanceledException) when (_reason is not null)
         {
             string others = count > 1 ? $" ({_connected} of {count} connections were open)" : "";
             Failure = $"cannot connect to {address}: {_reason}{others}";
@@ -44,7 +45,7 @@ internal sealed class Connector(ServerAddress address, TimeSpan timeout, bool re
         return clients;
     }
 
-    private async Task<LineClient> ConnectOneAsync(CancellationTokenSource given)
+    private async Task<LineClient> ConnectOneAsync(CancellationTokenSource given, CancellationToken cancellationToken)
     {
         using var time = CancellationTokenSource.CreateLinkedTokenSource(given.Token);
         time.CancelAfter(timeout);
@@ -74,7 +75,7 @@ internal sealed class Connector(ServerAddress address, TimeSpan timeout, bool re
                 pause = pause * 2 < LongestPause ? pause * 2 : LongestPause;
             }
         }
-        catch (OperationCanceledException)
+        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
         {
             string seconds = timeout.TotalSeconds.ToString("0.###", CultureInfo.InvariantCulture);
             reason = reason is null ? $"no answer within {seconds} s" : $"{reason}, tried for {seconds} s";

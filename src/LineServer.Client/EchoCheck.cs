@@ -70,7 +70,13 @@ internal sealed class EchoCheck(IExpectedBytes expected)
         _beforeLength = kept + bytes.Length;
     }
 
-    private string Difference(ReadOnlySpan<byte> sent, ReadOnlySpan<byte> received) => sent.IsEmpty
+    private string Difference(ReadOnlySpan<byte> sent, ReadOnlySpan<byte> received)
+    {
+        string difference = Describe(sent, received);
+        return expected.ChangedInput is string changed ? $"{changed} changed while it was sent, so the server may be right: {difference}" : difference;
+    }
+
+    private string Describe(ReadOnlySpan<byte> sent, ReadOnlySpan<byte> received) => sent.IsEmpty
         ? $"line {_lines + 1}: expected nothing more, got {Excerpt(received)}"
         : $"line {_lines + 1}: the reply differs from byte {_bytesOfLine + 1} on: expected {Excerpt(sent)}, got {Excerpt(received)}";
 

@@ -1,14 +1,16 @@
+using LineServer.Linux;
 using Microsoft.Win32.SafeHandles;
 
 namespace LineServer.Client;
 
 /// <summary>
 /// One open input: a file, a pipe, or standard input. A file is read at offsets, so all connections share one descriptor;
-/// anything else can be read once, by one connection.
+/// anything else can be read once, by one connection. It is open until the process ends: a read(2) that waits cannot be cancelled.
 /// </summary>
-internal sealed class InputFile : IDisposable
+internal sealed class InputFile
 {
     private readonly SafeFileHandle _handle;
+    private readonly DateTime? _modified;
     private int _unterminated;
 
     private InputFile(string name, SafeFileHandle handle, long? length)
@@ -16,6 +18,7 @@ internal sealed class InputFile : IDisposable
         Name = name;
         _handle = handle;
         Length = length;
+        _modified = length is null ? null : File.GetLastWriteTimeUtc(handle);
     }
 
     public string Name { get; }
@@ -25,15 +28,24 @@ internal sealed class InputFile : IDisposable
 
     public bool IsRereadable => Length is not null;
 
+    /// <summary>True if somebody has written to the file since it was opened: read again, it may hold other bytes than were sent.</summary>
+    public bool HasChanged => IsRereadable && (RandomAccess.GetLength(_handle) != Length || File.GetLastWriteTimeUtc(_handle) != _modified);
+
     /// <summary>Whether it ended in the middle of a line.</summary>
     public bool IsUnterminated => Volatile.Read(ref _unterminated) != 0;
 
-    /// <summary>Opens a file, or standard input for <c>-</c>. Opening a FIFO waits for its writer.</summary>
+    /// <summary>Opens a file, or standard input for <c>-</c>. Opening a FIFO waits for its writer, without a bound.</summary>
     /// <exception cref="IOException">It cannot be opened; the message says why.</exception>
     public static InputFile Open(string path)
     {
         if (path is "-")
         {
+            // The runtime may have opened something of its own under the free number: a read from that would never return.
+            if (!StandardStream.Input.IsOpen)
+            {
+                throw new IOException("standard input is closed");
+            }
+
             // Read as a stream even where it is a file: the caller's offset counts, as in { head -1; lineclient …; } < file.
             return new("standard input", new SafeFileHandle(0, ownsHandle: false), length: null);
         }
@@ -75,8 +87,6 @@ internal sealed class InputFile : IDisposable
             : new(Task.Run(() => Posix.Read(_handle, buffer.Span)));
 
     public void MarkUnterminated() => Volatile.Write(ref _unterminated, 1);
-
-    public void Dispose() => _handle.Dispose();
 
     private static long? LengthIfSeekable(SafeFileHandle handle)
     {

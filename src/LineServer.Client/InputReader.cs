@@ -17,6 +17,9 @@ internal sealed class InputReader(IReadOnlyList<InputFile> inputs, long repeat, 
     /// <summary>Whether <see cref="ReadAsync"/> may wait for somebody else (a pipe, a terminal), not only for a disk.</summary>
     public bool MayWait { get; } = inputs.Any(input => !input.IsRereadable);
 
+    /// <summary>The first input that has changed since it was opened; null if none has.</summary>
+    public string? ChangedInput => inputs.FirstOrDefault(input => input.HasChanged)?.Name;
+
     /// <summary>Fills the buffer from files; returns at once with what a pipe has.</summary>
     /// <returns>The number of bytes; 0 at the end of all inputs.</returns>
     /// <exception cref="IOException">An input cannot be read.</exception>

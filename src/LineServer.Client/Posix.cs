@@ -1,18 +1,16 @@
 using System.Net.Sockets;
 using System.Runtime.InteropServices;
+using LineServer.Linux;
 
 namespace LineServer.Client;
 
 /// <summary>
-/// The few system calls that .NET has no right shape for. Its console stream swallows EPIPE, and its file stream writes
-/// with pwrite(2): standard output and standard error would overwrite each other in <c>&gt; file 2&gt;&amp;1</c>.
+/// The system calls that neither .NET nor LineServer.Linux has in the shape needed here: over safe handles, which keep a
+/// descriptor from being closed, and its number from being used again, during the call.
 /// </summary>
 internal static partial class Posix
 {
-    private const int Eintr = 4;
-    private const int Eagain = 11;
     private const short PollIn = 1;
-    private const short PollOut = 4;
     private const nuint SiocOutQ = 0x5411;
 
     /// <summary>Reads what is there, waiting for it; 0 at the end.</summary>
@@ -27,29 +25,12 @@ internal static partial class Posix
                 return (int)read;
             }
 
-            WaitOrThrow(descriptor, PollIn, Marshal.GetLastPInvokeError());
-        }
-    }
-
-    /// <summary>Writes all of <paramref name="bytes"/>, waiting while the reader is slow.</summary>
-    /// <exception cref="IOException">With the kernel's text: Broken pipe, No space left on device…</exception>
-    public static void Write(SafeHandle descriptor, ReadOnlySpan<byte> bytes)
-    {
-        while (!bytes.IsEmpty)
-        {
-            nint written = WriteCall(descriptor, bytes, (nuint)bytes.Length);
-            if (written >= 0)
-            {
-                bytes = bytes[(int)written..];
-                continue;
-            }
-
-            WaitOrThrow(descriptor, PollOut, Marshal.GetLastPInvokeError());
+            WaitOrThrow(descriptor, Marshal.GetLastPInvokeError());
         }
     }
 
     /// <summary>Whether a read would return at once, be it with bytes, the end or an error.</summary>
-    public static bool IsReadable(SafeHandle descriptor) => Poll(descriptor, PollIn, timeoutMs: 0);
+    public static bool IsReadable(SafeHandle descriptor) => Poll(descriptor, timeoutMs: 0);
 
     public static int UnsentBytes(SafeSocketHandle socket)
     {
@@ -63,43 +44,29 @@ internal static partial class Posix
         }
     }
 
-    private static void WaitOrThrow(SafeHandle descriptor, short events, int error)
+    private static void WaitOrThrow(SafeHandle descriptor, int error)
     {
-        switch (error)
+        switch ((Errno)error)
         {
-            case Eintr:
+            case Errno.EINTR:
                 return;
-            case Eagain: // somebody we share the descriptor with made it non-blocking
-                Poll(descriptor, events, timeoutMs: -1);
+            case Errno.EAGAIN: // a process that shares the descriptor made it non-blocking
+                Poll(descriptor, timeoutMs: -1);
                 return;
             default:
                 throw new IOException(Marshal.GetPInvokeErrorMessage(error));
         }
     }
 
-    private static bool Poll(SafeHandle descriptor, short events, int timeoutMs)
+    private static unsafe bool Poll(SafeHandle descriptor, int timeoutMs)
     {
-        var entry = new PollEntry { Descriptor = (int)descriptor.DangerousGetHandle(), Events = events };
-        return PollCall(ref entry, 1, timeoutMs) > 0;
+        var entry = new PollDescriptor { Descriptor = (int)descriptor.DangerousGetHandle(), Events = PollIn };
+        return Libc.Poll(&entry, 1, timeoutMs) > 0;
     }
 
     [LibraryImport("libc", EntryPoint = "read", SetLastError = true)]
     private static partial nint ReadCall(SafeHandle descriptor, Span<byte> buffer, nuint count);
 
-    [LibraryImport("libc", EntryPoint = "write", SetLastError = true)]
-    private static partial nint WriteCall(SafeHandle descriptor, ReadOnlySpan<byte> buffer, nuint count);
-
-    [LibraryImport("libc", EntryPoint = "poll", SetLastError = true)]
-    private static partial int PollCall(ref PollEntry entries, nuint count, int timeoutMs);
-
     [LibraryImport("libc", EntryPoint = "ioctl", SetLastError = true)]
     private static partial int IoctlCall(SafeHandle descriptor, nuint request, out int value);
-
-    [StructLayout(LayoutKind.Sequential)]
-    private struct PollEntry
-    {
-        public int Descriptor;
-        public short Events;
-        public short ReturnedEvents;
-    }
 }

@@ -2,9 +2,13 @@ using LineServer.Client;
 
 try
 {
-    return new CommandLine().TryParse(args, Console.Error, out RunOptions? options, out int exitStatus)
-        ? await new Run(options, Console.Error).ExecuteAsync()
-        : exitStatus;
+    if (!new CommandLine().TryParse(args, Console.Error, out RunOptions? options, out int exitStatus))
+    {
+        return exitStatus;
+    }
+
+    using var earlyEnd = new EarlyEnd(options.MaxTime);
+    return await new Run(options, Console.Error, earlyEnd).ExecuteAsync();
 }
 catch (IOException e)
 {

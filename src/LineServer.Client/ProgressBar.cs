@@ -1,4 +1,3 @@
-using System.Runtime.InteropServices;
 using Spectre.Console;
 
 namespace LineServer.Client;
@@ -42,8 +41,6 @@ internal static class ProgressBar
             new TaskDescriptionColumn(), new ProgressBarColumn(), new PercentageColumn(), new TransferSpeedColumn(), new RemainingTimeColumn());
         return bar.StartAsync(async context =>
         {
-            // The bar hides the cursor; who interrupts it wants it back.
-            using var interrupted = PosixSignalRegistration.Create(PosixSignal.SIGINT, _ => terminal.Cursor.Show());
             ProgressTask sending = context.AddTask("sending", maxValue: Math.Max(1, total));
             while (!mustStop())
             {

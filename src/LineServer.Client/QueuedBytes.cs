@@ -16,6 +16,8 @@ internal sealed class QueuedBytes : IExpectedBytes
     private readonly Pipe _pipe = new(new PipeOptions(
         readerScheduler: PipeScheduler.Inline, writerScheduler: PipeScheduler.Inline, pauseWriterThreshold: 0, resumeWriterThreshold: 0, minimumSegmentSize: SegmentSize, useSynchronizationContext: false));
 
+    public string? ChangedInput => null;
+
     public void Sending(ReadOnlySpan<byte> bytes)
     {
         _pipe.Writer.Write(bytes);

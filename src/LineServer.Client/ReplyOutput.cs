@@ -1,25 +1,40 @@
-using System.Runtime.InteropServices;
-using Microsoft.Win32.SafeHandles;
+using LineServer.Linux;
 
 namespace LineServer.Client;
 
-/// <summary>Standard output, shared by all connections; and what went wrong with it.</summary>
+/// <summary>
+/// Standard output, shared by all connections; and what went wrong with it. Replies are written as they came, but escaped on a
+/// terminal: see <see cref="TerminalText"/>.
+/// </summary>
 internal sealed class ReplyOutput(Action onFailure) : IDisposable
 {
-    private readonly SafeHandle _handle = new SafeFileHandle(1, ownsHandle: false);
     private readonly SemaphoreSlim _turn = new(1);
+    private readonly TerminalText? _terminal = StandardStream.Output.IsTerminal ? new() : null;
     private string? _failure;
 
     /// <summary>Why nothing more can be written; null while it can.</summary>
     public string? Failure => Volatile.Read(ref _failure);
 
-    /// <summary>Waits for the turn to write; without blocking a thread, for a reader of ours may be slow.</summary>
+    /// <summary>Waits for the turn to write; without blocking a thread, since the reader of our output may be slow.</summary>
     public Task BeginTurnAsync() => _turn.WaitAsync();
 
     public void EndTurn() => _turn.Release();
 
-    /// <summary>Writes all, in its turn. Returns false when that is not possible any more.</summary>
-    public bool Write(ReadOnlySpan<byte> bytes)
+    /// <summary>Writes all of it. The caller has the turn, or is the only one. Returns false once standard output is broken.</summary>
+    public bool Write(ReadOnlySpan<byte> bytes) => WriteRaw(_terminal is null ? bytes : _terminal.Of(bytes));
+
+    /// <summary>Writes what an escape still waits for. Called once, after the last write.</summary>
+    public void End()
+    {
+        if (_terminal is not null)
+        {
+            _ = WriteRaw(_terminal.End());
+        }
+    }
+
+    public void Dispose() => _turn.Dispose();
+
+    private bool WriteRaw(ReadOnlySpan<byte> bytes)
     {
         if (Failure is not null)
         {
@@ -28,7 +43,7 @@ internal sealed class ReplyOutput(Action onFailure) : IDisposable
 
         try
         {
-            Posix.Write(_handle, bytes);
+            StandardStream.Output.Write(bytes);
             return true;
         }
         catch (IOException e)
@@ -41,6 +56,4 @@ internal sealed class ReplyOutput(Action onFailure) : IDisposable
             return false;
         }
     }
-
-    public void Dispose() => _turn.Dispose();
 }

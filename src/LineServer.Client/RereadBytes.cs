@@ -9,6 +9,8 @@ internal sealed class RereadBytes(InputReader reader) : IExpectedBytes
     private long _sent;
     private long _taken;
 
+    public string? ChangedInput => reader.ChangedInput;
+
     public void Sending(ReadOnlySpan<byte> bytes) => Interlocked.Add(ref _sent, bytes.Length);
 
     public int Take(Span<byte> buffer)

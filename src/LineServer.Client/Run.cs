@@ -3,7 +3,7 @@ using System.Diagnostics;
 namespace LineServer.Client;
 
 /// <summary>One run of the command: opens the inputs, connects, exchanges, and says how it went.</summary>
-internal sealed class Run(RunOptions options, TextWriter notes)
+internal sealed class Run(RunOptions options, TextWriter notes, EarlyEnd earlyEnd)
 {
     /// <summary>Shared by the receive buffers of all connections, and as much again by those that send: thousands stay small, one is fast. In bytes.</summary>
     private const int BufferBudget = 32 * 1024 * 1024;
@@ -16,20 +16,36 @@ internal sealed class Run(RunOptions options, TextWriter notes)
     /// <summary>Failures told one by one; the rest is counted.</summary>
     private const int MaxToldFailures = 10;
 
+    /// <summary>
+    /// How long an early end waits for the connections, so that the counts are final. What blocks longer (a write to standard output
+    /// that nobody reads) ends with the process.
+    /// </summary>
+    private static readonly TimeSpan EarlyEndGrace = TimeSpan.FromMilliseconds(500);
+
     private readonly List<InputFile> _inputs = [];
     private readonly LatencyHistogram? _latencies = options.Stats && options.Replies > 0 ? new() : null;
     private readonly int _bufferSize = Math.Clamp(BufferBudget / options.Connections, MinBufferSize, MaxBufferSize);
 
-    /// <summary>Runs to the end. Returns an <see cref="ExitStatus"/>.</summary>
+    /// <summary>Runs to the end, or to an early end. Returns an <see cref="ExitStatus"/>.</summary>
     public async Task<int> ExecuteAsync()
     {
+        string done = "all inputs were open";
         try
         {
-            return OpenInputs() ?? await ConnectAndExchangeAsync();
+            // On a thread of its own: open(2) of a FIFO waits for its writer, and cannot be cancelled.
+            if (await Task.Run(OpenInputs).WaitAsync(earlyEnd.Token) is int failed)
+            {
+                return failed;
+            }
+
+            done = "all connections were open";
+            return await ConnectAsync() is Connection[] connections ? await ExchangeAsync(connections) : ExitStatus.NoConnection;
         }
-        finally
+        catch (OperationCanceledException)
         {
-            _inputs.ForEach(input => input.Dispose());
+            EarlyEnd.Cause cause = await earlyEnd.Requested;
+            Tell($"{cause.Text} before {done}");
+            return cause.ExitStatus;
         }
     }
 
@@ -58,30 +74,46 @@ internal sealed class Run(RunOptions options, TextWriter notes)
         return null;
     }
 
-    private async Task<int> ConnectAndExchangeAsync()
+    /// <returns>Null if not all could be opened.</returns>
+    private async Task<Connection[]?> ConnectAsync()
     {
         var connector = new Connector(options.Address, options.Timeout, options.Retry, notes);
-        LineClient?[] clients = await connector.ConnectAsync(options.Connections);
+        LineClient?[] clients = await connector.ConnectAsync(options.Connections, earlyEnd.Token);
         if (connector.Failure is string failure)
         {
             Array.ForEach(clients, client => client?.Dispose());
             Tell(failure);
-            return ExitStatus.NoConnection;
+            return null;
         }
 
-        Connection[] connections = [.. clients.Select((client, i) => new Connection(i + 1, client!, options.Replies))];
+        return [.. clients.Select((client, i) => new Connection(i + 1, client!, options.Replies))];
+    }
+
+    private async Task<int> ExchangeAsync(Connection[] connections)
+    {
         using var output = new ReplyOutput(onFailure: () => Array.ForEach(connections, connection => connection.Fail("")));
         using var allDone = new CancellationTokenSource();
         Task watching = new Watchdog(connections, options.Timeout).RunAsync(allDone.Token);
         Task showing = ProgressBar.RunAsync(options, _inputs, connections, allDone.Token);
 
         long start = Stopwatch.GetTimestamp();
-        await Task.WhenAll(connections.Select(connection => Task.Run(() => BuildExchange(connection, output, start).RunAsync())));
+        Task exchanging = Task.WhenAll(connections.Select(connection => Task.Run(() => BuildExchange(connection, output, start).RunAsync())));
+        EarlyEnd.Cause? cause = await Task.WhenAny(exchanging, earlyEnd.Requested) == exchanging ? null : await earlyEnd.Requested;
         TimeSpan elapsed = Stopwatch.GetElapsedTime(start);
+        if (cause is null)
+        {
+            await exchanging;
+            output.End();
+        }
+        else
+        {
+            Array.ForEach(connections, connection => connection.Fail(""));
+            await Task.WhenAny(exchanging, Task.Delay(EarlyEndGrace));
+        }
 
         await allDone.CancelAsync();
         await Task.WhenAll(watching, showing);
-        return Conclude(connections, output, elapsed);
+        return Conclude(connections, output, elapsed, cause);
     }
 
     private Exchange BuildExchange(Connection connection, ReplyOutput output, long start)
@@ -105,8 +137,13 @@ internal sealed class Run(RunOptions options, TextWriter notes)
 
     private InputReader NewReader() => new(_inputs, options.Repeat, options.Terminate);
 
-    private int Conclude(Connection[] connections, ReplyOutput output, TimeSpan elapsed)
+    private int Conclude(Connection[] connections, ReplyOutput output, TimeSpan elapsed, EarlyEnd.Cause? cause)
     {
+        if (cause is not null)
+        {
+            Tell($"{cause.Text} (lines sent: {connections.Sum(connection => connection.SentLines)}, replies: {connections.Sum(connection => connection.Replies)})");
+        }
+
         Connection[] failed = Array.FindAll(connections, connection => connection.Failure is not null);
         if (output.Failure is string failure)
         {
@@ -131,7 +168,7 @@ internal sealed class Run(RunOptions options, TextWriter notes)
             Summary.Write(notes, connections, elapsed, _latencies);
         }
 
-        return failed.Length > 0 || unterminated.Count > 0 ? ExitStatus.Incomplete : ExitStatus.Success;
+        return cause?.ExitStatus ?? (failed.Length > 0 || unterminated.Count > 0 ? ExitStatus.Incomplete : ExitStatus.Success);
     }
 
     private void Tell(string message) => notes.WriteLine($"lineclient: {message}");

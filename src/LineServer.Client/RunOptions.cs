@@ -27,6 +27,9 @@ internal sealed record RunOptions
 
     public TimeSpan Timeout { get; init; } = TimeSpan.FromSeconds(30);
 
+    /// <summary>After so long the run ends, whatever it does; null: no bound.</summary>
+    public TimeSpan? MaxTime { get; init; }
+
     public bool Retry { get; init; }
 
     public bool Quiet { get; init; }

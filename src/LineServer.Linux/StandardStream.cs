@@ -8,6 +8,9 @@ namespace LineServer.Linux;
 /// </summary>
 internal sealed class StandardStream(int descriptor)
 {
+    /// <summary>Standard input: only whether it is there is asked of it.</summary>
+    public static StandardStream Input { get; } = new(0);
+
     public static StandardStream Output { get; } = new(1);
 
     public static StandardStream Error { get; } = new(2);

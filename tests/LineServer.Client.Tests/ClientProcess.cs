@@ -13,7 +13,8 @@ internal sealed class ClientProcess : IDisposable
     private readonly MemoryStream _output = new();
     private readonly StringBuilder _errors = new();
     private readonly Task _reading;
-    private readonly List<(string Text, TaskCompletionSource Seen)> _awaited = [];
+    private readonly Lock _lock = new();
+    private readonly List<(Func<string> Stream, string Text, TaskCompletionSource Seen)> _awaited = [];
 
     private ClientProcess(ProcessStartInfo start)
     {
@@ -22,7 +23,7 @@ internal sealed class ClientProcess : IDisposable
         start.RedirectStandardError = true;
         start.UseShellExecute = false;
         _process = Process.Start(start)!;
-        _reading = Task.WhenAll(_process.StandardOutput.BaseStream.CopyToAsync(_output), ReadErrorsAsync());
+        _reading = Task.WhenAll(ReadOutputAsync(), ReadErrorsAsync());
     }
 
     /// <summary>Where the build put the executable: beside the tests.</summary>
@@ -80,16 +81,17 @@ internal sealed class ClientProcess : IDisposable
     }
 
     /// <summary>Waits until standard error holds a text.</summary>
-    public Task ErrorsContainAsync(string text)
-    {
-        var seen = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        lock (_errors)
-        {
-            _awaited.Add((text, seen));
-            NoticeAwaited();
-        }
+    public Task ErrorsContainAsync(string text) => ContainsAsync(_errors.ToString, text);
 
-        return seen.Task.WaitAsync(Guard);
+    /// <summary>Waits until standard output holds a text.</summary>
+    public Task OutputContainsAsync(string text) => ContainsAsync(() => Encoding.Latin1.GetString(_output.ToArray()), text);
+
+    /// <summary>Sends it a signal by name, as kill(1) takes it.</summary>
+    public void Signal(string name)
+    {
+        using Process kill = Process.Start("kill", ["-s", name, $"{_process.Id}"]);
+        kill.WaitForExit();
+        Assert.Equal(0, kill.ExitCode);
     }
 
     public async Task<ClientResult> EndAsync()
@@ -109,12 +111,37 @@ internal sealed class ClientProcess : IDisposable
         _process.Dispose();
     }
 
+    private Task ContainsAsync(Func<string> stream, string text)
+    {
+        var seen = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        lock (_lock)
+        {
+            _awaited.Add((stream, text, seen));
+            NoticeAwaited();
+        }
+
+        return seen.Task.WaitAsync(Guard);
+    }
+
+    private async Task ReadOutputAsync()
+    {
+        byte[] buffer = new byte[64 * 1024];
+        while (await _process.StandardOutput.BaseStream.ReadAsync(buffer) is int length and > 0)
+        {
+            lock (_lock)
+            {
+                _output.Write(buffer, 0, length);
+                NoticeAwaited();
+            }
+        }
+    }
+
     private async Task ReadErrorsAsync()
     {
         char[] buffer = new char[1024];
         while (await _process.StandardError.ReadAsync(buffer) is int length and > 0)
         {
-            lock (_errors)
+            lock (_lock)
             {
                 _errors.Append(buffer, 0, length);
                 NoticeAwaited();
@@ -124,10 +151,9 @@ internal sealed class ClientProcess : IDisposable
 
     private void NoticeAwaited()
     {
-        string errors = _errors.ToString();
-        foreach ((string text, TaskCompletionSource seen) in _awaited)
+        foreach ((Func<string> stream, string text, TaskCompletionSource seen) in _awaited)
         {
-            if (errors.Contains(text, StringComparison.Ordinal))
+            if (!seen.Task.IsCompleted && stream().Contains(text, StringComparison.Ordinal))
             {
                 seen.TrySetResult();
             }

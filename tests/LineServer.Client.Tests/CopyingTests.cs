@@ -44,6 +44,18 @@ public sealed class CopyingTests : IDisposable
     }
 
     [Fact]
+    public async Task An_abstract_name_is_connected_to()
+    {
+        string name = Guid.NewGuid().ToString();
+        await using TestServer server = TestServer.StartOnAbstract(name, Serve.EchoAsync);
+
+        ClientResult result = await ClientProcess.RunWithInputAsync("x\n", $"unix:@{name}");
+
+        result.AssertSucceeded();
+        Assert.Equal("x\n", result.Text);
+    }
+
+    [Fact]
     public async Task An_empty_input_connects_and_half_closes()
     {
         await using TestServer server = TestServer.Start(async socket =>

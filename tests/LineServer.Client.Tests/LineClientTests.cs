@@ -60,6 +60,6 @@ public sealed class LineClientTests
     public void An_unreadable_address_says_why()
     {
         FormatException e = Assert.Throws<FormatException>(() => ServerAddress.Parse("unix:" + new string('x', 200)));
-        Assert.Contains("too long", e.Message, StringComparison.Ordinal);
+        Assert.Contains("at most 107 bytes", e.Message, StringComparison.Ordinal);
     }
 }

@@ -18,7 +18,7 @@ public sealed class ReportingTests : IDisposable
         string[] options =
         [
             "--replies <N|none>", "--check-echo", "--window <N>", "--rate <N>", "--repeat <N>", "--connections <N>",
-            "--terminate", "--timeout <SECONDS>", "--retry", "--quiet", "--stats", "--help", "--version", "ADDRESS", "FILE",
+            "--terminate", "--timeout <TIME>", "--max-time <TIME>", "--retry", "--quiet", "--stats", "--help", "--version", "ADDRESS", "FILE",
         ];
         Assert.All(options, option => Assert.Contains(option, result.Text, StringComparison.Ordinal));
         Assert.Contains("echo hello | lineclient localhost:7007", result.Text, StringComparison.Ordinal);
@@ -26,12 +26,12 @@ public sealed class ReportingTests : IDisposable
     }
 
     [Fact]
-    public async Task Version_is_the_assemblys()
+    public async Task Version_is_the_programs_name_and_the_assemblys_version()
     {
         ClientResult result = await ClientProcess.RunAsync("--version");
 
         result.AssertSucceeded();
-        Assert.StartsWith(typeof(LineClient).Assembly.GetName().Version!.ToString(3), result.Text, StringComparison.Ordinal);
+        Assert.StartsWith($"lineclient {typeof(LineClient).Assembly.GetName().Version!.ToString(3)}", result.Text, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -32,6 +32,9 @@ internal sealed class TestServer : IAsyncDisposable
     public static TestServer StartOn(string socketFile, Func<Socket, Task> handler) => new(
         Bound(new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified), new UnixDomainSocketEndPoint(socketFile)), socketFile, handler);
 
+    public static TestServer StartOnAbstract(string name, Func<Socket, Task> handler) => new(
+        Bound(new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified), new UnixDomainSocketEndPoint($"\0{name}")), null, handler);
+
     /// <summary>Listens on a socket that has its address already.</summary>
     public static TestServer StartOn(Socket bound, Func<Socket, Task> handler) => new(bound, null, handler);
 

@@ -307,7 +307,8 @@ public class CommandLineTests
         (int exitStatus, string output, string notes) = InProcess("run", "--port", $"{server.EndPoint.Port}", "--window", "4", "--connections", "1", "--warmup", "0");
         Assert.Equal(1, exitStatus);
         Assert.Empty(output);
-        Assert.StartsWith("lineperf: connection 0, line 100, byte ", Assert.Single(Lines((0, notes, ""))));
+        string told = Assert.Single(Lines((0, notes, "")), line => !line.StartsWith("lineperf: warning: the machine is busy", StringComparison.Ordinal));
+        Assert.StartsWith("lineperf: connection 0, line 100, byte ", told);
     }
 
     [Fact]

@@ -14,7 +14,8 @@ namespace LineServer.Perf.Comparing;
 /// </remarks>
 /// <param name="options">What is compared, and how.</param>
 /// <param name="notes">Where progress is told.</param>
-internal sealed class Comparison(ComparisonOptions options, TextWriter notes)
+/// <param name="turns">The turns so far, of all that are planned.</param>
+internal sealed class Comparison(ComparisonOptions options, TextWriter notes, TurnProgress turns)
 {
     private readonly List<Round> _rounds = [];
     private readonly List<Absence> _absences = [];
@@ -66,7 +67,7 @@ internal sealed class Comparison(ComparisonOptions options, TextWriter notes)
 
     private void Run(Workload workload, ServerCommand server, int number)
     {
-        notes.WriteLine($"{workload.Name}, round {number} of {options.Rounds}: {server.Name}");
+        notes.WriteLine($"{workload.Name}, round {number} of {options.Rounds}: {server.Name}{turns.Next()}");
         bool isFirst = !_running.ContainsKey(server.Name);
         if (isFirst && !TryStart(workload, server))
         {

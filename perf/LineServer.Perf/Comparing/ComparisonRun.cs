@@ -27,7 +27,8 @@ internal sealed class ComparisonRun(ComparisonOptions options, string command, T
         DateTimeOffset started = DateTimeOffset.Now;
         long start = Clock.Now;
         var machine = Machine.Read();
-        var comparison = new Comparison(options, notes);
+        int turns = options.Workloads.Count * options.Servers.Count * options.Rounds;
+        var comparison = new Comparison(options, notes, new TurnProgress(turns, LiveProgress.IsTerminal(notes), TimeProvider.System));
         for (int i = 0; i < options.Workloads.Count; i++)
         {
             comparison.Run(options.Workloads[i]);

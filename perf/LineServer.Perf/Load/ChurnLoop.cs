@@ -55,7 +55,7 @@ internal sealed unsafe class ChurnLoop : IDisposable
             }
         }
 
-        while (Clock.Now < until)
+        while (Clock.Now < until && !Interruption.IsRequested)
         {
             Turn(until, beginAgain: true);
         }
@@ -98,7 +98,7 @@ internal sealed unsafe class ChurnLoop : IDisposable
                 $"nothing came for {_replyTimeout / 1e9:0.###} s");
         }
 
-        int ready = _queue.Wait(Math.Min(until - now, _replyTimeout));
+        int ready = _queue.Wait(Math.Min(Math.Min(until - now, _replyTimeout), Interruption.LongestWait));
         for (int i = 0; i < ready; i++)
         {
             int index = _queue.Connection(i);

@@ -30,8 +30,8 @@ internal sealed class ClosedLoop(ConnectionSet connections, int window)
             }
         }
 
-        long longestWait = cancellation.CanBeCanceled ? CancellationCheck : long.MaxValue;
-        for (long now = Clock.Now; now < until && !cancellation.IsCancellationRequested; now = Clock.Now)
+        long longestWait = cancellation.CanBeCanceled ? CancellationCheck : Interruption.LongestWait;
+        for (long now = Clock.Now; now < until && !cancellation.IsCancellationRequested && !Interruption.IsRequested; now = Clock.Now)
         {
             int ready = connections.Queue.Wait(Math.Min(until - now, longestWait));
             for (int i = 0; i < ready; i++)

@@ -11,7 +11,7 @@ internal sealed class OneWayLoop(ConnectionSet connections)
     /// <exception cref="RunFailedException">The server ended a connection, or sent something.</exception>
     public void Run(long until)
     {
-        for (long now = Clock.Now; now < until; now = Clock.Now)
+        for (long now = Clock.Now; now < until && !Interruption.IsRequested; now = Clock.Now)
         {
             bool anySent = false;
             for (int i = 0; i < connections.Count; i++)
@@ -23,7 +23,7 @@ internal sealed class OneWayLoop(ConnectionSet connections)
                 }
             }
 
-            int ready = connections.Queue.Wait(anySent ? 0 : until - now);
+            int ready = connections.Queue.Wait(anySent ? 0 : Math.Min(until - now, Interruption.LongestWait));
             for (int i = 0; i < ready; i++)
             {
                 int index = connections.Queue.Connection(i);

@@ -44,7 +44,7 @@ internal sealed class OpenLoop
     {
         long now = Clock.Now;
         _start = _start == 0 ? now : _start + now - _stopped;
-        for (; now < until; now = Clock.Now)
+        for (; now < until && !Interruption.IsRequested; now = Clock.Now)
         {
             // Up to a fixed time: a rate that is too high for this thread must not keep it from reading.
             while (DueTime(_due) <= now)
@@ -53,7 +53,7 @@ internal sealed class OpenLoop
                 SendDue(index, Clock.Now);
             }
 
-            int ready = _connections.Queue.Wait(Math.Min(until, DueTime(_due)) - Clock.Now);
+            int ready = _connections.Queue.Wait(Math.Min(Math.Min(until, DueTime(_due)) - Clock.Now, Interruption.LongestWait));
             for (int i = 0; i < ready; i++)
             {
                 Take(_connections.Queue.Connection(i), _connections.Queue.Events(i));

@@ -37,10 +37,7 @@ internal sealed partial class WorkloadRun(ServerAddress server, int? process)
     /// <exception cref="UsageException">This kind of work is done by one process only.</exception>
     public Measurement Measure(Workload workload)
     {
-        if (Generators > 1 && workload.Kind is not (WorkloadKind.ClosedLoop or WorkloadKind.OpenLoop or WorkloadKind.Idle or WorkloadKind.Scale))
-        {
-            throw new UsageException($"--generators: '{workload.Name}' is the work of one process");
-        }
+        CheckGenerators(workload, Generators);
 
         // So that a wait for the next line's time ends then, and not 50 µs later: prctl(2). Not longer than that: the processes that this thread starts,
         // servers, would inherit it.
@@ -66,6 +63,15 @@ internal sealed partial class WorkloadRun(ServerAddress server, int? process)
         finally
         {
             _ = Libc.ControlProcess(Libc.SetTimerSlack, 0, 0, 0, 0); // the default again
+        }
+    }
+
+    /// <exception cref="UsageException">This kind of work is done by one process only.</exception>
+    public static void CheckGenerators(Workload workload, int generators)
+    {
+        if (generators > 1 && workload.Kind is not (WorkloadKind.ClosedLoop or WorkloadKind.OpenLoop or WorkloadKind.Idle or WorkloadKind.Scale))
+        {
+            throw new UsageException($"--generators: '{workload.Name}' is the work of one process");
         }
     }
 
