@@ -162,7 +162,7 @@ public class KindsTests
         });
         dripping.Start();
         var workload = new Workload("test", WorkloadKind.ClosedLoop, Connections: 1, Window: 1, LineSize: 1000); // 20 s
-        var run = new WorkloadRun(ServerAddress.Of((IPEndPoint)listener.LocalEndpoint), process: null) { WarmUp = TimeSpan.Zero, Time = TimeSpan.FromSeconds(0.1), ReplyTimeout = TimeSpan.FromSeconds(0.2) };
+        var run = new WorkloadRun(ServerAddress.Of((IPEndPoint)listener.LocalEndpoint), process: null) { WarmUp = TimeSpan.Zero, Time = TimeSpan.FromSeconds(0.1), ReplyTimeout = TimeSpan.FromSeconds(1) };
         RunFailedException failure = Assert.Throws<RunFailedException>(() => run.Measure(workload));
         isOver.Set();
         dripping.Join();
