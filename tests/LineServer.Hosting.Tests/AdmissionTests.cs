@@ -51,6 +51,60 @@ public class AdmissionTests
         Assert.Equal(2, large.Count);
     }
 
+    [Fact]
+    public void What_an_endpoint_refuses_costs_nothing_of_the_servers_rates()
+    {
+        var limits = new ConnectionLimits { MaxConnectionsPerSecond = 3, MaxConnectionsPerSecondPerPeer = 3 };
+        var server = new Admission(limits, _time);
+        var flooded = new Admission(new ConnectionLimits { MaxConcurrentConnections = 1 }, _time, server);
+        var other = new Admission(new ConnectionLimits(), _time, server);
+        EndPoint peer = Peer("192.0.2.1");
+        Assert.Equal(CloseReason.None, flooded.TryEnter(peer));
+        for (int i = 0; i < 1000; i++)
+        {
+            Assert.Equal(CloseReason.TooManyConnections, flooded.TryEnter(peer));
+        }
+
+        Assert.Equal(CloseReason.None, other.TryEnter(peer));
+        Assert.Equal(CloseReason.None, other.TryEnter(peer));
+        Assert.Equal(CloseReason.TooManyConnectionsPerSecond, other.TryEnter(peer));
+        Assert.Equal(3, server.Count);
+    }
+
+    [Theory]
+    [InlineData(1)]
+    [InlineData(3)]
+    [InlineData(1_000_000)]
+    public void A_rate_lets_in_a_seconds_worth_at_once_and_then_as_many_a_second(int perSecond)
+    {
+        var admission = new Admission(new ConnectionLimits { MaxConnectionsPerSecond = perSecond }, _time);
+        for (int second = 0; second < 3; second++)
+        {
+            int entered = 0;
+            while (admission.TryEnter(Unix) == CloseReason.None)
+            {
+                admission.Leave(Unix);
+                entered++;
+            }
+
+            Assert.Equal(perSecond, entered);
+            _time.Advance(TimeSpan.FromSeconds(1));
+        }
+    }
+
+    [Theory]
+    [InlineData("::1", "7fff::1", true, 1)]
+    [InlineData("::1", "8000::1", false, 1)]
+    [InlineData("2001:db8::1", "2001:db8::1", true, 128)]
+    [InlineData("2001:db8::1", "2001:db8::2", false, 128)]
+    [InlineData("1.0.0.1", "127.0.0.1", true, 1)]
+    [InlineData("1.0.0.1", "128.0.0.1", false, 1)]
+    public void A_prefix_may_be_as_short_as_a_bit_and_as_long_as_the_address(string first, string second, bool isOnePeer, int length)
+    {
+        int lengthIPv4 = Math.Min(length, 32);
+        Assert.Equal(isOnePeer, PeerPrefix.Of(Peer(first), lengthIPv4, length) == PeerPrefix.Of(Peer(second), lengthIPv4, length));
+    }
+
     [Theory]
     [InlineData("127.0.0.1", "127.0.0.2", false)]
     [InlineData("127.0.0.1", "::ffff:127.0.0.1", true)]

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Net;
 using System.Runtime.InteropServices;
 
@@ -45,7 +46,7 @@ internal sealed class Admission(ConnectionLimits limits, TimeProvider time, Admi
 
         if (refusal != CloseReason.None)
         {
-            parent?.Leave(remote);
+            parent?.TakeBack(remote);
         }
 
         return refusal;
@@ -54,26 +55,41 @@ internal sealed class Admission(ConnectionLimits limits, TimeProvider time, Admi
     /// <summary>Gives the place back, at all levels.</summary>
     public void Leave(EndPoint? remote)
     {
+        GiveBack(remote, isTakenBack: false);
+        parent?.Leave(remote);
+    }
+
+    // The level below has refused: the connection was never let in, so it costs nothing of the rate either. Otherwise whoever floods a
+    // limited endpoint would have all the others refuse their clients.
+    private void TakeBack(EndPoint? remote)
+    {
+        GiveBack(remote, isTakenBack: true);
+        parent?.TakeBack(remote);
+    }
+
+    private void GiveBack(EndPoint? remote, bool isTakenBack)
+    {
         if (limits.IsUnlimited)
         {
             Interlocked.Decrement(ref _count);
-        }
-        else
-        {
-            PeerPrefix? peer = PeerOf(remote);
-            lock (_gate)
-            {
-                _count--;
-                if (peer is { } known)
-                {
-                    ref Peer entry = ref CollectionsMarshal.GetValueRefOrAddDefault(_peers, known, out _);
-                    entry.Count--;
-                    RemoveIfForgettable(known, entry, time.GetTimestamp());
-                }
-            }
+            return;
         }
 
-        parent?.Leave(remote);
+        PeerPrefix? peer = PeerOf(remote);
+        lock (_gate)
+        {
+            _count--;
+            Debug.Assert(_count >= 0, "a place was given back twice");
+            _nextDue -= isTakenBack ? Share(limits.MaxConnectionsPerSecond) : 0;
+            if (peer is { } known)
+            {
+                ref Peer entry = ref CollectionsMarshal.GetValueRefOrAddDefault(_peers, known, out _);
+                entry.Count--;
+                Debug.Assert(entry.Count >= 0, "a peer's place was given back twice");
+                entry.NextDue -= isTakenBack ? Share(limits.MaxConnectionsPerSecondPerPeer) : 0;
+                RemoveIfForgettable(known, entry, time.GetTimestamp());
+            }
+        }
     }
 
     private CloseReason TryEnterLocked(PeerPrefix? peer)
@@ -117,11 +133,11 @@ internal sealed class Admission(ConnectionLimits limits, TimeProvider time, Admi
 
     // The generic cell rate algorithm (ITU-T I.371): one timestamp in place of a bucket. Each connection moves it by its share of a
     // second; it may run ahead of the clock by one second's worth.
-    private bool IsDue(long nextDue, int? perSecond, long now) => perSecond is null || nextDue - now <= time.TimestampFrequency - Share(perSecond.Value);
+    private bool IsDue(long nextDue, int? perSecond, long now) => perSecond is null || nextDue - now <= time.TimestampFrequency - Share(perSecond);
 
-    private long DueAfter(long nextDue, int? perSecond, long now) => perSecond is null ? 0 : Math.Max(nextDue, now) + Share(perSecond.Value);
+    private long DueAfter(long nextDue, int? perSecond, long now) => perSecond is null ? 0 : Math.Max(nextDue, now) + Share(perSecond);
 
-    private long Share(int perSecond) => Math.Max(time.TimestampFrequency / perSecond, 1);
+    private long Share(int? perSecond) => perSecond is { } rate ? Math.Max(time.TimestampFrequency / rate, 1) : 0;
 
     // A peer that has left is kept only while its rate has to be remembered.
     private void RemoveIfForgettable(PeerPrefix peer, in Peer entry, long now)

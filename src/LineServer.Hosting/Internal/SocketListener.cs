@@ -65,11 +65,8 @@ internal sealed partial class SocketListener(
         socket.Dispose();
     }
 
-    public async ValueTask DisposeAsync()
-    {
-        await UnbindAsync().ConfigureAwait(false);
-        _unbound.Dispose();
-    }
+    // The token source is left to the collector: an accept that backs off may ask for its token yet.
+    public ValueTask DisposeAsync() => UnbindAsync();
 
     private ConnectionContext Create(Socket accepted)
     {

@@ -28,10 +28,12 @@ public sealed partial class ConnectionEndpoint
     private readonly BoundedRateLog _failureLog;
     private readonly Action<ConnectionEndpoint> _onFailed;
     private readonly TaskCompletionSource _stopRequested = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly TaskCompletionSource _abortRequested = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly TaskCompletionSource _empty = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly Lock _gate = new();
     private ServerConnection? _first;
     private int _count;
+    private bool _isClosed; // to connections that come after the abort
     private EndpointState _state;
     private Task _accepting = Task.CompletedTask;
     private Task<int>? _stopped;
@@ -100,14 +102,21 @@ public sealed partial class ConnectionEndpoint
     /// <summary>
     /// Drains: accepting stops, connections finish what was received and close in order; what has not ended after the endpoint's
     /// <see cref="LineLimits.DrainTimeout"/>, or when <paramref name="cancellationToken"/> is cancelled, is aborted. A second call waits
-    /// for the first.
+    /// for the same drain; its token aborts too.
     /// </summary>
     /// <returns>How many connections were aborted.</returns>
-    public Task<int> StopAsync(CancellationToken cancellationToken = default)
+    public async Task<int> StopAsync(CancellationToken cancellationToken = default)
     {
+        Task<int> stopped;
         lock (_gate)
         {
-            return _stopped ??= Task.Run(() => DrainAsync(cancellationToken), CancellationToken.None);
+            stopped = _stopped ??= Task.Run(DrainAsync, CancellationToken.None);
+        }
+
+        // Not only the first caller's: whoever disposes of a server must not wait for a drain that somebody else began without a token.
+        using (cancellationToken.UnsafeRegister(static requested => ((TaskCompletionSource)requested!).TrySetResult(), _abortRequested))
+        {
+            return await stopped.ConfigureAwait(false);
         }
     }
 
@@ -214,7 +223,14 @@ public sealed partial class ConnectionEndpoint
         try
         {
             entered = new ServerConnection(this, connection, _admission, peer);
-            Add(entered);
+            if (!TryAdd(entered))
+            {
+                entered.Free();
+                connection.Abort(new ConnectionAbortedException("The endpoint has stopped."));
+                _ = connection.DisposeAsync();
+                return;
+            }
+
             entered.Start(!_hasMiddleware && _lines is { Endpoint.StartsInline: true });
         }
         catch (Exception e)
@@ -253,10 +269,15 @@ public sealed partial class ConnectionEndpoint
         }
     }
 
-    private void Add(ServerConnection connection)
+    private bool TryAdd(ServerConnection connection)
     {
         lock (_gate)
         {
+            if (_isClosed)
+            {
+                return false;
+            }
+
             connection.Next = _first;
             if (_first is not null)
             {
@@ -265,6 +286,7 @@ public sealed partial class ConnectionEndpoint
 
             _first = connection;
             _count++;
+            return true;
         }
     }
 
@@ -283,22 +305,28 @@ public sealed partial class ConnectionEndpoint
 
         // Not here: this may be an event loop, and those who are told may take their time.
         ThreadPool.UnsafeQueueUserWorkItem(
-            static endpoint =>
-            {
-                try
-                {
-                    endpoint.LogEndpointFailed(endpoint.Name, endpoint.Failure!);
-                }
-                finally
-                {
-                    endpoint._onFailed(endpoint);
-                }
-            },
+            static endpoint => endpoint.TellOfFailure(),
             this,
             preferLocal: false);
     }
 
-    private async Task<int> DrainAsync(CancellationToken cancellationToken)
+    private void TellOfFailure()
+    {
+        LogEndpointFailed(Name, Failure!);
+        try
+        {
+            _onFailed(this);
+        }
+#pragma warning disable CA1031 // Here an exception would end the process, with the endpoints that work.
+        catch (Exception e)
+#pragma warning restore CA1031
+        {
+            LogEndpointFailedThrew(Name, e);
+        }
+    }
+
+    // Whatever the listener throws, and if it never returns: the connections are drained and aborted in time, and the endpoint has stopped.
+    private async Task<int> DrainAsync()
     {
         lock (_gate)
         {
@@ -309,7 +337,44 @@ public sealed partial class ConnectionEndpoint
         _stopRequested.TrySetResult();
         // Before accepting ends: what waits in the backlog is accepted, and drained like the others.
         _lines?.Endpoint.Connections.BeginDrain();
-        await UnbindAsync(cancellationToken).ConfigureAwait(false);
+        Task drained = Task.WhenAll(EndAcceptingAsync(), _empty.Task);
+        int aborted = 0;
+        TimeSpan drainTimeout = _lines?.Endpoint.Limits.DrainTimeout ?? Timeout.InfiniteTimeSpan;
+        await EndsWithin(Task.WhenAny(drained, _abortRequested.Task), drainTimeout).ConfigureAwait(false);
+        if (!drained.IsCompleted)
+        {
+            aborted = Abort(_abortRequested.Task.IsCompleted ? CloseReason.Aborted : CloseReason.DrainTimeout);
+            if (!await EndsWithin(drained, AbortGrace).ConfigureAwait(false))
+            {
+                LogNotEnded(Name, ConnectionCount);
+            }
+        }
+
+        await EndsWithin(DisposeListenerAsync(), AbortGrace).ConfigureAwait(false);
+        lock (_gate)
+        {
+            _state = EndpointState.Stopped;
+            _isClosed = true;
+        }
+
+        _lines?.Endpoint.Stop();
+        return aborted;
+    }
+
+    private async Task EndAcceptingAsync()
+    {
+        try
+        {
+            await _listener.UnbindAsync().ConfigureAwait(false);
+        }
+#pragma warning disable CA1031 // However unbinding ends, disposing does it.
+        catch (Exception)
+#pragma warning restore CA1031
+        {
+            await DisposeListenerAsync().ConfigureAwait(false);
+        }
+
+        await _accepting.ConfigureAwait(false);
         lock (_gate)
         {
             if (_count == 0)
@@ -317,53 +382,26 @@ public sealed partial class ConnectionEndpoint
                 _empty.TrySetResult();
             }
         }
-
-        int aborted = 0;
-        if (!await IsEmptyWithin(_lines?.Endpoint.Limits.DrainTimeout ?? Timeout.InfiniteTimeSpan, cancellationToken).ConfigureAwait(false))
-        {
-            aborted = Abort(cancellationToken.IsCancellationRequested ? CloseReason.Aborted : CloseReason.DrainTimeout);
-            if (!await IsEmptyWithin(AbortGrace, CancellationToken.None).ConfigureAwait(false))
-            {
-                LogNotEnded(Name, ConnectionCount);
-            }
-        }
-
-        lock (_gate)
-        {
-            _state = EndpointState.Stopped;
-        }
-
-        _lines?.Endpoint.Stop();
-        return aborted;
     }
 
-    private async Task UnbindAsync(CancellationToken cancellationToken)
+    private async Task DisposeListenerAsync()
     {
         try
         {
-            await _listener.UnbindAsync(cancellationToken).ConfigureAwait(false);
-            await _accepting.WaitAsync(cancellationToken).ConfigureAwait(false);
+            await _listener.DisposeAsync().ConfigureAwait(false);
         }
-#pragma warning disable CA1031 // However unbinding ends, disposing does it.
-        catch (Exception)
+#pragma warning disable CA1031 // Nothing more can be done for it.
+        catch (Exception e)
 #pragma warning restore CA1031
         {
+            LogListenerNotDisposed(Name, e);
         }
-
-        await _listener.DisposeAsync().ConfigureAwait(false);
     }
 
-    private async Task<bool> IsEmptyWithin(TimeSpan timeout, CancellationToken cancellationToken)
+    private async Task<bool> EndsWithin(Task task, TimeSpan timeout)
     {
-        try
-        {
-            await _empty.Task.WaitAsync(timeout, _time, cancellationToken).ConfigureAwait(false);
-            return true;
-        }
-        catch (Exception e) when (e is TimeoutException or OperationCanceledException)
-        {
-            return false;
-        }
+        await task.WaitAsync(timeout, _time).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        return task.IsCompleted;
     }
 
     private int Abort(CloseReason reason)
@@ -373,6 +411,7 @@ public sealed partial class ConnectionEndpoint
         ServerConnection[] left;
         lock (_gate)
         {
+            _isClosed = true;
             left = new ServerConnection[_count];
             int count = 0;
             for (ServerConnection? connection = _first; connection is not null; connection = connection.Next)
@@ -405,4 +444,10 @@ public sealed partial class ConnectionEndpoint
 
     [LoggerMessage(104, LogLevel.Warning, "{Endpoint}: {Count} connections were aborted and have not ended; they are left behind")]
     private partial void LogNotEnded(string endpoint, int count);
+
+    [LoggerMessage(105, LogLevel.Error, "{Endpoint} accepts no more, and EndpointFailed, which was told, threw")]
+    private partial void LogEndpointFailedThrew(string endpoint, Exception exception);
+
+    [LoggerMessage(106, LogLevel.Error, "{Endpoint}: the transport's listener could not be disposed of")]
+    private partial void LogListenerNotDisposed(string endpoint, Exception exception);
 }

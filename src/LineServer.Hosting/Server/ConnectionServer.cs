@@ -26,6 +26,7 @@ public sealed class ConnectionServer : IAsyncDisposable
     private readonly BufferBudget _budget;
     private readonly Lock _gate = new();
     private readonly List<ConnectionEndpoint> _endpoints = [];
+    private bool _isStopped;
     private SocketListenerFactory? _sockets;
 
     /// <exception cref="OptionsValidationException">A limit is out of its range.</exception>
@@ -37,7 +38,7 @@ public sealed class ConnectionServer : IAsyncDisposable
         _services = services;
         _time = services.GetService<TimeProvider>() ?? TimeProvider.System;
         _loggerFactory = services.GetService<ILoggerFactory>() ?? NullLoggerFactory.Instance;
-        _logger = _loggerFactory.CreateLogger("LineServer.Hosting");
+        _logger = new GuardedLogger(_loggerFactory.CreateLogger("LineServer.Hosting"));
         string[] errors = [.. _options.Limits.Validate()];
         if (_options.MaxTotalBufferSize < ConnectionServerOptions.SmallestTotalBufferSize)
         {
@@ -96,30 +97,48 @@ public sealed class ConnectionServer : IAsyncDisposable
         }
         catch
         {
-            await StopAsync(new CancellationToken(canceled: true)).ConfigureAwait(false);
+            await RemoveAllAsync(new CancellationToken(canceled: true)).ConfigureAwait(false);
             throw;
         }
     }
 
     /// <summary>Adds an endpoint, which listens when this returns.</summary>
     /// <exception cref="AddressInUseException">Somebody listens there.</exception>
-    /// <exception cref="InvalidOperationException"><paramref name="configure"/> gave the endpoint nothing that ends its pipeline.</exception>
+    /// <exception cref="InvalidOperationException">The server has been stopped, perhaps while the endpoint was bound.</exception>
     public async Task<ConnectionEndpoint> AddAsync(EndPoint endPoint, Action<EndpointBuilder> configure, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(endPoint);
         ArgumentNullException.ThrowIfNull(configure);
+        ThrowIfStopped();
         var builder = new EndpointBuilder(endPoint, _services, _admission, _budget);
-        configure(builder);
-        IConnectionListenerFactory transport = builder.Transport ?? DefaultTransport(endPoint);
-        IConnectionListener listener = await transport.BindAsync(endPoint, cancellationToken).ConfigureAwait(false);
-        var endpoint = new ConnectionEndpoint(builder, listener, _time, _logger, OnFailed);
-        lock (_gate)
+        IConnectionListener? listener = null;
+        try
         {
-            _endpoints.Add(endpoint);
-        }
+            configure(builder);
+            IConnectionListenerFactory transport = builder.Transport ?? DefaultTransport(endPoint);
+            listener = await transport.BindAsync(endPoint, cancellationToken).ConfigureAwait(false);
+            var endpoint = new ConnectionEndpoint(builder, listener, _time, _logger, OnFailed);
+            lock (_gate)
+            {
+                // Together, so that a stop finds no endpoint that has yet to start.
+                ThrowIfStopped();
+                _endpoints.Add(endpoint);
+                endpoint.Start();
+            }
 
-        endpoint.Start();
-        return endpoint;
+            return endpoint;
+        }
+        catch
+        {
+            // The budget knows the lines already, and the kernel the listener.
+            builder.Lines?.Endpoint.Stop();
+            if (listener is not null)
+            {
+                await listener.DisposeAsync().ConfigureAwait(false);
+            }
+
+            throw;
+        }
     }
 
     /// <summary>Drains an endpoint and removes it; the others serve on. See <see cref="ConnectionEndpoint.StopAsync"/>.</summary>
@@ -136,16 +155,37 @@ public sealed class ConnectionServer : IAsyncDisposable
         return aborted;
     }
 
-    /// <summary>Drains all endpoints at once; see <see cref="ConnectionEndpoint.StopAsync"/>.</summary>
+    /// <summary>Drains all endpoints at once, for good: none can be added any more. See <see cref="ConnectionEndpoint.StopAsync"/>.</summary>
     /// <returns>How many connections were aborted.</returns>
-    public async Task<int> StopAsync(CancellationToken cancellationToken = default)
+    public Task<int> StopAsync(CancellationToken cancellationToken = default)
+    {
+        lock (_gate)
+        {
+            _isStopped = true;
+        }
+
+        return RemoveAllAsync(cancellationToken);
+    }
+
+    /// <summary>Aborts what is left.</summary>
+    public async ValueTask DisposeAsync() => await StopAsync(new CancellationToken(canceled: true)).ConfigureAwait(false);
+
+    private async Task<int> RemoveAllAsync(CancellationToken cancellationToken)
     {
         int[] aborted = await Task.WhenAll(Endpoints.Select(endpoint => RemoveAsync(endpoint, cancellationToken))).ConfigureAwait(false);
         return aborted.Sum();
     }
 
-    /// <summary>Aborts what is left.</summary>
-    public async ValueTask DisposeAsync() => await StopAsync(new CancellationToken(canceled: true)).ConfigureAwait(false);
+    private void ThrowIfStopped()
+    {
+        lock (_gate)
+        {
+            if (_isStopped)
+            {
+                throw new InvalidOperationException("The server has been stopped: no endpoint can be added.");
+            }
+        }
+    }
 
     private IConnectionListenerFactory DefaultTransport(EndPoint endPoint)
     {

@@ -4,7 +4,7 @@ namespace LineServer.Hosting;
 /// <remarks>
 /// <code>
 /// Listening → Draining → Stopped
-/// Listening → Failed   → Stopped
+/// Listening → Failed → Draining → Stopped
 /// </code>
 /// </remarks>
 public enum EndpointState
