@@ -6,22 +6,28 @@ using System.Runtime.Intrinsics;
 
 namespace LineServer.Framing;
 
-/// <summary>Finds all delimiters of a stretch of bytes in one sweep, a block at a time.</summary>
-/// <remarks>Why not one search a line, and why an array in between: docs/decisions/0002-vector-sweep.md.</remarks>
+/// <summary>Finds all delimiters in a span in one sweep, a block at a time.</summary>
+/// <remarks>
+/// docs/decisions/0002-vector-sweep.md says why it does not search line by line, and why the positions go
+/// through an array.
+/// </remarks>
 internal static class DelimiterScanner
 {
     /// <summary>Bytes in a block, and bits in its mask.</summary>
     public const int BlockSize = 64;
 
     /// <summary>
-    /// Writes where each delimiter in <paramref name="bytes"/> from <paramref name="from"/> on ends (the position behind it), in order,
-    /// until the bytes end or until another block might not fit.
+    /// Writes the position after each delimiter to <paramref name="ends"/>, in order. Stops at the end of the
+    /// bytes, or when the delimiters of another block might not fit.
     /// </summary>
-    /// <param name="bytes">Where to look.</param>
-    /// <param name="from">In: the first byte to look at. Out: the first byte not looked at.</param>
-    /// <param name="delimiter">What to look for.</param>
-    /// <param name="ends">Where to write; at least a block's worth (64). What lies behind the returned count is undefined.</param>
-    /// <returns>How many were written.</returns>
+    /// <param name="bytes">The bytes to search.</param>
+    /// <param name="from">In: the first byte to search. Out: the first byte not yet searched.</param>
+    /// <param name="delimiter">The byte to search for.</param>
+    /// <param name="ends">
+    /// Receives the positions; at least <see cref="BlockSize"/> long. Elements beyond the returned count are
+    /// undefined.
+    /// </param>
+    /// <returns>The number of positions written.</returns>
     public static int Sweep(ReadOnlySpan<byte> bytes, ref int from, byte delimiter, Span<int> ends)
     {
         Debug.Assert(ends.Length >= BlockSize, "a block's delimiters may not fit");
@@ -37,14 +43,20 @@ internal static class DelimiterScanner
         return count;
     }
 
-    /// <summary>Goes over lines, a block at a time: only how many there are, and where the last one ends.</summary>
-    /// <param name="bytes">Where to look.</param>
-    /// <param name="from">In: the first byte to look at. Out: no byte between <paramref name="end"/> and this is a delimiter.</param>
-    /// <param name="end">In: where the first line begins. Out: behind the last whole line.</param>
-    /// <param name="delimiter">What to look for.</param>
-    /// <param name="maxLineSize">A line whose delimiter is not within so many bytes is left; at least a block's worth (64).</param>
-    /// <param name="enough">The line that reaches this position is the last.</param>
-    /// <returns>How many lines.</returns>
+    /// <summary>
+    /// Skips over whole lines, a block at a time; counts them and finds the end of the last.
+    /// </summary>
+    /// <param name="bytes">The bytes to search.</param>
+    /// <param name="from">
+    /// In: the first byte to search. Out: no byte from <paramref name="end"/> up to here is a delimiter.
+    /// </param>
+    /// <param name="end">In: the start of the first line. Out: the end of the last whole line.</param>
+    /// <param name="delimiter">The byte that ends a line.</param>
+    /// <param name="maxLineSize">
+    /// The sweep stops before a line longer than this; at least <see cref="BlockSize"/>.
+    /// </param>
+    /// <param name="enough">The sweep stops after the line that reaches this position.</param>
+    /// <returns>The number of lines.</returns>
     public static int SweepRun(ReadOnlySpan<byte> bytes, ref int from, ref int end, byte delimiter, int maxLineSize, long enough)
     {
         Debug.Assert(maxLineSize >= BlockSize, "a line within a block may be too long");
@@ -59,7 +71,7 @@ internal static class DelimiterScanner
             ulong mask = isWhole ? WholeBlock(ref Unsafe.Add(ref start, offset), wanted) : PartOfBlock(bytes[(int)offset..], delimiter);
             if (mask != 0)
             {
-                // Of the lines that end in a block only the first can be long.
+                // Only the first line that ends in a block can have begun before it, and so be too long.
                 if (offset + BitOperations.TrailingZeroCount(mask) - behind > maxLineSize)
                 {
                     break;
@@ -68,7 +80,7 @@ internal static class DelimiterScanner
                 ulong reaching = offset + BlockSize >= enough ? mask & (ulong.MaxValue << (int)Math.Max(0, enough - 1 - offset)) : 0;
                 if (reaching != 0)
                 {
-                    mask &= reaching ^ (reaching - 1); // up to the first of them
+                    mask &= reaching ^ (reaching - 1); // keep the bits up to the first of them
                 }
 
                 count += BitOperations.PopCount(mask);
@@ -88,7 +100,7 @@ internal static class DelimiterScanner
         return count;
     }
 
-    // Alone, without a call in it: the loop's state then stays in registers.
+    // A method of its own, without calls in the loop, so that the loop's state stays in registers.
     private static int SweepWholeBlocks(ReadOnlySpan<byte> bytes, ref int from, byte delimiter, Span<int> ends)
     {
         Vector512<byte> wanted = Vector512.Create(delimiter);
@@ -144,7 +156,9 @@ internal static class DelimiterScanner
             | Quarter(ref start, 32, delimiter) | Quarter(ref start, 48, delimiter);
     }
 
-    /// <summary>The mask of fewer bytes than a block has; no byte outside <paramref name="bytes"/> is read.</summary>
+    /// <summary>
+    /// The mask of fewer bytes than a block holds. Reads no byte outside <paramref name="bytes"/>.
+    /// </summary>
     private static ulong PartOfBlock(ReadOnlySpan<byte> bytes, byte delimiter)
     {
         ulong mask = 0;
@@ -158,7 +172,7 @@ internal static class DelimiterScanner
             return mask;
         }
 
-        // The last load overlaps the one before it: the same bits are set twice, which does no harm.
+        // The last load overlaps the one before it. Setting the same bits twice does no harm.
         ref byte start = ref MemoryMarshal.GetReference(bytes);
         int last = bytes.Length - Vector128<byte>.Count;
         for (int i = 0; i < last; i += Vector128<byte>.Count)
@@ -169,7 +183,8 @@ internal static class DelimiterScanner
         return mask | Quarter(ref start, last, delimiter);
     }
 
-    // Vector128 works everywhere: without hardware for it, the runtime's software version is the scalar loop we would write.
+    // Vector128 works everywhere. Without hardware support, the runtime falls back to the scalar loop that we
+    // would have written.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static ulong Quarter(ref byte start, int offset, byte delimiter) =>
         (ulong)Vector128.Equals(Vector128.LoadUnsafe(ref start, (nuint)offset), Vector128.Create(delimiter)).ExtractMostSignificantBits() << offset;

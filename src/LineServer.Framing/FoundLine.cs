@@ -2,7 +2,9 @@ using System.Runtime.InteropServices;
 
 namespace LineServer.Framing;
 
-/// <summary>A line that is not simply one end to the next: <see cref="LineScan.FoundLine"/> has its bytes.</summary>
+/// <summary>
+/// A line that the array of starts cannot describe; <see cref="LineScan.FoundLine"/> holds its bytes.
+/// </summary>
 [StructLayout(LayoutKind.Auto)]
 internal readonly struct FoundLine(int length, int rawLength, LineKind kind)
 {

@@ -1,9 +1,9 @@
 namespace LineServer.Framing;
 
-/// <summary>What becomes of bytes without a delimiter at the end of the stream.</summary>
+/// <summary>What happens to bytes after the last delimiter when the stream ends.</summary>
 public enum IncompleteLineBehavior
 {
-    /// <summary>They are dropped and counted: a line without its terminator was never sent.</summary>
+    /// <summary>They are dropped and counted: without its terminator, a line may be cut short.</summary>
     Discard,
 
     /// <summary>They are delivered as a line, marked <see cref="Line.IsIncomplete"/>, and counted.</summary>

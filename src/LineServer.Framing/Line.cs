@@ -5,8 +5,8 @@ using System.Runtime.InteropServices;
 namespace LineServer.Framing;
 
 /// <summary>
-/// A line where it lies in the buffer that was read: nothing was copied. Valid until the next line is asked for; <see cref="ToMemory"/>
-/// gives the form that an asynchronous method can take.
+/// A line in the buffer that was read; nothing is copied. It is valid until the next line is read. Use
+/// <see cref="ToMemory"/> to pass it to an asynchronous method.
 /// </summary>
 public readonly ref struct Line
 {
@@ -26,26 +26,32 @@ public readonly ref struct Line
         _kind = kind;
     }
 
-    /// <summary>The line's size in bytes, its terminator not counted.</summary>
+    /// <summary>The line's size in bytes, without its terminator.</summary>
     public int Length => _length;
 
-    /// <summary>True if the line is the first bytes of one longer than the limit.</summary>
+    /// <summary>True if the line exceeded the limit and only its first bytes are here.</summary>
     public bool IsTruncated => (_kind & LineKind.Truncated) != LineKind.None;
 
-    /// <summary>True if the stream ended before the line's delimiter came.</summary>
+    /// <summary>True if the stream ended before the line's delimiter arrived.</summary>
     public bool IsIncomplete => (_kind & LineKind.Incomplete) != LineKind.None;
 
-    /// <summary>True if the line lies in one piece; if not, <see cref="Span"/> copies it, <see cref="Sequence"/> does not.</summary>
+    /// <summary>
+    /// True if the line is contiguous. If not, <see cref="Span"/> copies it; <see cref="Sequence"/> does not.
+    /// </summary>
     public bool IsSingleSegment => IsOrdinary || _reader.Scan.FoundLine.IsSingleSegment;
 
-    /// <summary>The line without its terminator. A line that runs over several segments is gathered into a rented buffer, once.</summary>
+    /// <summary>
+    /// The line without its terminator. A line that spans segments is copied once, into a rented buffer.
+    /// </summary>
     public ReadOnlySpan<byte> Span
     {
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         get => IsOrdinary ? MemoryMarshal.CreateReadOnlySpan(in _start, _length) : _reader.Scan.GatherFoundLine().Span[.._length];
     }
 
-    /// <summary>The line as it came, terminator (LF or CRLF) included. A truncated or incomplete line has none.</summary>
+    /// <summary>
+    /// The line with its terminator (LF or CRLF). A truncated or incomplete line has no terminator.
+    /// </summary>
     public ReadOnlySpan<byte> RawSpan
     {
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -55,18 +61,19 @@ public readonly ref struct Line
     /// <summary>The line without its terminator, never copied.</summary>
     public ReadOnlySequence<byte> Sequence => RawSequence.Slice(0, _length);
 
-    /// <summary>The line as it came, terminator included, never copied.</summary>
+    /// <summary>The line with its terminator, never copied.</summary>
     public ReadOnlySequence<byte> RawSequence =>
         IsOrdinary ? new ReadOnlySequence<byte>(_reader.Scan.MemoryAt(in _start, _rawLength)) : _reader.Scan.FoundLine.Slice(0, _rawLength);
 
     /// <summary>
-    /// The line in the form that may cross an <see langword="await"/>. Valid until the next line is asked for, as the line itself: what was
-    /// gathered from several segments gives way to the next that must be.
+    /// The line in a form that may cross an <see langword="await"/>. It too is valid only until the next line
+    /// is read: the buffer into which a line is gathered from several segments is reused for the next such
+    /// line.
     /// </summary>
     public LineMemory ToMemory() =>
         new(IsOrdinary ? _reader.Scan.MemoryAt(in _start, _rawLength) : _reader.Scan.GatherFoundLine()[.._rawLength], _length, _kind);
 
-    /// <summary><see cref="Span"/>.</summary>
+    /// <summary>Same as <see cref="Span"/>.</summary>
     public static implicit operator ReadOnlySpan<byte>(in Line line) => line.Span;
 
     private bool IsOrdinary

@@ -3,12 +3,12 @@ using System.Runtime.CompilerServices;
 namespace LineServer.Framing;
 
 /// <summary>
-/// Walks over the lines of a read. A line that <see cref="MoveNext"/> gave is taken: a new enumerator of the same
-/// <see cref="LineReader"/> goes on behind it.
+/// Enumerates the lines of a read. <see cref="MoveNext"/> takes the line that it returns: a new enumerator of
+/// the same <see cref="LineReader"/> continues after it.
 /// </summary>
 /// <remarks>
-/// Only <c>_index</c> changes from line to line, and it stays in a register while a <c>foreach</c> runs: nothing may take this struct's
-/// address. docs/decisions/0002-vector-sweep.md has the measurements.
+/// Only <c>_index</c> changes from line to line, and it stays in a register during a <c>foreach</c>, as long
+/// as nothing takes this struct's address. docs/decisions/0002-vector-sweep.md has the measurements.
 /// </remarks>
 public ref struct LineEnumerator
 {
@@ -32,14 +32,17 @@ public ref struct LineEnumerator
         _count = reader.Count;
     }
 
-    /// <summary>What <see cref="MoveNext"/> found.</summary>
+    /// <summary>The line that <see cref="MoveNext"/> found.</summary>
     public readonly Line Current
     {
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         get => new(in _foundStart, _foundLength, _foundRawLength, _reader, _foundKind);
     }
 
-    /// <summary>Takes the next line. False: there is none in what was read, or <see cref="LineReader.IsOversize"/>.</summary>
+    /// <summary>
+    /// Takes the next line. Returns false if the read holds no further line, or if
+    /// <see cref="LineReader.IsOversize"/> is true.
+    /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     [SkipLocalsInit]
     public bool MoveNext()

@@ -1,6 +1,9 @@
 namespace LineServer.Framing;
 
-/// <summary>How lines stand in a stream of bytes: their delimiter, their limit, and what becomes of those that break a rule.</summary>
+/// <summary>
+/// How a stream is split into lines: the delimiter, the size limit, and what to do with lines that violate
+/// them.
+/// </summary>
 public sealed record LineFormat
 {
     /// <summary>Line feed, 0x0A.</summary>
@@ -9,19 +12,27 @@ public sealed record LineFormat
     /// <summary>Carriage return, 0x0D.</summary>
     public const byte CarriageReturn = (byte)'\r';
 
-    /// <summary>The largest <see cref="MaxLineSize"/>, in bytes (1 GiB): a line with its terminator must fit into a span.</summary>
+    /// <summary>
+    /// The largest <see cref="MaxLineSize"/>, in bytes (1 GiB): a line with its terminator must fit into a
+    /// span.
+    /// </summary>
     public const int LargestMaxLineSize = 1 << 30;
 
-    /// <summary>LF, at most 65536 bytes a line, <see cref="OversizeLineBehavior.Close"/>, <see cref="IncompleteLineBehavior.Discard"/>.</summary>
+    /// <summary>
+    /// LF, at most 65536 bytes a line, <see cref="OversizeLineBehavior.Close"/>,
+    /// <see cref="IncompleteLineBehavior.Discard"/>.
+    /// </summary>
     public static LineFormat Default { get; } = new();
 
     /// <summary>
-    /// The byte that ends a line. With LF, the default, one CR before it belongs to the terminator; with any other byte a CR is data.
+    /// The byte that ends a line. Defaults to LF. With LF, one CR before it belongs to the terminator; with
+    /// any other delimiter, a CR is data.
     /// </summary>
     public byte Delimiter { get; init; } = LineFeed;
 
     /// <summary>
-    /// The most bytes a line may have, its terminator not counted: 1 to <see cref="LargestMaxLineSize"/>. 65536 unless set.
+    /// The maximum size of a line in bytes, without its terminator: 1 to <see cref="LargestMaxLineSize"/>.
+    /// Defaults to 65536.
     /// </summary>
     /// <exception cref="ArgumentOutOfRangeException">The value is outside that range.</exception>
     public int MaxLineSize
@@ -35,10 +46,10 @@ public sealed record LineFormat
         }
     } = 65536;
 
-    /// <summary>What becomes of a line longer than <see cref="MaxLineSize"/>.</summary>
+    /// <summary>What to do with a line longer than <see cref="MaxLineSize"/>.</summary>
     public OversizeLineBehavior OversizeLineBehavior { get; init; }
 
-    /// <summary>What becomes of bytes without a delimiter at the end of the stream.</summary>
+    /// <summary>What to do with bytes after the last delimiter when the stream ends.</summary>
     public IncompleteLineBehavior IncompleteLineBehavior { get; init; }
 
     internal bool StripsCarriageReturn => Delimiter == LineFeed;

@@ -1,17 +1,17 @@
 namespace LineServer.Framing;
 
-/// <summary>What is special about a line. Most lines are none of these.</summary>
+/// <summary>What is special about a line. Most lines have none of these flags.</summary>
 [Flags]
 internal enum LineKind : byte
 {
     None = 0,
 
-    /// <summary>Its bytes are <see cref="LineScan.FoundLine"/>: it may run over more than one segment of the buffer.</summary>
+    /// <summary><see cref="LineScan.FoundLine"/> holds its bytes; they may span segments.</summary>
     Found = 1,
 
-    /// <summary>Its first bytes only; the rest was beyond the limit.</summary>
+    /// <summary>The line exceeded the limit; only its first bytes are here.</summary>
     Truncated = 2,
 
-    /// <summary>The stream ended before its delimiter.</summary>
+    /// <summary>The stream ended before the line's delimiter arrived.</summary>
     Incomplete = 4,
 }

@@ -1,6 +1,6 @@
 namespace LineServer.Framing;
 
-/// <summary>A line in the form that may cross an <see langword="await"/>; see <see cref="Line"/>.</summary>
+/// <summary>A line in a form that may cross an <see langword="await"/>; see <see cref="Line"/>.</summary>
 public readonly struct LineMemory
 {
     private readonly int _length;
@@ -19,10 +19,10 @@ public readonly struct LineMemory
     /// <summary>The line without its terminator.</summary>
     public ReadOnlySpan<byte> Span => RawMemory.Span[.._length];
 
-    /// <summary>The line as it came, terminator included. A truncated or incomplete line has none.</summary>
+    /// <summary>The line with its terminator. A truncated or incomplete line has no terminator.</summary>
     public ReadOnlyMemory<byte> RawMemory { get; }
 
-    /// <summary>The line's size in bytes, its terminator not counted.</summary>
+    /// <summary>The line's size in bytes, without its terminator.</summary>
     public int Length => _length;
 
     /// <inheritdoc cref="Line.IsTruncated"/>
@@ -31,6 +31,6 @@ public readonly struct LineMemory
     /// <inheritdoc cref="Line.IsIncomplete"/>
     public bool IsIncomplete => (_kind & LineKind.Incomplete) != LineKind.None;
 
-    /// <summary><see cref="Memory"/>.</summary>
+    /// <summary>Same as <see cref="Memory"/>.</summary>
     public static implicit operator ReadOnlyMemory<byte>(LineMemory line) => line.Memory;
 }

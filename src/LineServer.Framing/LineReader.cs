@@ -8,36 +8,37 @@ using System.Runtime.Intrinsics;
 namespace LineServer.Framing;
 
 /// <summary>
-/// Finds the lines of one stream, read by read. It waits for nothing and owns no buffer: give it what a <c>PipeReader</c> has
-/// (<see cref="BeginRead"/>), take lines (<see langword="foreach"/>), and give back what was consumed (<see cref="EndRead()"/>).
+/// Finds the lines of one stream, read by read. It never waits and owns no buffer: pass it what a
+/// <c>PipeReader</c> returned (<see cref="BeginRead"/>), take lines (<see langword="foreach"/>), then tell
+/// the pipe what was consumed (<see cref="EndRead()"/>).
 /// </summary>
 /// <remarks>
-/// What it says of a stream never depends on how the stream was cut into reads and segments. However slowly a line arrives, its bytes
-/// are searched once. An enumerator's lines may be left untaken (<see langword="break"/>): the next enumerator goes on there, and the
-/// next read finds them again. Not for several threads at once.
+/// The result never depends on how the stream was cut into reads and segments. Each byte is searched once,
+/// however slowly its line arrives. A <see langword="break"/> out of an enumeration loses nothing: the next
+/// enumerator continues there, and the next read finds the remaining lines again. Not thread-safe.
 /// </remarks>
 public sealed class LineReader
 {
-    // The format again, as fields that an inlined loop reads in one step.
-    internal readonly int CarriageReturn; // -1, which is no byte, where none is stripped
+    // Copies of the format's values, which an inlined loop reads with one load.
+    internal readonly int CarriageReturn; // -1, which matches no byte, if CR is data
     internal readonly int MaxLineSize;
     private readonly byte _delimiter;
 
-    // Between reads.
+    // State kept between reads.
     private long _searched; // bytes at the head of the buffer known to hold no delimiter
-    private bool _skipping; // within the rest of an oversize line
+    private bool _skipping; // true while skipping the rest of an oversize line
 
-    private StrongBox<OversizeLine>? _lastOversizeLine; // few streams have one
+    private StrongBox<OversizeLine>? _lastOversizeLine; // boxed because few streams have one
 
-    // Of the current read.
+    // State of the current read.
     private LineScan? _scan;
     private int _takenBefore;
 
-    // Starts[Index] of the scan is where the next line begins; Starts[1..Count] are behind a delimiter.
+    // The scan's Starts[Index] is the start of the next line; each of Starts[1..Count] follows a delimiter.
     internal int Index;
     internal int Count;
 
-    /// <summary>A reader at the start of a stream.</summary>
+    /// <summary>Creates a reader at the start of a stream.</summary>
     public LineReader(LineFormat format)
     {
         ArgumentNullException.ThrowIfNull(format);
@@ -47,66 +48,76 @@ public sealed class LineReader
         _delimiter = format.Delimiter;
     }
 
-    /// <summary>What a step that is not from one end to the next came to.</summary>
+    /// <summary>The result of a step that the array of starts alone could not answer.</summary>
     internal enum Step
     {
-        /// <summary>Nothing more.</summary>
+        /// <summary>This read holds no further line.</summary>
         End,
 
-        /// <summary>A line: see <see cref="LineScan.FoundLine"/>.</summary>
+        /// <summary>A line was found; <see cref="LineScan.FoundLine"/> holds it.</summary>
         Line,
 
-        /// <summary>There may be more in the array of starts.</summary>
+        /// <summary>The array of starts may hold more lines.</summary>
         Again,
     }
 
-    /// <summary>The rules that the stream is read by.</summary>
+    /// <summary>How the stream is split into lines.</summary>
     public LineFormat Format { get; }
 
     /// <summary>
-    /// True once a line was longer than the limit and <see cref="OversizeLineBehavior.Close"/> is set: no line comes any more.
+    /// True once a line exceeded the limit under <see cref="OversizeLineBehavior.Close"/>. No more lines
+    /// follow.
     /// </summary>
     public bool IsOversize { get; private set; }
 
-    /// <summary>Lines longer than the limit so far.</summary>
+    /// <summary>The number of lines that exceeded the limit.</summary>
     public long OversizeLines { get; private set; }
 
-    /// <summary>The newest line that was longer than the limit, as much as was seen of it when it was noticed.</summary>
+    /// <summary>
+    /// The latest line that exceeded the limit, as far as it had arrived when the reader noticed it.
+    /// </summary>
     public OversizeLine LastOversizeLine => _lastOversizeLine?.Value ?? default;
 
-    /// <summary>Bytes after the last delimiter, when the stream ended there; 0 if it ended with a line, or has not ended.</summary>
+    /// <summary>
+    /// The number of bytes after the last delimiter at the end of the stream. 0 if the stream ended with a
+    /// line, or has not ended.
+    /// </summary>
     public long IncompleteLength { get; private set; }
 
     /// <summary>Lines taken since <see cref="BeginRead"/>.</summary>
     public int LinesTaken => _takenBefore + Index;
 
-    /// <summary>True if an enumerator came to the end of what was read, or to an oversize line that closes the stream.</summary>
+    /// <summary>
+    /// True if an enumerator reached the end of the read, or an oversize line that closes the stream.
+    /// </summary>
     public bool IsExhausted { get; private set; }
 
-    /// <summary>True within the rest of an oversize line, which is skipped.</summary>
+    /// <summary>True while the reader skips the rest of an oversize line.</summary>
     public bool IsSkipping => _skipping;
 
-    /// <summary>True if a line has begun whose delimiter has not come, as far as an enumerator has looked.</summary>
+    /// <summary>
+    /// True if an enumerator saw the beginning of a line whose delimiter has not arrived.
+    /// </summary>
     public bool HoldsPartialLine => _skipping || _searched > 0;
 
-    /// <summary>Bytes of a line that has begun and whose delimiter has not come, as far as they are held.</summary>
+    /// <summary>The number of buffered bytes of a line whose delimiter has not arrived.</summary>
     public long PartialLineLength => _searched;
 
-    /// <summary>What was read and not consumed.</summary>
+    /// <summary>Bytes of the current read that are not consumed yet.</summary>
     public ReadOnlySequence<byte> Unread => Scan.Buffer.Slice(Consumed);
 
-    /// <summary>Of the read that is going on.</summary>
+    /// <summary>The state of the current read.</summary>
     internal LineScan Scan => _scan!;
 
-    /// <summary>Where in the segment the next line begins.</summary>
+    /// <summary>Where the next line begins, as an index into the current segment.</summary>
     private int LineStart => Scan.Starts[Index];
 
     private SequencePosition Consumed => Scan.Buffer.GetPosition(LineStart, Scan.SegmentStart);
 
-    /// <summary>Begins a read. Its bytes are those that the last read did not consume, and what has come since.</summary>
+    /// <summary>Begins a read over the bytes that the last read left and those that arrived since.</summary>
     /// <param name="buffer">All unconsumed bytes of the stream.</param>
-    /// <param name="isCompleted">True if no more bytes will come.</param>
-    /// <exception cref="InvalidOperationException">The last read was not ended.</exception>
+    /// <param name="isCompleted">True if no more bytes will arrive.</param>
+    /// <exception cref="InvalidOperationException">The previous read has not been ended.</exception>
     public void BeginRead(in ReadOnlySequence<byte> buffer, bool isCompleted)
     {
         if (_scan is not null)
@@ -124,10 +135,16 @@ public sealed class LineReader
         _scan.SweptTo = (int)Math.Min(searched, _scan.Segment.Length);
     }
 
-    /// <summary>The lines not taken yet. Only between <see cref="BeginRead"/> and <see cref="EndRead()"/>.</summary>
+    /// <summary>
+    /// Enumerates the lines not taken yet. Call it only between <see cref="BeginRead"/> and
+    /// <see cref="EndRead()"/>.
+    /// </summary>
     public LineEnumerator GetEnumerator() => new(this);
 
-    /// <summary>Takes the next line, for those who cannot use <see langword="foreach"/>. False: see <see cref="LineEnumerator.MoveNext"/>.</summary>
+    /// <summary>
+    /// Takes the next line, where <see langword="foreach"/> does not fit. Returns false when
+    /// <see cref="LineEnumerator.MoveNext"/> would.
+    /// </summary>
     public bool TryRead(out Line line)
     {
         LineEnumerator lines = GetEnumerator();
@@ -136,7 +153,9 @@ public sealed class LineReader
         return found;
     }
 
-    /// <summary>Gives the lines not taken yet to <paramref name="visitor"/>, until it has enough or there are no more.</summary>
+    /// <summary>
+    /// Passes the lines not taken yet to <paramref name="visitor"/> until it returns false or none are left.
+    /// </summary>
     public void ReadLines<TVisitor>(ref TVisitor visitor)
         where TVisitor : struct, ILineVisitor, allows ref struct
     {
@@ -153,15 +172,17 @@ public sealed class LineReader
     }
 
     /// <summary>
-    /// Takes whole lines that lie side by side, terminators included, in one piece: for those who pass lines on as they came. False: the next line is
-    /// none of that kind (it crosses segments, may be too long, or has no end yet), or there is none; <see cref="TryRead"/> tells.
+    /// Takes a contiguous run of whole lines, terminators included, for callers that pass lines on unchanged.
+    /// Returns false if there is no line, or if the next one does not qualify (it spans segments, may be too
+    /// long, or has no delimiter yet); <see cref="TryRead"/> tells which.
     /// </summary>
-    /// <param name="enough">Bytes: the run ends with the line that reaches them.</param>
+    /// <param name="enough">The run ends with the line that brings it to this many bytes.</param>
     /// <param name="run">The lines; valid until the read ends.</param>
     public bool TryReadRun(int enough, out ReadOnlySpan<byte> run)
     {
         run = default;
-        // Lines that a sweep has found already, and limits that a line within a block may exceed, are the enumerator's.
+        // Only the enumerator handles lines that a sweep has already found, and limits so small that a line
+        // within one block may exceed them.
         if (_skipping || Index < Count || MaxLineSize < DelimiterScanner.BlockSize)
         {
             return false;
@@ -184,13 +205,14 @@ public sealed class LineReader
     }
 
     /// <summary>
-    /// Takes exactly <paramref name="count"/> bytes, whatever they are, from behind the last line taken; of a truncated one, from behind
-    /// its delimiter. Enumerators made before it are void. False: not all of them have been read yet, and nothing was taken.
+    /// Takes exactly <paramref name="count"/> bytes of any value, starting after the last line taken (after
+    /// its delimiter, if that line was truncated). Invalidates existing enumerators. Returns false, and takes
+    /// nothing, if not all of the bytes have arrived.
     /// </summary>
     public bool TryReadBytes(long count, out ReadOnlySequence<byte> bytes)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(count);
-        // The bytes are no line: what was found out about them as one is void.
+        // These bytes are not a line, so what is known about them as a line no longer holds.
         _searched = 0;
         IsExhausted = false;
         bytes = default;
@@ -210,12 +232,12 @@ public sealed class LineReader
         return true;
     }
 
-    /// <summary>Ends a read; lines taken from it are void.</summary>
-    /// <returns>Up to where the buffer was consumed.</returns>
+    /// <summary>Ends a read and invalidates the lines taken from it.</summary>
+    /// <returns>The position up to which the buffer was consumed.</returns>
     public SequencePosition EndRead() => EndRead(out _);
 
     /// <inheritdoc cref="EndRead()"/>
-    /// <param name="examined">Up to where it was examined: its end.</param>
+    /// <param name="examined">The position up to which the buffer was examined: its end.</param>
     public SequencePosition EndRead(out SequencePosition examined)
     {
         SequencePosition consumed = Consumed;
@@ -227,7 +249,7 @@ public sealed class LineReader
         return consumed;
     }
 
-    /// <summary>All that an ordinary line within its segment does not need.</summary>
+    /// <summary>The slow path: everything but an ordinary line within one segment.</summary>
     [MethodImpl(MethodImplOptions.NoInlining)]
     internal Step StepOverEdge(out FoundLine found)
     {
@@ -261,7 +283,7 @@ public sealed class LineReader
         return step;
     }
 
-    /// <summary>The next line in the array of starts, which the enumerator found to be longer than the limit.</summary>
+    /// <summary>Handles the next line in the array of starts, which exceeds the limit.</summary>
     [MethodImpl(MethodImplOptions.NoInlining)]
     internal Step StepOverOversize(out FoundLine found)
     {
@@ -286,7 +308,7 @@ public sealed class LineReader
         int taken = SweepWholeBlocks(ref Scan.SegmentReference, Scan.Segment.Length - DelimiterScanner.BlockSize, ref lineStart, ref sweptTo, ref visitor, out bool more);
         if (taken > 0)
         {
-            // Only then: what is known of a line that has not ended yet must be kept.
+            // Enter forgets what is known of the unfinished line, so call it only if a line was taken.
             Enter(Scan.Segment, Scan.SegmentStart, (int)lineStart);
             _takenBefore += taken;
         }
@@ -295,8 +317,9 @@ public sealed class LineReader
         return more;
     }
 
-    // What the array of starts is to an enumerator, a register is here: the mask of the block. Up to the last whole block, or to a line
-    // that is too long; what follows is the enumerator's. Alone, and without a call in it, so that all its state stays in registers.
+    // Like the enumerator, but keeps the block's mask in a register in place of the array of starts. It stops
+    // after the last whole block, or at a line that is too long; the enumerator handles the rest. A method of
+    // its own, and without calls, so that all of its state stays in registers.
     private int SweepWholeBlocks<TVisitor>(
         ref byte segment, nint lastWholeBlock, ref nint lineStart, ref nint sweptTo, ref TVisitor visitor, out bool more)
         where TVisitor : struct, ILineVisitor, allows ref struct
@@ -358,12 +381,14 @@ public sealed class LineReader
         Scan.Starts[0] = lineStart;
         if (Count > 0)
         {
-            // The line that was known to have no delimiter has one now; the next read begins with another line.
+            // The line known to have no delimiter has one now, and the next read begins with another line.
             _searched = 0;
         }
     }
 
-    /// <summary>The segment ended within a line: goes on to where the line's delimiter is, or to the end of what was read.</summary>
+    /// <summary>
+    /// The segment ended within a line: searches the following segments for its delimiter.
+    /// </summary>
     private Step StepAcrossSegments(out FoundLine found)
     {
         SequencePosition lineStart = Consumed;
@@ -399,13 +424,13 @@ public sealed class LineReader
             return step;
         }
 
-        // A CR at the limit may still turn out to be the terminator's, unless nothing can follow.
+        // A CR at the limit may still turn out to be part of the terminator, unless the stream has ended.
         bool mayBeTerminator = segment.Span[^1] == CarriageReturn && !Scan.IsCompleted;
         bool isOversize = length - (mayBeTerminator ? 1 : 0) > MaxLineSize;
         if (!isOversize && !Scan.IsCompleted)
         {
-            // The line's head stays in the buffer; without this, a line arriving byte by byte would be searched from its start each
-            // time: O(n²).
+            // The head of the line stays in the buffer. Without this, a line that arrives byte by byte would
+            // be searched from its start each time: O(n²).
             _searched = length;
             found = default;
             return Step.End;
@@ -448,7 +473,7 @@ public sealed class LineReader
         switch (Format.OversizeLineBehavior)
         {
             case OversizeLineBehavior.Close:
-                // The reader stays before the line: asked again, it says the same.
+                // The reader stays before the line, so that it gives the same answer when asked again.
                 IsOversize = true;
                 _searched = 0;
                 return Step.End;
@@ -459,7 +484,9 @@ public sealed class LineReader
         }
     }
 
-    /// <summary>Drops the rest of an oversize line. False: its delimiter has not come.</summary>
+    /// <summary>
+    /// Drops the rest of an oversize line. Returns false if its delimiter has not arrived.
+    /// </summary>
     private bool SkipToDelimiter()
     {
         do
@@ -503,7 +530,7 @@ public sealed class LineReader
         Enter(segment, start, lineStart: 0);
     }
 
-    /// <summary>Goes on at the start of a line; what came before it is consumed.</summary>
+    /// <summary>Continues at the start of a line; everything before it is consumed.</summary>
     private void Enter(ReadOnlyMemory<byte> segment, SequencePosition segmentStart, int lineStart)
     {
         Scan.Segment = segment;

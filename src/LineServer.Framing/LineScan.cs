@@ -6,33 +6,35 @@ using System.Runtime.InteropServices;
 namespace LineServer.Framing;
 
 /// <summary>
-/// What a <see cref="LineReader"/> knows of the read that is going on. Apart from the reader, of which each connection has one: readers of one thread take the
-/// same scan in turn, so it stays in the cache, and an idle connection has none.
+/// The state of a <see cref="LineReader"/> during a read. It is apart from the reader, of which every
+/// connection has one: the readers of one thread share a scan in turn, so it stays in the cache and idle
+/// connections hold none.
 /// </summary>
 [SuppressMessage("Design", "CA1051", Justification = "The reader's own state, kept apart: there is nothing to guard.")]
 internal sealed class LineScan
 {
-    // A sweep ends when so many delimiters were found: enough to pay for the call, few enough to stay in the first cache.
+    // A sweep stops at about this many delimiters: enough to pay for the call, few enough for the L1 cache.
     private const int StartsCapacity = 256;
 
-    // A thread's scan while no read is going on there.
+    // The thread's scan while it is not in use.
     [ThreadStatic]
     private static LineScan? _idle;
 
     public ReadOnlySequence<byte> Buffer;
     public bool IsCompleted;
 
-    // Of the current segment. Starts[Index] is where the next line begins; Starts[1..Count] are behind a delimiter: see the reader.
+    // State of the current segment. Starts[Index] is the start of the next line; each of Starts[1..Count]
+    // follows a delimiter (Index and Count are the reader's).
     public int[] Starts = [];
     public int SweptTo;
     public ReadOnlyMemory<byte> Segment;
     public SequencePosition SegmentStart;
     public SequencePosition NextSegment;
 
-    /// <summary>A line that is not in the array of starts.</summary>
+    /// <summary>The current line, if the array of starts cannot describe it.</summary>
     public ReadOnlySequence<byte> FoundLine;
 
-    // A line that crosses segments, gathered into one piece.
+    // A copy of a line that spans segments.
     private byte[]? _gathered;
     private bool _isGathered;
 
@@ -40,7 +42,7 @@ internal sealed class LineScan
 
     public ref int StartsReference => ref MemoryMarshal.GetArrayDataReference(Starts);
 
-    /// <summary>A scan for a read that begins on this thread.</summary>
+    /// <summary>Takes a scan for a read that begins on this thread.</summary>
     public static LineScan Take(in ReadOnlySequence<byte> buffer, bool isCompleted)
     {
         ref LineScan? idle = ref _idle;
@@ -51,7 +53,9 @@ internal sealed class LineScan
         return scan;
     }
 
-    /// <summary>The read has ended, here or on another thread. No buffer of it is kept alive.</summary>
+    /// <summary>
+    /// Ends the read, on any thread. Drops all references to its buffers so that they can be collected.
+    /// </summary>
     public void GiveBack()
     {
         Buffer = FoundLine = default;
@@ -65,7 +69,7 @@ internal sealed class LineScan
         }
         else
         {
-            // More than one read was going on, of handlers that waited within theirs.
+            // Several reads overlapped on this thread: their handlers awaited in the middle of a read.
             ArrayPool<int>.Shared.Return(Starts);
             Starts = [];
         }
@@ -106,7 +110,7 @@ internal sealed class LineScan
         return _gathered.AsMemory(0, length);
     }
 
-    /// <summary>The next segment with something in it.</summary>
+    /// <summary>Finds the next segment that is not empty.</summary>
     public bool TryGetSegment(ref SequencePosition next, out SequencePosition start, out ReadOnlyMemory<byte> segment)
     {
         do

@@ -8,12 +8,14 @@ public static class LineWriter
     private const int SmallLine = 1024;
 
     /// <summary>
-    /// Writes <paramref name="line"/> and <paramref name="delimiter"/>. Nothing is written when the line is refused.
+    /// Writes <paramref name="line"/> and <paramref name="delimiter"/>. Writes nothing if it throws.
     /// </summary>
-    /// <param name="output">Where to.</param>
-    /// <param name="line">The line, without its terminator; it may be empty.</param>
-    /// <param name="delimiter">The byte that ends the line: LF unless the stream uses another.</param>
-    /// <exception cref="ArgumentException">The line holds the delimiter: one line would arrive as two.</exception>
+    /// <param name="output">The writer to write to.</param>
+    /// <param name="line">The line without its terminator; may be empty.</param>
+    /// <param name="delimiter">The byte that ends the line. Defaults to LF.</param>
+    /// <exception cref="ArgumentException">
+    /// The line contains the delimiter: it would arrive as two lines.
+    /// </exception>
     public static void WriteLine(this IBufferWriter<byte> output, ReadOnlySpan<byte> line, byte delimiter = LineFormat.LineFeed)
     {
         ArgumentNullException.ThrowIfNull(output);
@@ -27,14 +29,15 @@ public static class LineWriter
             return;
         }
 
-        // A large line may fill several buffers of the writer: asking for one that holds it whole would make the writer allocate.
+        // A large line may fill several of the writer's buffers. Asking for one that holds all of it would
+        // make the writer allocate.
         output.Write(line);
         output.GetSpan(1)[0] = delimiter;
         output.Advance(1);
     }
 
-    /// <summary>Refuses a line that holds its own delimiter.</summary>
-    /// <exception cref="ArgumentException">It does.</exception>
+    /// <summary>Throws if a line contains its own delimiter.</summary>
+    /// <exception cref="ArgumentException">The line contains the delimiter.</exception>
     public static void ThrowIfDelimiterInside(ReadOnlySpan<byte> line, byte delimiter)
     {
         int found = line.IndexOf(delimiter);

@@ -11,16 +11,21 @@ using Microsoft.Extensions.Options;
 namespace LineServer.Hosting;
 
 /// <summary>
-/// Puts lines on a connection: <c>kestrel.ListenLocalhost(7007, listen => listen.UseLines((in line, reply) => reply.WriteLine(line)))</c>.
-/// Kestrel's <c>ListenOptions</c> is an <see cref="IConnectionBuilder"/>, and so is what other hosts of connections have.
+/// Adds a line handler to a connection pipeline: <c>kestrel.ListenLocalhost(7007, listen =>
+/// listen.UseLines((in line, reply) => reply.WriteLine(line)))</c>. Kestrel's <c>ListenOptions</c> is an
+/// <see cref="IConnectionBuilder"/>, and so is the builder of other hosts.
 /// </summary>
 public static class ConnectionBuilderExtensions
 {
-    /// <summary>Each line goes to a delegate; see <see cref="LineDelegate"/>.</summary>
+    /// <summary>Passes each line to a delegate; see <see cref="LineDelegate"/>.</summary>
     /// <param name="builder">The endpoint.</param>
     /// <param name="onLine">The handler.</param>
-    /// <param name="configure">What holds for this endpoint, on top of the application's <see cref="LineOptions"/>.</param>
-    /// <exception cref="OptionsValidationException">The options contradict each other, or are out of range.</exception>
+    /// <param name="configure">
+    /// Changes this endpoint's copy of the application's <see cref="LineOptions"/>.
+    /// </param>
+    /// <exception cref="OptionsValidationException">
+    /// An option is out of range or contradicts another.
+    /// </exception>
     public static IConnectionBuilder UseLines(this IConnectionBuilder builder, LineDelegate onLine, Action<LineOptions>? configure = null)
     {
         ArgumentNullException.ThrowIfNull(onLine);
@@ -28,16 +33,18 @@ public static class ConnectionBuilderExtensions
     }
 
     /// <summary>
-    /// Each connection gets a <typeparamref name="THandler"/> of its own; see <see cref="LineHandler"/> and <see cref="LineBatchHandler"/>.
-    /// Its constructor parameters come from a service scope of the connection. After the last call the handler is disposed, then the scope.
+    /// Creates a <typeparamref name="THandler"/> for each connection; see <see cref="LineHandler"/> and
+    /// <see cref="LineBatchHandler"/>. Its constructor parameters come from the connection's service scope.
+    /// After its last call the handler is disposed, then the scope.
     /// </summary>
     /// <inheritdoc cref="UseLines(IConnectionBuilder, LineDelegate, Action{LineOptions})"/>
     public static IConnectionBuilder UseLines<THandler>(this IConnectionBuilder builder, Action<LineOptions>? configure = null)
         where THandler : LineHandlerBase => UseLines(builder, HandlerSource.Of<THandler>, configure);
 
     /// <summary>
-    /// Each connection gets what <paramref name="handlerFactory"/> makes, which is disposed after its last call. The services that the
-    /// function asks for come from a scope of the connection, made at the first request and disposed after the handler.
+    /// Creates a handler for each connection with <paramref name="handlerFactory"/> and disposes it after its
+    /// last call. The services that the factory asks for come from the connection's scope, which is created
+    /// on the first request and disposed after the handler.
     /// </summary>
     /// <inheritdoc cref="UseLines(IConnectionBuilder, LineDelegate, Action{LineOptions})"/>
     public static IConnectionBuilder UseLines(
@@ -76,7 +83,7 @@ public static class ConnectionBuilderExtensions
         }
         else
         {
-            // Under a foreign host the endpoint has no stop of its own: it ends with its application.
+            // Kestrel does not tell an endpoint when it stops, so it follows the application's lifetime.
             services.GetService<IHostApplicationLifetime>()?.ApplicationStopped.UnsafeRegister(static log => ((EndpointLog)log!).TellRest(), log);
         }
 

@@ -1,27 +1,43 @@
 namespace LineServer.Hosting;
 
-/// <summary>How many connections are let in, and how fast. What exceeds a limit is refused before anything is built for it.</summary>
+/// <summary>
+/// How many connections are accepted, and how fast. A connection over a limit is refused before it gets a
+/// handler loop.
+/// </summary>
 public class ConnectionLimits
 {
-    /// <summary>The most connections at once. At least 1; null is no limit.</summary>
+    /// <summary>
+    /// The maximum number of concurrent connections. At least 1; null means no limit. Defaults to null.
+    /// </summary>
     public int? MaxConcurrentConnections { get; set; }
 
-    /// <summary>The most connections at once from one peer; not for Unix sockets. At least 1; null is no limit. Defaults to null.</summary>
+    /// <summary>
+    /// The maximum number of concurrent connections from one peer. Ignored for Unix sockets. At least 1; null
+    /// means no limit. Defaults to null.
+    /// </summary>
     public int? MaxConcurrentConnectionsPerPeer { get; set; }
 
     /// <summary>
-    /// The most new connections a second. A second's worth may come in one burst. At least 1; null is no limit. Defaults to null.
+    /// The maximum rate of new connections, per second. One second's worth may arrive in a burst. At least 1;
+    /// null means no limit. Defaults to null.
     /// </summary>
     public int? MaxConnectionsPerSecond { get; set; }
 
-    /// <summary>The same from one peer; not for Unix sockets. At least 1; null is no limit. Defaults to null.</summary>
+    /// <summary>
+    /// The maximum rate of new connections from one peer, per second. Ignored for Unix sockets. At least 1;
+    /// null means no limit. Defaults to null.
+    /// </summary>
     public int? MaxConnectionsPerSecondPerPeer { get; set; }
 
-    /// <summary>Leading bits of an IPv4 address that make a peer: 1 to 32. Defaults to 32: each address.</summary>
+    /// <summary>
+    /// The leading bits of an IPv4 address that identify a peer: 1 to 32. Defaults to 32: each address is a
+    /// peer.
+    /// </summary>
     public int PeerPrefixLengthIPv4 { get; set; } = 32;
 
     /// <summary>
-    /// Leading bits of an IPv6 address that make a peer: 1 to 128. Defaults to 64: a host can take any address of its network.
+    /// The leading bits of an IPv6 address that identify a peer: 1 to 128. Defaults to 64, because a host can
+    /// use any address of its network.
     /// </summary>
     public int PeerPrefixLengthIPv6 { get; set; } = 64;
 
@@ -31,7 +47,9 @@ public class ConnectionLimits
 
     internal bool IsUnlimited => MaxConcurrentConnections is null && MaxConnectionsPerSecond is null && !CountsPeers;
 
-    /// <summary>What is wrong with these limits: one sentence each, which begins with the name of the property.</summary>
+    /// <summary>
+    /// Describes each invalid limit in one sentence that begins with the name of the property.
+    /// </summary>
     public virtual IEnumerable<string> Validate()
     {
         foreach ((string name, int? value) in new (string, int?)[]

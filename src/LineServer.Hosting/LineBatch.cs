@@ -6,8 +6,9 @@ using LineServer.Hosting.Internal;
 namespace LineServer.Hosting;
 
 /// <summary>
-/// The lines of a read that were not taken yet, and where their replies are staged. A line that is given is taken. Lines come until there
-/// are no more, the output is full (<see cref="LineLimits.MaxWriteBufferSize"/>), or the connection is being closed.
+/// The lines of a read not taken yet, and the output for their replies. Reading a line takes it. The batch
+/// ends when no lines are left, when the output is full (<see cref="LineLimits.MaxWriteBufferSize"/>), or
+/// when the connection is being closed.
 /// </summary>
 public readonly ref struct LineBatch
 {
@@ -24,15 +25,17 @@ public readonly ref struct LineBatch
     /// <summary>The connection that the lines came from.</summary>
     public LineConnection Connection => Loop.Connection;
 
-    /// <summary>Where replies are staged, straight into the transport's buffer. Only until the handler returns.</summary>
+    /// <summary>
+    /// The output for replies, which writes into the transport's buffer. Valid until the handler returns.
+    /// </summary>
     public LineOutput Output => _output;
 
     internal ConnectionLoop Loop { get; }
 
-    /// <summary>For <see langword="foreach"/>.</summary>
+    /// <summary>Supports <see langword="foreach"/>.</summary>
     public Enumerator GetEnumerator() => new(_lines.GetEnumerator(), _output);
 
-    /// <summary>Takes the next line.</summary>
+    /// <summary>Takes the next line. Returns false when the batch has ended.</summary>
     public bool TryRead(out Line line)
     {
         if (_output.EndsBatch)
@@ -44,7 +47,9 @@ public readonly ref struct LineBatch
         return _lines.TryRead(out line);
     }
 
-    /// <summary>Gives the lines to <paramref name="visitor"/>: the fastest way through many short ones.</summary>
+    /// <summary>
+    /// Passes the lines to <paramref name="visitor"/>: the fastest way through many short lines.
+    /// </summary>
     public void ReadLines<TVisitor>(ref TVisitor visitor)
         where TVisitor : struct, ILineVisitor
     {
@@ -57,8 +62,9 @@ public readonly ref struct LineBatch
     }
 
     /// <summary>
-    /// Takes whole lines that lie side by side, terminators included, in one piece: the way to pass on lines as they came. It takes no
-    /// more of them than fill the output. False: the next line is not of that kind, or there is none; <see cref="TryRead"/> tells which.
+    /// Takes a contiguous run of whole lines, terminators included, to pass them on unchanged. It stops with
+    /// the line that fills the output. Returns false if there is no line or the next one does not qualify;
+    /// <see cref="TryRead"/> tells which.
     /// </summary>
     public bool TryReadRun(out ReadOnlySpan<byte> lines)
     {
@@ -72,16 +78,18 @@ public readonly ref struct LineBatch
     }
 
     /// <summary>
-    /// Takes exactly <paramref name="count"/> bytes from behind the last line taken, whatever they are. False: not all of them have come.
-    /// Return then, and ask again at the start of the next <see cref="LineBatchHandler.OnBatch"/>, which is called when they have. Leave a
-    /// <see langword="foreach"/> over the batch before you call this.
+    /// Takes exactly <paramref name="count"/> bytes of any value after the last line taken. Returns false if
+    /// not all of them have arrived: then return from <see cref="LineBatchHandler.OnBatch"/>, and ask again
+    /// at the start of its next call, which comes when they have. Leave a <see langword="foreach"/> over the
+    /// batch before you call this.
     /// </summary>
     /// <exception cref="ArgumentOutOfRangeException">
-    /// <paramref name="count"/> is negative or more than <see cref="LineLimits.MaxReadBufferSize"/>: ask for a large payload in parts.
+    /// <paramref name="count"/> is negative or exceeds <see cref="LineLimits.MaxReadBufferSize"/>: read a
+    /// large payload in parts.
     /// </exception>
     public bool TryReadPayload(int count, out ReadOnlySequence<byte> payload) => Loop.TryReadPayload(count, out payload);
 
-    /// <summary>Walks over the lines of a batch.</summary>
+    /// <summary>Enumerates the lines of a batch.</summary>
     public ref struct Enumerator
     {
         private readonly TransportOutput _output;

@@ -1,16 +1,22 @@
 namespace LineServer.Hosting;
 
-/// <summary>The fastest shape: the lines of a whole read at once, straight from the buffer into the transport's.</summary>
+/// <summary>
+/// The fastest kind of handler: it gets all lines of a read at once, and writes replies into the transport's
+/// buffer.
+/// </summary>
 public abstract class LineBatchHandler : LineHandlerBase
 {
     /// <summary>
-    /// Takes lines. It may leave some: it is called again for them, after what it staged was flushed. It is called again, with a batch that
-    /// may be empty, after a task that had to be waited for.
+    /// Takes lines. If it leaves some, its replies are flushed and it is called again for the rest. It is
+    /// also called again, with a batch that may be empty, after a returned task that had to be awaited.
     /// </summary>
     /// <remarks>
-    /// A <see cref="LineBatch"/> cannot be used after the method returned, and the compiler sees to it: so this is no <c>async</c> method,
-    /// but may return the task of one.
+    /// A <see cref="LineBatch"/> must not outlive the call. The compiler enforces it: the method cannot be
+    /// <c>async</c>, but it may return the task of a method that is.
     /// </remarks>
-    /// <returns>What to wait for before the next call: room in a queue, a commit. Usually <see langword="default"/>: nothing.</returns>
+    /// <returns>
+    /// What to await before the next call, such as room in a queue or a commit. Usually
+    /// <see langword="default"/>.
+    /// </returns>
     public abstract ValueTask OnBatch(LineBatch batch);
 }

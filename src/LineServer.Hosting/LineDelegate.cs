@@ -3,9 +3,9 @@ using LineServer.Framing;
 namespace LineServer.Hosting;
 
 /// <summary>
-/// The shortest shape of a handler: a line comes in, a reply is staged. It must not block, and cannot flush: the replies of all lines of a
-/// read leave in one send.
+/// The simplest handler: it gets a line and stages replies. It must not block, and it cannot flush: the
+/// replies to all lines of a read leave in one send.
 /// </summary>
-/// <param name="line">The line, where it lies in the buffer that was read; valid until the delegate returns.</param>
-/// <param name="reply">Where to stage replies; none, one or several.</param>
+/// <param name="line">The line, in the buffer that was read. Valid until the delegate returns.</param>
+/// <param name="reply">The output for any number of replies.</param>
 public delegate void LineDelegate(in Line line, LineOutput reply);

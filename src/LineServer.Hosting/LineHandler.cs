@@ -3,19 +3,23 @@ using LineServer.Framing;
 namespace LineServer.Hosting;
 
 /// <summary>
-/// The shape for handlers that wait for something: a line at a time, in order. While one waits, its connection's replies so far are sent,
-/// pushes go out, and other connections go on.
+/// The kind of handler that can await: it gets one line at a time, in order. While it is pending, its staged
+/// replies and pushed lines are sent, and other connections are served.
 /// </summary>
 public abstract class LineHandler : LineHandlerBase
 {
-    /// <summary>A line came. The next one is given when the task has ended.</summary>
+    /// <summary>Handles a line. The next line is not given before the returned task ends.</summary>
     /// <param name="line">
-    /// Valid until the task ends, or until <see cref="LineConnection.ReadPayloadAsync"/> is called: take what is needed of it before.
+    /// Valid until the task ends or <see cref="LineConnection.ReadPayloadAsync"/> is called: copy what you
+    /// need before.
     /// </param>
-    /// <param name="reply">Where to stage replies. From one thread at a time, and not after the task has ended.</param>
+    /// <param name="reply">
+    /// The output for replies. Use it from one thread at a time, and not after the task has ended.
+    /// </param>
     /// <param name="cancellationToken">
-    /// <see cref="LineConnection.Aborted"/>: the connection is gone, or the server stops and waits no longer. A client that sent its last line
-    /// and half-closed still waits for its replies, and cancels nothing.
+    /// <see cref="LineConnection.Aborted"/>: the connection is lost, or the stopping server no longer waits.
+    /// A client that half-closed after its last line still waits for replies, so a half-close does not cancel
+    /// it.
     /// </param>
     public abstract ValueTask OnLineAsync(LineMemory line, LineOutput reply, CancellationToken cancellationToken);
 }

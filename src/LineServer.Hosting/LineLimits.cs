@@ -5,67 +5,93 @@ namespace LineServer.Hosting;
 /// <summary>The limits of an endpoint. Null means no limit.</summary>
 public class LineLimits : ConnectionLimits
 {
-    // A timer of .NET takes no more than about 49 days.
+    // Timers in .NET take at most about 49 days.
     private static readonly TimeSpan LongestTimeout = TimeSpan.FromDays(40);
 
-    /// <summary>The largest line, in bytes, its terminator not counted. Defaults to 65536 bytes.</summary>
-    /// <remarks>1 byte to 1 GiB. A client can make the server hold that many bytes for each connection.</remarks>
+    /// <summary>The maximum size of a line in bytes, without its terminator. Defaults to 65536.</summary>
+    /// <remarks>1 byte to 1 GiB. A client can make the server buffer this much for each connection.</remarks>
     public int MaxLineSize { get; set; } = LineFormat.Default.MaxLineSize;
 
-    /// <summary>The most bytes that the transport reads ahead; also the largest payload asked for at once. Defaults to 1 MiB.</summary>
-    /// <remarks>It must hold a line and its terminator. The transport has an option of its own; the daemon sets both.</remarks>
+    /// <summary>
+    /// The maximum number of bytes that the transport reads ahead; also the largest payload that a handler
+    /// can read at once. Defaults to 1 MiB.
+    /// </summary>
+    /// <remarks>
+    /// Must hold a line and its terminator. The transport has its own option for reading ahead; the daemon
+    /// sets both.
+    /// </remarks>
     public int MaxReadBufferSize { get; set; } = 1 << 20;
 
     /// <summary>
-    /// The most bytes of replies that are staged for a client before they are flushed and the server waits for the client to read.
-    /// Defaults to 64 KiB.
+    /// The number of reply bytes staged for a client at which the server flushes, and waits for the client to
+    /// read. Defaults to 64 KiB.
     /// </summary>
-    /// <remarks>The replies to one line may exceed it.</remarks>
+    /// <remarks>The replies to a single line may exceed it.</remarks>
     public int MaxWriteBufferSize { get; set; } = 64 * 1024;
 
-    /// <summary>How long a connection may exist without a complete line. Defaults to null.</summary>
+    /// <summary>How long a connection may stay open without a complete line. Defaults to null.</summary>
     /// <remarks>
-    /// It is counted from when the server begins to read, after <see cref="LineHandlerBase.OnConnectedAsync"/>. Where a quiet client is
-    /// welcome later on, this still ends connections that were opened only to hold a place.
+    /// It counts from when the server begins to read, after <see cref="LineHandlerBase.OnConnectedAsync"/>.
+    /// It ends connections opened only to occupy a place, even where clients may be idle later.
     /// </remarks>
     public TimeSpan? FirstLineTimeout { get; set; }
 
-    /// <summary>How long a connection may be idle: nothing sent or received, and no line being handled. Defaults to null.</summary>
-    /// <remarks>Without a bound, a client that has vanished without a word holds its place for ever.</remarks>
+    /// <summary>
+    /// How long a connection may be idle: nothing is sent or received, and no line is being handled. Defaults
+    /// to null.
+    /// </summary>
+    /// <remarks>Without it, a client that vanished without a FIN or RST occupies its place forever.</remarks>
     public TimeSpan? IdleTimeout { get; set; }
 
     /// <summary>
-    /// How long a line may take from its first byte to its delimiter, and a payload from when it is asked for. Defaults to 30 seconds.
+    /// How long a line may take from its first byte to its delimiter, and a payload from when the handler
+    /// asks for it. Defaults to 30 seconds.
     /// </summary>
-    /// <remarks>Time in which the server does not read (a handler works, a client does not read its replies) does not count.</remarks>
+    /// <remarks>
+    /// Time in which the server does not read does not count: while a handler works, or a client does not
+    /// read its replies.
+    /// </remarks>
     public TimeSpan? LineTimeout { get; set; } = TimeSpan.FromSeconds(30);
 
-    /// <summary>How long the handler may work on a line, or on the connect. Defaults to null.</summary>
+    /// <summary>
+    /// How long the handler may take for a line, or for <see cref="LineHandlerBase.OnConnectedAsync"/>.
+    /// Defaults to null.
+    /// </summary>
     /// <remarks>
-    /// Then the connection is aborted and the handler's cancellation token is cancelled. Time in which the handler waits for the client
-    /// (<see cref="LineConnection.FlushAsync"/>, <see cref="LineConnection.ReadPayloadAsync"/>) does not count. A handler that ignores the
-    /// token is still waited for: its connection ends, but not before it. Without a bound, a handler that never ends holds what it has of
-    /// a client that left long ago.
+    /// When it expires, the connection is aborted and the handler's cancellation token is cancelled. Time in
+    /// which the handler waits for the client (<see cref="LineConnection.FlushAsync"/>,
+    /// <see cref="LineConnection.ReadPayloadAsync"/>) does not count. A handler that ignores the token delays
+    /// the end of its connection until it returns. Without a limit, a handler that never returns keeps the
+    /// resources of a client that left long ago.
     /// </remarks>
     public TimeSpan? HandlerTimeout { get; set; }
 
-    /// <summary>How long a flush may make no progress before the connection is aborted. Defaults to 30 seconds.</summary>
+    /// <summary>
+    /// How long a flush may be pending before the connection is aborted. Defaults to 30 seconds.
+    /// </summary>
     public TimeSpan? SendTimeout { get; set; } = TimeSpan.FromSeconds(30);
 
-    /// <summary>How long a stopping server waits for its connections before it aborts them. Defaults to 10 seconds.</summary>
+    /// <summary>
+    /// How long a stopping server waits for its connections before it aborts them. Defaults to 10 seconds.
+    /// </summary>
     public TimeSpan? DrainTimeout { get; set; } = TimeSpan.FromSeconds(10);
 
-    /// <summary>How long inbound bytes are read and discarded while a connection is closed in order. Defaults to 2 seconds.</summary>
+    /// <summary>
+    /// How long an orderly close reads and discards input while it waits for the client's FIN. Defaults to 2
+    /// seconds.
+    /// </summary>
     public TimeSpan LingerTimeout { get; set; } = TimeSpan.FromSeconds(2);
 
     /// <summary>
-    /// Where the transport cannot send FIN first (Kestrel's sockets): how long nothing may have come before a connection is closed in
-    /// order. Defaults to 100 milliseconds.
+    /// On transports that cannot send FIN first (Kestrel's sockets): how long the client must be silent
+    /// before an orderly close completes. Defaults to 100 milliseconds.
     /// </summary>
-    /// <remarks>Within <see cref="LingerTimeout"/>.</remarks>
+    /// <remarks><see cref="LingerTimeout"/> limits the total.</remarks>
     public TimeSpan LingerQuietTime { get; set; } = TimeSpan.FromMilliseconds(100);
 
-    /// <summary>The most bytes, terminators included, that wait in a connection's mailbox. Defaults to 64 KiB.</summary>
+    /// <summary>
+    /// The capacity of a connection's mailbox in bytes, terminators included. Defaults to 64 KiB.
+    /// </summary>
     public int MailboxSize { get; set; } = 64 * 1024;
 
     /// <inheritdoc/>
@@ -123,6 +149,6 @@ public class LineLimits : ConnectionLimits
         }
     }
 
-    /// <summary>A copy.</summary>
+    /// <summary>Copies the limits.</summary>
     public new LineLimits Clone() => (LineLimits)MemberwiseClone();
 }

@@ -3,15 +3,15 @@ using LineServer.Framing;
 namespace LineServer.Hosting;
 
 /// <summary>
-/// How an endpoint treats its lines and connections. <c>services.Configure&lt;LineOptions&gt;</c> sets what holds for all endpoints,
-/// <see cref="ConnectionBuilderExtensions"/> what holds for one.
+/// How an endpoint treats its lines and connections. <c>services.Configure&lt;LineOptions&gt;</c> applies to
+/// all endpoints, the <c>configure</c> parameter of <see cref="ConnectionBuilderExtensions"/> to one.
 /// </summary>
 public sealed class LineOptions
 {
-    /// <summary>The endpoint's name in logs and metrics; without one, its address.</summary>
+    /// <summary>The endpoint's name in logs and metrics. Defaults to its address.</summary>
     public string? Name { get; set; }
 
-    /// <summary>The endpoint's bounds.</summary>
+    /// <summary>The endpoint's limits.</summary>
     public LineLimits Limits { get; set; } = new();
 
     /// <inheritdoc cref="LineFormat.Delimiter"/>
@@ -23,7 +23,7 @@ public sealed class LineOptions
     /// <inheritdoc cref="LineFormat.IncompleteLineBehavior"/>
     public IncompleteLineBehavior IncompleteLineBehavior { get; set; }
 
-    /// <summary>What becomes of a push that the mailbox has no room for.</summary>
+    /// <summary>What to do with a pushed line that does not fit into the mailbox.</summary>
     public MailboxFullBehavior MailboxFullBehavior { get; set; }
 
     internal LineFormat Format => new()

@@ -4,7 +4,10 @@ using LineServer.Framing;
 
 namespace LineServer.Hosting;
 
-/// <summary>Where a handler stages replies. They leave when the handler has seen the lines of a read, or waits: one send for all.</summary>
+/// <summary>
+/// The output in which a handler stages replies. They are sent together when the handler has seen the lines
+/// of a read, or awaits.
+/// </summary>
 public abstract class LineOutput : IBufferWriter<byte>
 {
     private protected LineOutput(byte delimiter) => Delimiter = delimiter;
@@ -13,11 +16,11 @@ public abstract class LineOutput : IBufferWriter<byte>
     public byte Delimiter { get; }
 
     /// <summary>Stages a line and its delimiter.</summary>
-    /// <exception cref="ArgumentException">The line holds the delimiter. Nothing was staged.</exception>
+    /// <exception cref="ArgumentException">The line contains the delimiter. Nothing was staged.</exception>
     public abstract void WriteLine(ReadOnlySpan<byte> line);
 
-    /// <summary>Stages a line of text, in UTF-8, and its delimiter.</summary>
-    /// <exception cref="ArgumentException">The line holds the delimiter. Nothing was staged.</exception>
+    /// <summary>Stages a line of text as UTF-8, and its delimiter.</summary>
+    /// <exception cref="ArgumentException">The line contains the delimiter. Nothing was staged.</exception>
     public void WriteLine(ReadOnlySpan<char> line)
     {
         int size = Encoding.UTF8.GetMaxByteCount(line.Length);
@@ -40,10 +43,10 @@ public abstract class LineOutput : IBufferWriter<byte>
     /// <inheritdoc cref="WriteLine(ReadOnlySpan{char})"/>
     public void WriteLine(string line) => WriteLine(line.AsSpan());
 
-    /// <summary>Stages bytes as they are; whether they are lines is the caller's care.</summary>
+    /// <summary>Stages bytes unchanged. The caller must make sure that they form lines.</summary>
     public abstract void Write(ReadOnlySpan<byte> bytes);
 
-    /// <summary>Stages bytes as they are.</summary>
+    /// <summary>Stages bytes unchanged.</summary>
     public void Write(in ReadOnlySequence<byte> bytes)
     {
         foreach (ReadOnlyMemory<byte> segment in bytes)

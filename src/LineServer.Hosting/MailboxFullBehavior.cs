@@ -1,11 +1,11 @@
 namespace LineServer.Hosting;
 
-/// <summary>What becomes of a push that the connection's mailbox has no room for.</summary>
+/// <summary>What to do with a pushed line that does not fit into the connection's mailbox.</summary>
 public enum MailboxFullBehavior
 {
-    /// <summary><see cref="LineConnection.TryPush"/> returns false; the connection goes on.</summary>
+    /// <summary><see cref="LineConnection.TryPush"/> returns false; the connection stays open.</summary>
     Refuse,
 
-    /// <summary><see cref="LineConnection.TryPush"/> returns false, and the connection is closed in order.</summary>
+    /// <summary><see cref="LineConnection.TryPush"/> returns false, and an orderly close begins.</summary>
     Close,
 }

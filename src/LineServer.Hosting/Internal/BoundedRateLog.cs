@@ -1,6 +1,9 @@
 namespace LineServer.Hosting.Internal;
 
-/// <summary>Lets one message a second through and counts the others: what a client can cause must not fill the disk.</summary>
+/// <summary>
+/// Lets one message a second through and counts the others, so that a client cannot fill the disk with log
+/// messages.
+/// </summary>
 internal sealed class BoundedRateLog(TimeProvider time)
 {
     private static readonly TimeSpan Interval = TimeSpan.FromSeconds(1);
@@ -10,8 +13,10 @@ internal sealed class BoundedRateLog(TimeProvider time)
     private bool _any;
     private int _suppressed;
 
-    /// <param name="suppressed">Messages that were held back since the last one, if this one may be logged.</param>
-    /// <returns>True: log now. False: the message was counted, and <see cref="TakeSuppressed"/> tells.</returns>
+    /// <param name="suppressed">The number of messages suppressed since the last one that was logged.</param>
+    /// <returns>
+    /// True: log the message. False: the message was counted; <see cref="TakeSuppressed"/> returns the count.
+    /// </returns>
     public bool TryEnter(out int suppressed)
     {
         lock (_gate)
@@ -30,7 +35,9 @@ internal sealed class BoundedRateLog(TimeProvider time)
         }
     }
 
-    /// <summary>Messages that were held back and that no other message has told of; each is told once.</summary>
+    /// <summary>
+    /// Returns the number of suppressed messages that were not reported yet, and resets it.
+    /// </summary>
     public int TakeSuppressed()
     {
         lock (_gate)

@@ -9,14 +9,15 @@ using Microsoft.Extensions.DependencyInjection;
 namespace LineServer.Hosting.Internal;
 
 /// <summary>
-/// One connection, from accept to close: read, give the lines to the handler, flush, read again. The loop alone touches the connection's
-/// reader and writer, and it alone writes the fields here; what others ask of the connection goes through its <see cref="Inbox"/>.
+/// Runs one connection from accept to close: read, pass lines to the handler, flush, read again. Only the
+/// loop touches the connection's reader and writer, and only it writes the fields here. Other threads go
+/// through its <see cref="Inbox"/>.
 /// </summary>
 /// <remarks>
-/// Its rooms: the read in progress, the deadlines, the output, a handler that is waited for (<see cref="PendingHandler"/>), and
-/// the end (<see cref="OrderlyClose"/>).
+/// Its parts: the read in progress, the deadlines, the output, a handler being awaited
+/// (<see cref="PendingHandler"/>), and the close (<see cref="OrderlyClose"/>).
 /// </remarks>
-[SuppressMessage("Design", "CA1031", Justification = "A connection ends alone, whatever a handler, a transport or a lack of memory throws.")]
+[SuppressMessage("Design", "CA1031", Justification = "Only this connection ends, whatever a handler or a transport throws, or if memory runs out.")]
 internal sealed class ConnectionLoop
 {
     private readonly Inbox _inbox;
@@ -42,36 +43,40 @@ internal sealed class ConnectionLoop
 
     public LineEndpoint Endpoint { get; }
 
-    /// <summary>The connection, as its handler and others see it.</summary>
+    /// <summary>The connection, as its handler and the rest of the application see it.</summary>
     public LineConnection Connection => _inbox;
 
-    /// <summary>Links of the table's list; under its lock.</summary>
+    /// <summary>A link of the connection table's list. Guarded by the table's lock.</summary>
     public ConnectionLoop? Next { get; set; }
 
     /// <inheritdoc cref="Next"/>
     public ConnectionLoop? Previous { get; set; }
 
-    /// <summary>Freed when the connection has ended, or a little earlier.</summary>
+    /// <summary>The connection's place. Freed when the connection has ended, or slightly earlier.</summary>
     public ConnectionPlace Place { get; }
 
-    /// <summary>Bytes that the connection holds while it waits; 0 while it does not: see <see cref="BufferBudget"/>.</summary>
+    /// <summary>
+    /// The bytes that the connection holds while it waits; 0 while it runs. See <see cref="BufferBudget"/>.
+    /// </summary>
     public int HeldBytes => Volatile.Read(ref _heldBytes);
 
     public CloseReason CloseReason => _inbox.CloseReason;
 
-    /// <summary>True while a <see cref="LineHandler"/> has a line.</summary>
+    /// <summary>True while a <see cref="LineHandler"/> handles a line.</summary>
     public bool IsHandlingLine { get; set; }
 
     /// <summary>Where an asynchronous handler stages its replies.</summary>
     public ReplyBuffer Replies => _replies ??= new ReplyBuffer(Endpoint.Format.Delimiter);
 
-    /// <summary>For the rooms of the loop, on its thread.</summary>
+    /// <summary>For the parts of the loop, on its thread.</summary>
     public ref Deadlines Deadlines => ref _deadlines;
 
     /// <inheritdoc cref="Deadlines"/>
     public ref ReadInProgress Read => ref _read;
 
-    /// <summary>Bytes that an asynchronous handler has staged, and that the loop has not moved over.</summary>
+    /// <summary>
+    /// The bytes that an asynchronous handler has staged and the loop has not moved to the output.
+    /// </summary>
     public int StagedReplies => _replies?.Staged ?? 0;
 
     private ConnectionTable Table => Endpoint.Connections;
@@ -79,8 +84,8 @@ internal sealed class ConnectionLoop
     private bool IsClosing => _inbox.State >= ConnectionState.Closing;
 
     /// <summary>
-    /// Serves the connection, which is in the table, until it has ended and left the table. Never throws: what went wrong is the close
-    /// reason, and in the log.
+    /// Serves the connection, which is in the table already, until it has ended and left the table. An error
+    /// of the handler or the transport sets the close reason and is logged; it does not fault the task.
     /// </summary>
     public async Task RunAsync()
     {
@@ -95,8 +100,9 @@ internal sealed class ConnectionLoop
                     TransportRead read;
                     try
                     {
-                        // Awaited here: in a method of its own, every read that has to wait would allocate that method's state. No
-                        // context is wanted here, and to ask for it takes two look-ups a read.
+                        // Awaited here, because a method of its own would allocate its state for every read
+                        // that has to wait. ConfigureAwait saves two look-ups per read for a context that we
+                        // do not use.
                         read = new TransportRead(await BeginRead().ConfigureAwait(false));
                     }
                     catch (Exception e)
@@ -136,25 +142,36 @@ internal sealed class ConnectionLoop
         }
     }
 
-    /// <summary>Closes in order, for this reason unless there is one already. From any thread, as the four below.</summary>
+    /// <summary>
+    /// Begins an orderly close; the first close reason wins. This and the next four members are thread-safe.
+    /// </summary>
     public void RequestClose(CloseReason reason) => _inbox.RequestClose(reason);
 
-    /// <summary>Closes now.</summary>
+    /// <summary>Closes immediately.</summary>
     public void Abort(CloseReason reason) => _inbox.Abort(reason);
 
-    /// <summary>Handles what was received, then closes in order; <see cref="LineLimits.DrainTimeout"/> begins.</summary>
+    /// <summary>
+    /// Handles what was received, then closes in order. <see cref="LineLimits.DrainTimeout"/> starts now.
+    /// </summary>
     public void BeginDrain() => _inbox.BeginDrain(Table.DeadlineAfter(Endpoint.Limits.DrainTimeout));
 
-    /// <summary>True if the connection should have been drained by <paramref name="now"/>, on the table's clock.</summary>
+    /// <summary>
+    /// True if the drain deadline has passed at <paramref name="now"/>, on the table's clock.
+    /// </summary>
     public bool IsDrainLate(long now) => _inbox.IsDrainLate(now);
 
-    /// <summary>The server waits no longer for the drain.</summary>
+    /// <summary>The server stops waiting for the drain.</summary>
     public void AbortDrain() => _inbox.AbortDrain();
 
-    /// <summary>True if a wait has lasted too long at <paramref name="now"/>, on the table's clock. From any thread.</summary>
+    /// <summary>
+    /// True if the current wait has passed its deadline at <paramref name="now"/>, on the table's clock.
+    /// Thread-safe.
+    /// </summary>
     public bool IsLate(long now) => _deadlines.IsLate(now);
 
-    /// <summary>Ends a wait that has lasted too long, unless it has just ended by itself. From any thread.</summary>
+    /// <summary>
+    /// Ends a wait that has passed its deadline, unless it has just completed. Thread-safe.
+    /// </summary>
     public void OnLate()
     {
         switch (_deadlines.TakeLate(Table.Now))
@@ -177,13 +194,13 @@ internal sealed class ConnectionLoop
         }
     }
 
-    /// <summary>For the inbox: a read that waits, or else the next one, returns at once.</summary>
+    /// <summary>For the inbox: the pending read, or else the next one, returns at once.</summary>
     public void CancelRead() => _input.CancelPendingRead();
 
     /// <summary>For the inbox: the handler gets no further line.</summary>
     public void EndBatches() => _output.EndBatches();
 
-    /// <summary>For the close, and for payloads: a read whose errors are values.</summary>
+    /// <summary>For the close and for payloads: a read that returns errors as values.</summary>
     public async ValueTask<TransportRead> ReadAsync()
     {
         try
@@ -196,7 +213,7 @@ internal sealed class ConnectionLoop
         }
     }
 
-    /// <summary>The transport says that nothing can be sent any more.</summary>
+    /// <summary>The transport reports that nothing can be sent anymore.</summary>
     public void LosePeer(Exception? error = null)
     {
         _inbox.Lose(error is ConnectionAbortedException ? CloseReason.Aborted : CloseReason.PeerReset);
@@ -206,7 +223,7 @@ internal sealed class ConnectionLoop
         }
     }
 
-    /// <summary>For a batch handler: takes bytes that are no lines, or has them waited for.</summary>
+    /// <summary>For a batch handler: takes a payload, or makes the next batch wait for it.</summary>
     public bool TryReadPayload(int count, out ReadOnlySequence<byte> payload)
     {
         ThrowIfNoPayload(count);
@@ -219,7 +236,9 @@ internal sealed class ConnectionLoop
         return false;
     }
 
-    /// <summary>For a handler, to which the read is lent while it has a line: takes bytes that are no lines, if that many have come.</summary>
+    /// <summary>
+    /// For a handler that has a line, and so the open read: takes a payload if all of it has arrived.
+    /// </summary>
     public bool TryTakePayload(int count, out ReadOnlySequence<byte> payload)
     {
         if (!_read.IsOpen)
@@ -242,14 +261,14 @@ internal sealed class ConnectionLoop
         ArgumentOutOfRangeException.ThrowIfGreaterThan(count, Endpoint.Limits.MaxReadBufferSize);
     }
 
-    /// <summary>For <see cref="PerLineHandler"/>: the handler gets a line.</summary>
+    /// <summary>For <see cref="PerLineHandler"/>: the handler is about to get a line.</summary>
     public void BeginLine()
     {
         IsHandlingLine = true;
         WatchHandler();
     }
 
-    /// <summary>For <see cref="PerLineHandler"/>: the line was handled without waiting.</summary>
+    /// <summary>For <see cref="PerLineHandler"/>: the handler completed the line synchronously.</summary>
     public void EndLine()
     {
         IsHandlingLine = false;
@@ -323,7 +342,9 @@ internal sealed class ConnectionLoop
         return read;
     }
 
-    /// <summary>For a drain: one more read if it is there at once; what the kernel has beyond that was not received.</summary>
+    /// <summary>
+    /// For a drain: one more read, if it completes at once. Data still in the kernel counts as not received.
+    /// </summary>
     public bool TryReadLast(out TransportRead last)
     {
         try
@@ -339,9 +360,10 @@ internal sealed class ConnectionLoop
         }
     }
 
-    /// <summary>Handles what a read has brought. False: it was the last.</summary>
+    /// <summary>Handles a read. Returns false if it was the last.</summary>
     /// <remarks>
-    /// As a rule the handler does not wait: that way goes through no asynchronous method, each of which would cost some 20 ns a read.
+    /// Usually the handler completes synchronously. That path avoids async methods, each of which costs some
+    /// 20 ns per read.
     /// </remarks>
     private ValueTask<bool> HandleAsync(in TransportRead read)
     {
@@ -394,7 +416,7 @@ internal sealed class ConnectionLoop
         EndRead();
         if (_replies is not null)
         {
-            // What a handler had staged that threw before it waited.
+            // A handler may have staged replies and then thrown before it awaited.
             _replies.FinishTo(_output);
             _replies.Release();
         }
@@ -410,7 +432,7 @@ internal sealed class ConnectionLoop
         return !_read.IsLast || OnEndOfStream();
     }
 
-    /// <summary>The stream has ended. Always false.</summary>
+    /// <summary>Handles the end of the stream. Always returns false.</summary>
     public bool OnEndOfStream()
     {
         if (_read.EndsUnfinished)
@@ -424,7 +446,7 @@ internal sealed class ConnectionLoop
             _read.NeedPayload(0);
         }
 
-        // The connection is not closed by this: the replies go first, and our FIN behind them.
+        // Sets only the reason: the replies are sent before the close and our FIN.
         _inbox.SetCloseReason(CloseReason.PeerClosed);
         return false;
     }
@@ -448,7 +470,7 @@ internal sealed class ConnectionLoop
         return _handler!.OnBatch(new LineBatch(this, _read.Lines, _output));
     }
 
-    /// <summary>The handler waits, or has not taken everything: its replies are sent, and it is called again.</summary>
+    /// <summary>The handler is pending, or left lines: sends its replies and calls it again.</summary>
     private async ValueTask GiveOnAsync(ValueTask task, int takenBefore)
     {
         while (true)
@@ -484,7 +506,7 @@ internal sealed class ConnectionLoop
         }
     }
 
-    /// <summary>Looks at what has come, or has not.</summary>
+    /// <summary>Examines the result of a read.</summary>
     public ReadInProgress.Arrival Begin(in TransportRead read)
     {
         if (read.Error is null)
@@ -530,7 +552,9 @@ internal sealed class ConnectionLoop
         }
     }
 
-    /// <summary>Sends what was pushed and staged. False: nothing can be sent any more.</summary>
+    /// <summary>
+    /// Sends pushed lines and staged replies. Returns false if nothing can be sent anymore.
+    /// </summary>
     public ValueTask<bool> SendAsync()
     {
         try
@@ -546,7 +570,7 @@ internal sealed class ConnectionLoop
         return _output.Staged > 0 ? FlushAsync() : new ValueTask<bool>(true);
     }
 
-    /// <summary>Gives what is staged to the transport. False: the client is gone.</summary>
+    /// <summary>Flushes staged bytes to the transport. Returns false if the client is gone.</summary>
     public ValueTask<bool> FlushAsync()
     {
         ValueTask<FlushResult> flush;
@@ -584,7 +608,9 @@ internal sealed class ConnectionLoop
         }
     }
 
-    /// <summary>Before a wait: what the connection holds meanwhile. After it: nothing.</summary>
+    /// <summary>
+    /// Charges the buffer budget: before a wait with the bytes held meanwhile, after it with 0.
+    /// </summary>
     public void Hold(int bytes)
     {
         int more = bytes - _heldBytes;
@@ -619,7 +645,7 @@ internal sealed class ConnectionLoop
         }
     }
 
-    /// <summary>Staging failed: what the client has got may be cut anywhere, so the connection is reset.</summary>
+    /// <summary>Staging failed. The output may be cut anywhere, so the connection is reset.</summary>
     public void OnOutputFailed(Exception error)
     {
         Endpoint.Log.ConnectionLost(error, _inbox);
@@ -628,7 +654,7 @@ internal sealed class ConnectionLoop
 
     private void OnHandlerFailed(Exception error)
     {
-        // What a handler throws when it is cancelled, or its client ends within a payload, is no failure of the handler.
+        // A handler that is cancelled, or whose client ends within a payload, has not failed.
         bool endsAnyway = _inbox.CloseReason != CloseReason.None && error is OperationCanceledException or EndOfStreamException;
         RequestClose(CloseReason.HandlerError);
         if (!endsAnyway)
@@ -637,7 +663,10 @@ internal sealed class ConnectionLoop
         }
     }
 
-    /// <summary>Leaves the transport; then the handler is told, and disposed. No step that fails takes the next one with it.</summary>
+    /// <summary>
+    /// Closes the transport, then tells and disposes the handler. A step that fails does not prevent the
+    /// next.
+    /// </summary>
     private async Task CloseAsync()
     {
         IsHandlingLine = false;

@@ -1,6 +1,8 @@
 namespace LineServer.Hosting.Internal;
 
-/// <summary>How far a connection has come. The order counts: a connection only ever goes on to a later state.</summary>
+/// <summary>
+/// The progress of a connection. The states are ordered: a connection only ever moves to a later one.
+/// </summary>
 /// <remarks>
 /// <code>
 ///            drain        close       abort, lost   the loop, last
@@ -9,22 +11,26 @@ namespace LineServer.Hosting.Internal;
 /// Closing                           → Lost        → Ended
 /// Lost                                            → Ended
 /// </code>
-/// What comes too late (a drain of a connection that is closing, anything after the end) changes nothing.
+/// A transition that comes too late changes nothing: a drain while the connection closes, or anything after
+/// the end.
 /// </remarks>
 internal enum ConnectionState
 {
-    /// <summary>Lines are read and given to the handler.</summary>
+    /// <summary>The loop reads lines and passes them to the handler.</summary>
     Open,
 
-    /// <summary>What was received, and one more read that is there at once, is given to the handler.</summary>
+    /// <summary>The handler gets what was received, and one more read if it completes at once.</summary>
     Draining,
 
-    /// <summary>No further line is given. What was staged is sent.</summary>
+    /// <summary>The handler gets no further line. Staged replies are sent.</summary>
     Closing,
 
-    /// <summary>Nothing can be sent any more.</summary>
+    /// <summary>Nothing can be sent anymore.</summary>
     Lost,
 
-    /// <summary>The loop has ended the connection; only <see cref="LineHandlerBase.OnDisconnectedAsync"/> and the disposal follow.</summary>
+    /// <summary>
+    /// The loop has ended the connection. Only <see cref="LineHandlerBase.OnDisconnectedAsync"/> and disposal
+    /// follow.
+    /// </summary>
     Ended,
 }

@@ -3,36 +3,42 @@ using System.Runtime.InteropServices;
 namespace LineServer.Hosting.Internal;
 
 /// <summary>
-/// Until when the loop waits for what: on the clock of <see cref="ConnectionTable"/>, whose timer checks. One wait at a time has a
-/// deadline, and a wait that ends costs no timer.
+/// The deadline of the loop's current wait, on the clock of <see cref="ConnectionTable"/>, whose timer checks
+/// it. Only one wait at a time has a deadline, so a wait needs no timer of its own.
 /// </summary>
 /// <remarks>
-/// The loop writes; the timer reads <c>_watch</c>, and takes it (a compare-exchange with none) when it is late. So a wait that has just
-/// ended by itself is not timed out.
+/// The loop writes <c>_watch</c>. The timer reads it and, if it is late, clears it with a compare-exchange.
+/// So a wait that has just completed does not time out.
 /// </remarks>
 [StructLayout(LayoutKind.Auto)]
 internal struct Deadlines
 {
     private const int WaitBits = 3;
 
-    // The deadline and what is waited for, in one word, because the timer reads it at any moment. 0: no wait has a deadline.
+    // The deadline and the kind of wait share one word, because the timer may read it at any moment. 0: no
+    // deadline.
     private long _watch;
 
-    // While the loop reads: when the line must have ended. Otherwise: how much of its time the line has left, for time in which the
-    // server does not read is not the client's. 0: no line has begun. MaxValue: no limit.
+    // While the loop reads: the deadline of the current line. Otherwise: the time that the line has left,
+    // since time in which the server does not read does not count. 0: no line has begun. MaxValue: no limit.
     private long _line;
 
-    // MaxValue: the first line has come, or there is no limit.
+    // MaxValue: the first line has arrived, or there is no limit.
     private long _firstLine = long.MaxValue;
 
     public Deadlines()
     {
     }
 
-    /// <summary>True if a wait has lasted too long at <paramref name="now"/>. From any thread.</summary>
+    /// <summary>
+    /// True if the current wait has passed its deadline at <paramref name="now"/>. Thread-safe.
+    /// </summary>
     public readonly bool IsLate(long now) => Volatile.Read(in _watch) is var watch and not 0 && watch >> WaitBits <= now;
 
-    /// <summary>The wait that has lasted too long at <paramref name="now"/>; it is told once. From any thread.</summary>
+    /// <summary>
+    /// Takes the wait that has passed its deadline at <paramref name="now"/>; returns each wait once.
+    /// Thread-safe.
+    /// </summary>
     public Wait TakeLate(long now)
     {
         long watch = Volatile.Read(ref _watch);
@@ -40,10 +46,10 @@ internal struct Deadlines
         return isLate ? (Wait)(watch & ((1 << WaitBits) - 1)) : Wait.None;
     }
 
-    /// <summary>The connection begins to wait for its first line.</summary>
+    /// <summary>The time for the first line begins.</summary>
     public void BeginFirstLine(ConnectionTable table, LineLimits limits) => _firstLine = table.DeadlineAfter(limits.FirstLineTimeout);
 
-    /// <summary>The loop waits for the client to send.</summary>
+    /// <summary>The loop begins to wait for the client to send.</summary>
     public void WatchRead(ConnectionTable table, LineLimits limits, bool isWithinLine)
     {
         Wait wait = Wait.Idle;
@@ -74,7 +80,9 @@ internal struct Deadlines
         Watch(wait, deadline);
     }
 
-    /// <summary>The client sent something, or the loop was woken. A read that did not have to wait began no watch.</summary>
+    /// <summary>
+    /// The read completed, or the loop was woken. A read that completed at once set no deadline.
+    /// </summary>
     public void EndWatchRead(ConnectionTable table)
     {
         if (Volatile.Read(ref _watch) == 0)
@@ -89,7 +97,9 @@ internal struct Deadlines
         }
     }
 
-    /// <summary>The loop waits until <paramref name="deadline"/>; <see cref="long.MaxValue"/> is for ever.</summary>
+    /// <summary>
+    /// The loop begins to wait until <paramref name="deadline"/>; <see cref="long.MaxValue"/> means no limit.
+    /// </summary>
     public void Watch(Wait wait, long deadline)
     {
         if (deadline != long.MaxValue)
@@ -100,20 +110,20 @@ internal struct Deadlines
 
     public void EndWatch()
     {
-        // A volatile write for each read costs more than to look.
+        // Looking first is cheaper than a volatile write for each read.
         if (Volatile.Read(ref _watch) != 0)
         {
             Volatile.Write(ref _watch, 0);
         }
     }
 
-    /// <summary>A line has ended: what is held now of the next one began in this read.</summary>
+    /// <summary>A line has ended; the partial line held now began in this read.</summary>
     public void EndLine()
     {
         _line = 0;
         _firstLine = long.MaxValue;
     }
 
-    /// <summary>A payload has ended, whose time this was.</summary>
+    /// <summary>A payload is complete, so its time no longer runs.</summary>
     public void EndPayload() => _line = 0;
 }

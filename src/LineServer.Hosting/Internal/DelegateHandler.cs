@@ -2,7 +2,10 @@ using LineServer.Framing;
 
 namespace LineServer.Hosting.Internal;
 
-/// <summary>A <see cref="LineDelegate"/> as a batch handler. It has no state, so all connections of an endpoint share one.</summary>
+/// <summary>
+/// Adapts a <see cref="LineDelegate"/> to a batch handler. It has no state, so all connections of an endpoint
+/// share one.
+/// </summary>
 internal sealed class DelegateHandler(LineDelegate onLine) : LineBatchHandler
 {
     public override bool NeverBlocks => true;
@@ -20,6 +23,6 @@ internal sealed class DelegateHandler(LineDelegate onLine) : LineBatchHandler
 
     internal override void Attach(LineConnection connection)
     {
-        // It belongs to none.
+        // All connections share this handler.
     }
 }

@@ -5,8 +5,9 @@ using Microsoft.Extensions.Logging;
 namespace LineServer.Hosting.Internal;
 
 /// <summary>
-/// All that an endpoint logs. Nothing here fails, and no client can fill the log: what a client can cause is logged once a second, and a
-/// summary, at most every ten seconds, counts the rest: connections closed by a limit or a fault, by reason, and messages held back.
+/// Everything that an endpoint logs. A logger that throws is contained, and no client can fill the log:
+/// messages that a client can cause appear at most once a second. A summary, at most every ten seconds,
+/// counts the connections closed by a limit or a fault, by reason, and the suppressed messages.
 /// </summary>
 internal sealed partial class EndpointLog
 {
@@ -21,7 +22,7 @@ internal sealed partial class EndpointLog
     private readonly BoundedRateLog _failures;
     private readonly int[] _closed = new int[Enum.GetValues<CloseReason>().Length];
     private int _unterminatedLines;
-    private bool _hasNews; // the timer runs
+    private bool _hasNews; // the timer is running
 
     public EndpointLog(string endpoint, ILogger logger, TimeProvider time)
     {
@@ -57,10 +58,10 @@ internal sealed partial class EndpointLog
         }
     }
 
-    /// <summary>Code of the application threw.</summary>
-    /// <param name="exception">What it threw.</param>
-    /// <param name="connection">The connection that it served.</param>
-    /// <param name="what">Which call it was.</param>
+    /// <summary>Application code threw.</summary>
+    /// <param name="exception">The exception.</param>
+    /// <param name="connection">The connection that the code served.</param>
+    /// <param name="what">The call that threw.</param>
     public void HandlerFailed(Exception exception, object connection, string what)
     {
         if (_failures.TryEnter(out int suppressed))
@@ -73,7 +74,7 @@ internal sealed partial class EndpointLog
         }
     }
 
-    /// <summary>The stream ended within a line or a payload, which is discarded.</summary>
+    /// <summary>The stream ended within a line or a payload, which was discarded.</summary>
     public void LineUnterminated(object connection)
     {
         LogLineUnterminated(_logger, connection, _endpoint);
@@ -98,10 +99,12 @@ internal sealed partial class EndpointLog
 
     public void DrainTimedOut(int connections, TimeSpan? timeout) => LogDrainTimedOut(_logger, _endpoint, connections, timeout);
 
-    /// <summary>A fault of our own, or no memory: the endpoint goes on.</summary>
+    /// <summary>A defect of ours, or out of memory. The endpoint continues.</summary>
     public void Fault(Exception exception, string where) => LogFault(_logger, exception, _endpoint, where);
 
-    /// <summary>Says what was counted and not told yet. Called by a timer while there is something to say, and at the endpoint's stop.</summary>
+    /// <summary>
+    /// Logs counts not reported yet. The timer calls it, and so does the endpoint when it stops.
+    /// </summary>
     public void TellRest()
     {
         try
@@ -111,7 +114,7 @@ internal sealed partial class EndpointLog
                 LogSummary(_logger, _endpoint, summary);
             }
         }
-#pragma warning disable CA1031 // On a timer: no memory for a message is no reason to end the process.
+#pragma warning disable CA1031 // On a timer: lack of memory for a message must not end the process.
         catch (Exception)
 #pragma warning restore CA1031
         {
@@ -119,7 +122,7 @@ internal sealed partial class EndpointLog
         }
     }
 
-    // The ordinary ends, and those that only the network can be blamed for, are in the metrics.
+    // Ordinary ends, and those that only the network is to blame for, are in the metrics only.
     private static bool IsWorthASummary(CloseReason reason) => reason
         is not (CloseReason.None or CloseReason.PeerClosed or CloseReason.PeerReset or CloseReason.HandlerClosed or CloseReason.Drain);
 
@@ -160,7 +163,7 @@ internal sealed partial class EndpointLog
             Tell(ref _unterminatedLines, _unterminatedLines == 1 ? "unterminated line discarded" : "unterminated lines discarded");
         }
 
-        // Refusals that were held back are among the counts by reason.
+        // The counts by reason include the suppressed refusals.
         _ = _refusals.TakeSuppressed();
         int longLines = _longLines.TakeSuppressed();
         Tell(ref longLines, "more lines were too long");
@@ -178,7 +181,7 @@ internal sealed partial class EndpointLog
         }
     }
 
-    // Event ids are stable: tools select by them.
+    // Event ids are stable: tools filter by them.
     [LoggerMessage(1, LogLevel.Warning, "{Endpoint}: connection from {Connection} refused: {CloseReason} ({Suppressed} more since the last message)", EventName = "ConnectionRefused")]
     private static partial void LogRefused(ILogger logger, string endpoint, object connection, CloseReason closeReason, int suppressed);
 

@@ -3,8 +3,8 @@ using Microsoft.Extensions.Logging;
 namespace LineServer.Hosting.Internal;
 
 /// <summary>
-/// A logger that cannot fail. Whoever logs here is a connection, a timer or an accept loop, and a log provider that throws, or has no
-/// memory left, must end none of them.
+/// A logger that does not throw. The callers are connections, timers and accept loops. A log provider that
+/// throws or runs out of memory must not end them.
 /// </summary>
 internal sealed class GuardedLogger(ILogger inner) : ILogger
 {
@@ -17,7 +17,7 @@ internal sealed class GuardedLogger(ILogger inner) : ILogger
         {
             return inner.IsEnabled(logLevel);
         }
-#pragma warning disable CA1031 // The reason why this class exists.
+#pragma warning disable CA1031 // This class exists to catch whatever a provider throws.
         catch (Exception)
 #pragma warning restore CA1031
         {
@@ -35,7 +35,7 @@ internal sealed class GuardedLogger(ILogger inner) : ILogger
         catch (Exception)
 #pragma warning restore CA1031
         {
-            // There is nobody left to tell.
+            // There is nowhere left to report it.
         }
     }
 }

@@ -4,23 +4,25 @@ using Microsoft.Extensions.DependencyInjection;
 namespace LineServer.Hosting.Internal;
 
 /// <summary>
-/// Makes the handlers of an endpoint. A handler that has dependencies gets them from a scope of its connection; a delegate, or a type
-/// without constructor parameters, costs none.
+/// Creates the handlers of an endpoint. A handler with dependencies gets them from a service scope of its
+/// connection. A delegate, or a type without constructor parameters, needs no scope.
 /// </summary>
 internal abstract class HandlerSource
 {
     private readonly ConcurrentDictionary<Type, HandlerTraits> _traits = new();
 
-    /// <summary>What a handler's type overrides. What it does not, its connections are spared.</summary>
+    /// <summary>Which methods a handler's type overrides. The loop skips the others.</summary>
     [Flags]
     public enum HandlerTraits
     {
         None = 0,
 
-        /// <summary><see cref="LineHandlerBase.OnConnectedAsync"/>: there is something to say or do before the first line.</summary>
+        /// <summary>
+        /// Overrides <see cref="LineHandlerBase.OnConnectedAsync"/>: it may act before the first line.
+        /// </summary>
         Greets = 1,
 
-        /// <summary><see cref="LineHandlerBase.OnClosing"/>: a protocol may have a last line.</summary>
+        /// <summary>Overrides <see cref="LineHandlerBase.OnClosing"/>: it may have a last line.</summary>
         HasLastLine = 2,
     }
 
@@ -31,15 +33,18 @@ internal abstract class HandlerSource
 
     public static HandlerSource Of(Func<IServiceProvider, LineHandlerBase> make, IServiceProvider services) => new Made(make, services);
 
-    /// <summary>False if no handler of this endpoint has a last line: then none is made for a connection that is refused.</summary>
+    /// <summary>
+    /// False if no handler of this endpoint has a last line. Then a refused connection gets no handler.
+    /// </summary>
     public virtual bool MayHaveLastLine => true;
 
-    /// <summary>True if it is known before there is a handler that none of them blocks.</summary>
+    /// <summary>True if no handler of this source blocks, as far as known before one is created.</summary>
     public virtual bool NeverBlocks => false;
 
-    /// <summary>A handler for one connection.</summary>
+    /// <summary>Creates the handler of one connection.</summary>
     /// <param name="scope">
-    /// Set as soon as there is a scope, also where making the handler fails; null where none is needed. Disposed after the handler.
+    /// Set as soon as the scope exists, even if creating the handler then fails; null if none is needed.
+    /// Dispose it after the handler.
     /// </param>
     public abstract LineHandlerBase Make(ref IServiceScope? scope);
 
@@ -47,14 +52,14 @@ internal abstract class HandlerSource
 
     public bool HasLastLine(LineHandlerBase handler) => TraitsOf(handler).HasFlag(HandlerTraits.HasLastLine);
 
-    /// <summary>Disposes a handler after its last call, then its scope; what fails is logged.</summary>
+    /// <summary>Disposes a handler after its last call, then its scope. Logs what they throw.</summary>
     public static async ValueTask DisposeAsync(LineHandlerBase? handler, IServiceScope? scope, EndpointLog log, object connection)
     {
         try
         {
             await DisposeAsync(handler);
         }
-#pragma warning disable CA1031 // Code of the application: whatever it throws, its connection has ended.
+#pragma warning disable CA1031 // Application code may throw anything; its connection has ended already.
         catch (Exception e)
 #pragma warning restore CA1031
         {
@@ -73,7 +78,7 @@ internal abstract class HandlerSource
         }
     }
 
-    /// <summary>False for most connections: then nothing has to be awaited.</summary>
+    /// <summary>False for most connections, which then need no await.</summary>
     public static bool HasToBeDisposed(LineHandlerBase? handler, IServiceScope? scope) =>
         scope is not null || handler is IAsyncDisposable or IDisposable;
 
@@ -100,7 +105,7 @@ internal abstract class HandlerSource
 
     private static bool IsOwn(Delegate callback) => callback.Method.DeclaringType != typeof(LineHandlerBase);
 
-    /// <summary>A delegate has no state: its connections share one handler.</summary>
+    /// <summary>A delegate has no state, so its connections share one handler.</summary>
     private sealed class Shared(DelegateHandler handler) : HandlerSource
     {
         public override bool MayHaveLastLine => false;
@@ -145,7 +150,7 @@ internal abstract class HandlerSource
         }
     }
 
-    /// <summary>The services that a function makes a handler with: a scope from the first request on.</summary>
+    /// <summary>The services passed to a handler factory. Creates the scope on the first request.</summary>
     private sealed class LazyScope(IServiceProvider root) : IServiceProvider, IKeyedServiceProvider
     {
         private IServiceProvider? _services;
@@ -158,7 +163,10 @@ internal abstract class HandlerSource
         public object GetRequiredKeyedService(Type serviceType, object? serviceKey) =>
             ((IKeyedServiceProvider)Services).GetRequiredKeyedService(serviceType, serviceKey);
 
-        /// <summary>Without a request so far, the connection keeps no scope, so none may be made any more.</summary>
+        /// <summary>
+        /// Ends the factory's call. If it requested no service, the connection keeps no scope, so none may be
+        /// created later.
+        /// </summary>
         public IServiceScope? EndMaking()
         {
             _services ??= Late.Instance;

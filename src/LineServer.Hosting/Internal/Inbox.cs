@@ -6,9 +6,9 @@ using Microsoft.AspNetCore.Connections;
 namespace LineServer.Hosting.Internal;
 
 /// <summary>
-/// All that other threads may do to a connection: push, close, abort, drain, ask for a flush or a payload. They leave it here and wake
-/// the loop, which alone acts on it. Of what belongs to a connection, only this, the deadline that the timer takes, and the links of the
-/// table are written by others than the loop.
+/// Everything that other threads may do to a connection: push, close, abort, drain, and request a flush or a
+/// payload. They leave it here and wake the loop, which acts on it. Apart from this, other threads write only
+/// the deadline that the timer takes and the links of the connection table.
 /// </summary>
 internal sealed class Inbox : LineConnection
 {
@@ -48,10 +48,10 @@ internal sealed class Inbox : LineConnection
         }
     }
 
-    /// <summary>The handler, if it does not complete at once.</summary>
+    /// <summary>Joins a handler that does not complete synchronously. Created on first use.</summary>
     public PendingHandler PendingHandler => Volatile.Read(ref _pendingHandler) ?? MakePendingHandler();
 
-    /// <summary>The face of a connection that never got a loop.</summary>
+    /// <summary>The public face of a refused connection, which never gets a loop.</summary>
     public static Inbox Refused(ConnectionContext context, CloseReason reason) => new(context, reason);
 
     public override bool TryPush(ReadOnlySpan<byte> line)
@@ -117,7 +117,7 @@ internal sealed class Inbox : LineConnection
         return new ValueTask<ReadOnlySequence<byte>>(request.Task);
     }
 
-    /// <summary>Closes in order, for this reason unless there is one already.</summary>
+    /// <summary>Begins an orderly close. The first close reason wins.</summary>
     public void RequestClose(CloseReason reason)
     {
         if (State < ConnectionState.Ended)
@@ -129,7 +129,7 @@ internal sealed class Inbox : LineConnection
         }
     }
 
-    /// <summary>Closes now.</summary>
+    /// <summary>Closes immediately.</summary>
     public void Abort(CloseReason reason)
     {
         if (State < ConnectionState.Ended)
@@ -139,7 +139,7 @@ internal sealed class Inbox : LineConnection
             {
                 Context.Abort(new ConnectionAbortedException($"Aborted: {CloseReason}."));
             }
-#pragma warning disable CA1031 // A transport, or middleware, that cannot abort: it must not hit the caller, which may be a timer.
+#pragma warning disable CA1031 // A failing abort must not hit the caller, which may be a timer.
             catch (Exception e)
 #pragma warning restore CA1031
             {
@@ -151,7 +151,9 @@ internal sealed class Inbox : LineConnection
     }
 
     /// <summary>Handles what was received, then closes in order.</summary>
-    /// <remarks>The close reason stays open: until what was received has been handled, the connection may still end for another.</remarks>
+    /// <remarks>
+    /// Sets no close reason yet: while the rest is handled, the connection may still end for another reason.
+    /// </remarks>
     public void BeginDrain(long deadline)
     {
         Volatile.Write(ref _drainDeadline, deadline);
@@ -161,22 +163,24 @@ internal sealed class Inbox : LineConnection
         }
     }
 
-    /// <summary>True if the connection should have been drained by <paramref name="now"/>.</summary>
+    /// <summary>True if the connection's drain deadline has passed at <paramref name="now"/>.</summary>
     public bool IsDrainLate(long now) => Volatile.Read(ref _drainDeadline) <= now;
 
-    /// <summary>The server waits no longer for a drain.</summary>
+    /// <summary>The server stops waiting for the drain.</summary>
     public void AbortDrain()
     {
         Volatile.Write(ref _drainDeadline, long.MaxValue);
         if (State < ConnectionState.Ended)
         {
-            // The only reason that another replaces: what was being drained did not end.
+            // The one close reason that may be replaced: the drain did not end.
             Interlocked.CompareExchange(ref _closeReason, (int)CloseReason.DrainTimeout, (int)CloseReason.Drain);
             Abort(CloseReason.DrainTimeout);
         }
     }
 
-    /// <summary>For the loop, and for <see cref="Abort(CloseReason)"/>: nothing can be sent any more.</summary>
+    /// <summary>
+    /// For the loop, and for <see cref="Abort(CloseReason)"/>: nothing can be sent anymore.
+    /// </summary>
     public void Lose(CloseReason reason)
     {
         SetCloseReason(reason);
@@ -185,18 +189,21 @@ internal sealed class Inbox : LineConnection
         CancelAborted();
     }
 
-    /// <summary>The first reason wins.</summary>
+    /// <summary>Sets the close reason unless there is one already.</summary>
     public void SetCloseReason(CloseReason reason) => Interlocked.CompareExchange(ref _closeReason, (int)reason, (int)CloseReason.None);
 
-    /// <summary>For the loop: stages what was pushed.</summary>
+    /// <summary>For the loop: stages pushed lines.</summary>
     public void StageMail(TransportOutput output) => Volatile.Read(ref _mailbox)?.MoveTo(output);
 
-    /// <summary>For the loop: it closes the connection now, whether or not anyone has asked for that.</summary>
-    /// <remarks>No more pushes are taken. Those that were are staged: a push that returned true is lost only with the connection.</remarks>
+    /// <summary>For the loop: the connection closes now, requested or not.</summary>
+    /// <remarks>
+    /// Refuses further pushes, and stages those accepted: a push that returned true is lost only with the
+    /// connection.
+    /// </remarks>
     public void BeginClose(TransportOutput output)
     {
         Raise(ConnectionState.Closing);
-        // A mailbox that nobody has used yet is closed too.
+        // Also close a mailbox that was never created, or a later push would create it.
         Interlocked.CompareExchange(ref _mailbox, Mailbox.Closed, null)?.CloseTo(State < ConnectionState.Lost ? output : null);
     }
 
@@ -208,10 +215,12 @@ internal sealed class Inbox : LineConnection
         CancelAborted();
     }
 
-    /// <summary>For the loop: the handler has no line any more, so a request that it did not await is void.</summary>
+    /// <summary>
+    /// For the loop: the handler no longer has a line, so a request that it did not await is cancelled.
+    /// </summary>
     public void DropRequest() => _pendingHandler?.DropRequest();
 
-    /// <returns>False if the connection had come that far already.</returns>
+    /// <returns>False if the connection had reached that state or a later one already.</returns>
     private bool Raise(ConnectionState state)
     {
         while (true)
@@ -231,13 +240,14 @@ internal sealed class Inbox : LineConnection
 
     private void CancelAborted()
     {
-        // Either this sees the source that Aborted has just made, or Aborted sees that the connection is lost.
+        // Either this sees the source that Aborted has just created, or Aborted sees that the connection is
+        // lost.
         Interlocked.MemoryBarrier();
         try
         {
             _aborted?.Cancel();
         }
-#pragma warning disable CA1031 // A callback that a handler registered; it must not hit who aborts, which may be a timer.
+#pragma warning disable CA1031 // A handler's callback must not hit the caller, which may be a timer.
         catch (Exception e)
 #pragma warning restore CA1031
         {
@@ -245,7 +255,9 @@ internal sealed class Inbox : LineConnection
         }
     }
 
-    /// <summary>The loop looks here soon, whatever it waits for. A wake-up that comes too early is kept.</summary>
+    /// <summary>
+    /// Makes the loop look at the inbox, whatever it waits for. A wake-up that comes too early is kept.
+    /// </summary>
     private void Wake()
     {
         _loop!.CancelRead();

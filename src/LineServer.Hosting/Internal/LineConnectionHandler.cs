@@ -7,15 +7,17 @@ using Microsoft.Extensions.Logging;
 
 namespace LineServer.Hosting.Internal;
 
-/// <summary>The end of an endpoint's connection pipeline: where the host hands over a connection.</summary>
+/// <summary>
+/// The last step of an endpoint's connection pipeline, to which the host hands over a connection.
+/// </summary>
 internal sealed class LineConnectionHandler(LineEndpoint endpoint) : ConnectionHandler
 {
-    // <linux/tcp.h>; .NET has no name for it.
+    // TCP_USER_TIMEOUT in <linux/tcp.h>; .NET does not name it.
     private const int TcpUserTimeout = 18;
 
     public LineEndpoint Endpoint => endpoint;
 
-    /// <summary>Serves a connection of a foreign host, or one of ours that has come through middleware.</summary>
+    /// <summary>Serves a connection of another host, or one of ours that went through middleware.</summary>
     public override Task OnConnectedAsync(ConnectionContext connection)
     {
         if (connection.Features.Get<ConnectionPlace>() is { } taken)
@@ -38,13 +40,13 @@ internal sealed class LineConnectionHandler(LineEndpoint endpoint) : ConnectionH
         }
         catch
         {
-            // No memory for the loop, which would have freed it.
+            // Creating the loop, which would have freed the place, ran out of memory.
             place.Free();
             throw;
         }
     }
 
-    /// <summary>Serves a connection that has a place; returns when it has ended.</summary>
+    /// <summary>Serves a connection that has a place. The task ends with the connection.</summary>
     public Task ServeAsync(ConnectionContext connection, ConnectionPlace place)
     {
         var loop = new ConnectionLoop(connection, endpoint, place);
@@ -52,7 +54,9 @@ internal sealed class LineConnectionHandler(LineEndpoint endpoint) : ConnectionH
         return connection.Features.Get<IConnectionLifetimeNotificationFeature>() is { } lifetime ? RunAsync(loop, lifetime) : loop.RunAsync();
     }
 
-    /// <summary>Where the host tells its connections of its stop, as Kestrel does.</summary>
+    /// <summary>
+    /// Also drains the connection when the host announces its stop through this feature, as Kestrel does.
+    /// </summary>
     private static async Task RunAsync(ConnectionLoop loop, IConnectionLifetimeNotificationFeature lifetime)
     {
         using CancellationTokenRegistration drain = lifetime.ConnectionClosedRequested.UnsafeRegister(
@@ -60,12 +64,14 @@ internal sealed class LineConnectionHandler(LineEndpoint endpoint) : ConnectionH
         await loop.RunAsync();
     }
 
-    // What the transport has taken and a vanished client never acknowledges: on Kestrel's sockets only the kernel sees how long. tcp(7).
+    // Kestrel's sockets hand replies to the kernel, and only the kernel knows how long a vanished client has not
+    // acknowledged them: see TCP_USER_TIMEOUT in tcp(7). The epoll transport has an option for it, and creating a
+    // Socket for each of its connections would be expensive.
     private void LimitUnacknowledged(ConnectionContext connection)
     {
         if (OperatingSystem.IsLinux()
             && endpoint.Limits.SendTimeout is { } timeout
-            && connection.Features.Get<IHalfCloseFeature>() is not { CompletingOutputSendsFin: true } // such a transport has an option for it, and a Socket for each connection would be dear
+            && connection.Features.Get<IHalfCloseFeature>() is not { CompletingOutputSendsFin: true }
             && connection.Features.Get<IConnectionSocketFeature>()?.Socket is { ProtocolType: ProtocolType.Tcp } socket)
         {
             try
@@ -74,7 +80,7 @@ internal sealed class LineConnectionHandler(LineEndpoint endpoint) : ConnectionH
             }
             catch (Exception e) when (e is SocketException or ObjectDisposedException)
             {
-                // The connection is gone already; its loop will find out.
+                // The connection is gone; its loop will notice.
             }
         }
     }

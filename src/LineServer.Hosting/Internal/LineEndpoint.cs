@@ -2,7 +2,7 @@ using LineServer.Framing;
 
 namespace LineServer.Hosting.Internal;
 
-/// <summary>What the connections of an endpoint share.</summary>
+/// <summary>The state that all connections of an endpoint share.</summary>
 internal sealed class LineEndpoint
 {
     public LineEndpoint(
@@ -34,7 +34,7 @@ internal sealed class LineEndpoint
 
     public LineFormat Format { get; }
 
-    /// <summary>Asked for each line: <see cref="LineLimits.HandlerTimeout"/> costs nothing where there is none.</summary>
+    /// <summary>Cached because every line asks for it.</summary>
     public bool HasHandlerTimeout { get; }
 
     public HandlerSource Handlers { get; }
@@ -49,16 +49,16 @@ internal sealed class LineEndpoint
 
     public Admission Admission { get; }
 
-    /// <summary>Null under a foreign host.</summary>
+    /// <summary>Null under another host.</summary>
     public BufferBudget? Budget { get; }
 
     /// <summary>
-    /// True if a connection may start on its event loop: its handler never blocks. Known for delegates; of other handlers the first
-    /// instance tells.
+    /// True if a connection may start on its event loop, because its handler never blocks. Delegates never
+    /// do; other handlers are asked when the first is created.
     /// </summary>
     public bool StartsInline { get; set; }
 
-    /// <summary>All connections have ended.</summary>
+    /// <summary>Releases what the endpoint holds. Call it after all connections have ended.</summary>
     public void Stop()
     {
         Connections.Stop();
@@ -66,6 +66,8 @@ internal sealed class LineEndpoint
         Log.TellRest();
     }
 
-    /// <summary>For a transport that names who blocks its event loop.</summary>
+    /// <summary>
+    /// The name that a transport reports when this endpoint's handler blocks its event loop.
+    /// </summary>
     public override string ToString() => Options.Name!;
 }

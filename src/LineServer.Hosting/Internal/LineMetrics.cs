@@ -4,8 +4,8 @@ using System.Diagnostics.Metrics;
 namespace LineServer.Hosting.Internal;
 
 /// <summary>
-/// The meter <c>LineServer.Hosting</c>. Lines are counted once a read, not once a line. A listener that throws costs the measurement, and
-/// never the connection that was measured.
+/// The meter <c>LineServer.Hosting</c>. Lines are counted once per read, not once per line. A listener that
+/// throws loses its measurement; the connection is not affected.
 /// </summary>
 internal sealed class LineMetrics
 {
@@ -20,7 +20,7 @@ internal sealed class LineMetrics
 
     public LineMetrics(IMeterFactory? factory, string endpoint)
     {
-#pragma warning disable CA2000 // A meter lives as long as the process, or as the factory, which disposes of it.
+#pragma warning disable CA2000 // A meter lives as long as the process, or as the factory, which disposes it.
         Meter meter = factory?.Create(MeterName) ?? new Meter(MeterName);
 #pragma warning restore CA2000
         _endpoint = new("lineserver.endpoint", endpoint);
@@ -37,11 +37,11 @@ internal sealed class LineMetrics
         {
             _activeConnections.Add(1, _endpoint);
         }
-#pragma warning disable CA1031 // A listener of the application: whatever it throws.
+#pragma warning disable CA1031 // A listener of the application may throw anything.
         catch (Exception)
 #pragma warning restore CA1031
         {
-            // A measurement is lost.
+            // The measurement is lost.
         }
     }
 
@@ -61,12 +61,12 @@ internal sealed class LineMetrics
         CountClosed(reason);
     }
 
-    /// <summary>The connection never counted among the open ones.</summary>
+    /// <summary>Counts a refused connection, which never was an open one.</summary>
     public void ConnectionRefused(CloseReason reason) => CountClosed(reason);
 
     public void LinesGiven(int count)
     {
-        // For each read: without a listener there is nothing to guard.
+        // Runs for each read; without a listener there is nothing to guard.
         if (count > 0 && _lines.Enabled)
         {
             Count(_lines, count);

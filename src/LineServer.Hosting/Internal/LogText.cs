@@ -2,7 +2,10 @@ using System.Text;
 
 namespace LineServer.Hosting.Internal;
 
-/// <summary>Makes a client's bytes fit for a log: printable ASCII stays; everything else, the backslash and the quote are escaped.</summary>
+/// <summary>
+/// Makes a client's bytes safe for a log: escapes everything but printable ASCII, and the backslash and the
+/// quote.
+/// </summary>
 internal static class LogText
 {
     public static string Escape(ReadOnlySpan<byte> bytes)

@@ -3,8 +3,8 @@ using System.Buffers;
 namespace LineServer.Hosting.Internal;
 
 /// <summary>
-/// Lines that were pushed to a connection from any thread, until its loop stages them. Bounded. A buffer is rented only while it holds a
-/// line.
+/// Holds lines that any thread pushed to a connection until its loop stages them. Its capacity is bounded. It
+/// rents a buffer only while it holds a line.
 /// </summary>
 internal sealed class Mailbox
 {
@@ -21,16 +21,16 @@ internal sealed class Mailbox
         _delimiter = delimiter;
     }
 
-    /// <summary>The mailbox of a connection that ended without a push.</summary>
+    /// <summary>The mailbox of a connection that closed without a push.</summary>
     public static Mailbox Closed { get; } = new(0, 0) { _closed = true };
 
     public bool IsEmpty => _length == 0;
 
     /// <summary>Adds a line and its delimiter.</summary>
-    /// <param name="line">The line.</param>
-    /// <param name="wasEmpty">True if the loop must be woken.</param>
-    /// <param name="isFull">True if there was no room.</param>
-    /// <returns>False if it was not added: there was no room, or the connection has ended.</returns>
+    /// <param name="line">The line without its terminator.</param>
+    /// <param name="wasEmpty">True if the mailbox was empty, so the loop must be woken.</param>
+    /// <param name="isFull">True if the line did not fit.</param>
+    /// <returns>False if the line was not added: it did not fit, or the connection has ended.</returns>
     public bool TryAdd(ReadOnlySpan<byte> line, out bool wasEmpty, out bool isFull)
     {
         lock (_gate)
@@ -72,7 +72,10 @@ internal sealed class Mailbox
         }
     }
 
-    /// <summary>Takes no more lines. Those it holds are moved to <paramref name="output"/>; without one they are dropped.</summary>
+    /// <summary>
+    /// Refuses further lines, and moves the lines it holds to <paramref name="output"/>, or drops them if it
+    /// is null.
+    /// </summary>
     public void CloseTo(TransportOutput? output)
     {
         lock (_gate)

@@ -5,15 +5,16 @@ using LineServer.Connections;
 namespace LineServer.Hosting.Internal;
 
 /// <summary>
-/// How a connection leaves its transport: what was pushed and the handler's last line are staged, everything is flushed, then FIN, and
-/// until the client's FIN its bytes are read and discarded. Unread input would turn the close into RST, which may destroy replies on
-/// their way.
+/// The orderly end of a connection: stage pushed lines and the handler's last line, flush, send FIN, then
+/// read and discard input until the client's FIN. Unread input would turn the close into RST, which may
+/// destroy replies in flight.
 /// </summary>
 /// <remarks>
-/// Where the transport sends FIN first, bytes are discarded until the peer's FIN or <see cref="LineLimits.LingerTimeout"/>. Elsewhere
-/// (Kestrel's sockets close both directions at once) until nothing has come for <see cref="LineLimits.LingerQuietTime"/>.
+/// If the transport can send FIN first, input is discarded until the client's FIN or
+/// <see cref="LineLimits.LingerTimeout"/>. Otherwise (Kestrel's sockets close both directions at once) it is
+/// discarded until nothing has arrived for <see cref="LineLimits.LingerQuietTime"/>.
 /// </remarks>
-[SuppressMessage("Design", "CA1031", Justification = "Whatever a handler or a transport throws: no step takes the next one with it.")]
+[SuppressMessage("Design", "CA1031", Justification = "A handler or a transport may throw anything; the remaining steps must still run.")]
 internal sealed class OrderlyClose(ConnectionLoop loop, Inbox inbox, PipeReader input, TransportOutput output, bool inputEnded)
 {
     private static readonly Type ReaderOfStream = PipeReader.Create(Stream.Null).GetType();
@@ -21,7 +22,7 @@ internal sealed class OrderlyClose(ConnectionLoop loop, Inbox inbox, PipeReader 
     private bool _inputEnded = inputEnded;
     private volatile bool _isTimeOver;
 
-    /// <summary>Returns when both directions have ended. Nothing is sent on a connection that is lost.</summary>
+    /// <summary>Returns when both directions have ended. Sends nothing if the connection is lost.</summary>
     public async Task RunAsync(LineBatchHandler? handler)
     {
         StageMail();
@@ -72,8 +73,8 @@ internal sealed class OrderlyClose(ConnectionLoop loop, Inbox inbox, PipeReader 
     private async Task SendFinAsync()
     {
         LineLimits limits = loop.Endpoint.Limits;
-        // A stream between us and the transport (TLS, connection logging) does not pass on the end of the output; FIN is sent when the
-        // connection's whole pipeline has returned.
+        // A stream between us and the transport (TLS, connection logging) does not pass on the end of the
+        // output. FIN is sent when the connection's whole pipeline has returned.
         bool isDirect = input.GetType() != ReaderOfStream;
         bool sendsFinFirst = isDirect && inbox.Features.Get<IHalfCloseFeature>() is { CompletingOutputSendsFin: true };
         if (!_inputEnded && !sendsFinFirst)
@@ -83,7 +84,8 @@ internal sealed class OrderlyClose(ConnectionLoop loop, Inbox inbox, PipeReader 
 
         if (_inputEnded)
         {
-            // Both directions end with the FIN that follows: a client that sees it, and connects again, finds its place free.
+            // The FIN sent next ends both directions. Free the place first, so that a client that sees the
+            // FIN and reconnects finds it free.
             loop.Place.Free();
         }
 
@@ -96,12 +98,12 @@ internal sealed class OrderlyClose(ConnectionLoop loop, Inbox inbox, PipeReader 
         await DiscardAsync(sendsFinFirst ? limits.LingerTimeout : limits.SendTimeout, quietTime: null);
         if (_isTimeOver && !sendsFinFirst)
         {
-            // The transport would have closed by now, had the client read what was sent to it.
+            // The transport would have closed by now if the client had read what was sent.
             inbox.Abort(CloseReason.SendTimeout);
         }
     }
 
-    // With a timer of its own: few connections get here, and the table's ticks would have to be short for them.
+    // Uses its own timer: few connections get here, and the table's ticks are too coarse.
     private async Task DiscardAsync(TimeSpan? timeout, TimeSpan? quietTime)
     {
         TimeProvider time = loop.Endpoint.Time;

@@ -2,7 +2,7 @@ using System.Buffers;
 
 namespace LineServer.Hosting.Internal;
 
-/// <summary>A handler's wish for exactly so many bytes.</summary>
+/// <summary>A handler's request for exactly <see cref="Count"/> bytes.</summary>
 internal sealed class PayloadRequest(int count) : TaskCompletionSource<ReadOnlySequence<byte>>, IHandlerRequest
 {
     public int Count { get; } = count;

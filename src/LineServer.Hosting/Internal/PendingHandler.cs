@@ -4,15 +4,18 @@ using System.Diagnostics.CodeAnalysis;
 namespace LineServer.Hosting.Internal;
 
 /// <summary>
-/// A handler that did not complete at once. The loop joins it, and meanwhile does what the handler, or anyone else, asks of the
-/// connection: send what was staged, push, flush, read a payload. Made when a handler first has to be waited for.
+/// Joins a handler that did not complete synchronously. Meanwhile the loop does what the handler or others
+/// request: send staged replies and pushed lines, flush, read a payload. Created when a handler first has to
+/// be awaited.
 /// </summary>
-[SuppressMessage("Design", "CA1031", Justification = "Whatever serving it throws ends the connection; the handler must be joined.")]
+[SuppressMessage("Design", "CA1031", Justification = "An exception ends the connection, but the handler must still be joined.")]
 internal sealed class PendingHandler(ConnectionLoop loop, Inbox inbox) : WakeSignal
 {
     private IHandlerRequest? _request;
 
-    /// <summary>For the handler: asks the loop for something. A handler awaits one request before it makes another.</summary>
+    /// <summary>
+    /// For the handler: posts a request to the loop. It must await one request before it posts the next.
+    /// </summary>
     public void Post(IHandlerRequest request)
     {
         if (Interlocked.CompareExchange(ref _request, request, null) is not null)
@@ -23,10 +26,12 @@ internal sealed class PendingHandler(ConnectionLoop loop, Inbox inbox) : WakeSig
         Set();
     }
 
-    /// <summary>The line has ended: a request that the handler did not await is void.</summary>
+    /// <summary>The handler is done with its line: cancels a request that it did not await.</summary>
     public void DropRequest() => TakeRequest()?.Cancel(inbox.Aborted);
 
-    /// <summary>Waits until the handler has ended, whatever becomes of the connection; then throws what it threw.</summary>
+    /// <summary>
+    /// Waits until the handler has ended, whatever happens to the connection, then rethrows its exception.
+    /// </summary>
     public async ValueTask JoinAsync(ValueTask task)
     {
         var handler = task.ConfigureAwait(false).GetAwaiter();
@@ -35,13 +40,14 @@ internal sealed class PendingHandler(ConnectionLoop loop, Inbox inbox) : WakeSig
         long deadline = table.DeadlineAfter(loop.Endpoint.Limits.HandlerTimeout);
         while (true)
         {
-            // In this order: what the handler staged before it ended, or asked, is sent before it is answered.
+            // Read this first: what the handler staged before it ended, or before its request, must be sent
+            // before the request completes.
             bool hasEnded = handler.IsCompleted;
             loop.Deadlines.EndWatch();
             ValueTask serving = ServeAsync(TakeRequest(), hasEnded);
             if (!serving.IsCompletedSuccessfully)
             {
-                // The client is waited for: that time is not the handler's.
+                // Time spent waiting for the client does not count against the handler.
                 long before = table.Now;
                 await serving;
                 deadline = deadline == long.MaxValue ? deadline : deadline + (table.Now - before);
@@ -108,7 +114,7 @@ internal sealed class PendingHandler(ConnectionLoop loop, Inbox inbox) : WakeSig
                     request.Cancel(inbox.Aborted);
                     return;
                 case ReadInProgress.Arrival.EndWithinPayload:
-                    // Closed, whatever the handler makes of it: what has come of the payload must not be taken for lines.
+                    // Close, however the handler reacts: the partial payload must not be parsed as lines.
                     loop.Read.NeedPayload(request.Count);
                     loop.OnEndOfStream();
                     inbox.RequestClose(CloseReason.PeerClosed);
@@ -120,7 +126,10 @@ internal sealed class PendingHandler(ConnectionLoop loop, Inbox inbox) : WakeSig
         request.TrySetResult(payload);
     }
 
-    /// <summary>Reads until a payload has come whole, or the stream has ended. Nothing: the connection is being closed.</summary>
+    /// <summary>
+    /// Reads until the payload is complete or the stream has ended. Returns Nothing if the connection is
+    /// closing.
+    /// </summary>
     private async ValueTask<ReadInProgress.Arrival> ReadMoreAsync(int count)
     {
         loop.Read.NeedPayload(count);
@@ -137,7 +146,7 @@ internal sealed class PendingHandler(ConnectionLoop loop, Inbox inbox) : WakeSig
             }
         }
 
-        // A payload that has not come whole is like a line that has not: it was not received.
+        // A payload that did not arrive whole is like a line that did not: it was not received.
         ReadInProgress.Arrival last = inbox.State == ConnectionState.Draining && loop.TryReadLast(out TransportRead there)
             ? loop.Begin(there)
             : ReadInProgress.Arrival.Nothing;

@@ -2,7 +2,9 @@ using LineServer.Framing;
 
 namespace LineServer.Hosting.Internal;
 
-/// <summary>A <see cref="LineHandler"/> as a batch handler, the only shape that the loop knows.</summary>
+/// <summary>
+/// Adapts a <see cref="LineHandler"/> to a batch handler, the only kind that the loop calls.
+/// </summary>
 internal sealed class PerLineHandler(LineHandler handler) : LineBatchHandler
 {
     public override bool NeverBlocks => handler.NeverBlocks;

@@ -6,8 +6,8 @@ using LineServer.Framing;
 namespace LineServer.Hosting.Internal;
 
 /// <summary>
-/// The read whose lines the handler is given. It belongs to the loop, which lends it to the handler for the time of a call: only then do
-/// lines and payloads leave it.
+/// The read whose lines the handler is given. The loop owns it and lends it to the handler for each call;
+/// only then are lines and payloads taken from it.
 /// </summary>
 /// <remarks>
 /// <code>
@@ -15,20 +15,20 @@ namespace LineServer.Hosting.Internal;
 /// Ended   → Open, or Ended (1)   (never)
 /// Open      (never)              → Ended
 ///
-/// (1) nothing has come that a handler can be given: see Arrival.
+/// (1) Nothing arrived that the handler can use; see Arrival.
 /// </code>
 /// </remarks>
 internal struct ReadInProgress(LineReader lines)
 {
-    private long _oversizeBefore; // when the read began
+    private long _oversizeBefore; // the count when the read began
     private int _length;
-    private int _payloadNeeded; // the handler waits for so many bytes that are no lines
-    private int _held; // bytes of an unfinished line, which the next read will show again
+    private int _payloadNeeded; // the size of the payload that the handler waits for, or 0
+    private int _held; // bytes of an unfinished line, which the next read contains again
     private bool _isOpen;
     private bool _wasSkipping; // when the read began
-    private bool _payloadTaken; // in the current call
+    private bool _payloadTaken; // during the current call
 
-    /// <summary>What a read means to the handler.</summary>
+    /// <summary>What a read means for the handler.</summary>
     public enum Arrival
     {
         /// <summary>Nothing: a wake-up without bytes, or part of a payload.</summary>
@@ -45,16 +45,18 @@ internal struct ReadInProgress(LineReader lines)
 
     public readonly bool IsOpen => _isOpen;
 
-    /// <summary>Bytes that are held: of the read while it is open, and otherwise of a line or payload that has not come whole.</summary>
+    /// <summary>
+    /// The bytes held: those of the open read, or else those of an unfinished line or payload.
+    /// </summary>
     public readonly int Length => _length;
 
-    /// <summary>True once the stream has ended: no more bytes will come.</summary>
+    /// <summary>True once the stream has ended: no more bytes will arrive.</summary>
     public bool IsLast { get; private set; }
 
-    /// <summary>True if the client owes the rest of a line or of a payload.</summary>
+    /// <summary>True if a line or payload has begun and its rest has not arrived.</summary>
     public readonly bool IsWithinLine => lines.HoldsPartialLine || _payloadNeeded > 0;
 
-    /// <summary>True if the handler has taken all there is for it.</summary>
+    /// <summary>True if the handler has taken everything it can.</summary>
     public readonly bool IsExhausted => _payloadNeeded > 0 || lines.IsExhausted;
 
     /// <summary>True if the stream ended within a line or a payload.</summary>
@@ -62,7 +64,9 @@ internal struct ReadInProgress(LineReader lines)
 
     public readonly bool PayloadTaken => _payloadTaken;
 
-    /// <summary>Looks at what has come. Where that is nothing for a handler, the bytes are given back to <paramref name="input"/>.</summary>
+    /// <summary>
+    /// Examines a read. If the handler cannot use it, its bytes go back to <paramref name="input"/>.
+    /// </summary>
     public Arrival Begin(in TransportRead read, PipeReader input)
     {
         Debug.Assert(!_isOpen, "a read begins while another is open");
@@ -89,14 +93,14 @@ internal struct ReadInProgress(LineReader lines)
         return Arrival.Lines;
     }
 
-    /// <summary>The handler is called.</summary>
+    /// <summary>A call of the handler begins.</summary>
     public void BeginCall()
     {
         _payloadNeeded = 0;
         _payloadTaken = false;
     }
 
-    /// <summary>Takes bytes that are no lines, if that many have come.</summary>
+    /// <summary>Takes a payload if all of it has arrived.</summary>
     public bool TryTakePayload(int count, out ReadOnlySequence<byte> payload)
     {
         Debug.Assert(_isOpen, "a payload is taken from no read");
@@ -109,10 +113,10 @@ internal struct ReadInProgress(LineReader lines)
         return false;
     }
 
-    /// <summary>The handler waits for a payload that has not come whole.</summary>
+    /// <summary>The handler waits for a payload that has not arrived whole.</summary>
     public void NeedPayload(int count) => _payloadNeeded = count;
 
-    /// <summary>Gives back to <paramref name="input"/> what was not consumed.</summary>
+    /// <summary>Ends the read and returns unconsumed bytes to <paramref name="input"/>.</summary>
     public Ended End(PipeReader input)
     {
         Debug.Assert(_isOpen, "a read ends that is not open");
@@ -122,7 +126,7 @@ internal struct ReadInProgress(LineReader lines)
         long oversize = lines.OversizeLines - _oversizeBefore;
         SequencePosition consumed = lines.EndRead(out SequencePosition examined);
         int taken = lines.LinesTaken;
-        // A truncated line is taken before its end has come.
+        // A truncated line counts as taken before its end has arrived.
         long ends = oversize > 0 && lines.Format.OversizeLineBehavior == OversizeLineBehavior.Truncate ? taken : taken + oversize;
         bool endedLine = ends + (_wasSkipping ? 1 : 0) - (isSkipping ? 1 : 0) > 0;
         _length = _held;
@@ -130,9 +134,9 @@ internal struct ReadInProgress(LineReader lines)
         return new Ended(taken, oversize, endedLine);
     }
 
-    /// <summary>What a read has brought.</summary>
-    /// <param name="LinesTaken">Lines that the handler took.</param>
-    /// <param name="OversizeLines">Lines that turned out to be longer than the limit.</param>
-    /// <param name="EndedLine">True if the end of any line has come, also of a discarded one.</param>
+    /// <summary>The result of a read.</summary>
+    /// <param name="LinesTaken">The number of lines that the handler took.</param>
+    /// <param name="OversizeLines">The number of lines found to exceed the limit.</param>
+    /// <param name="EndedLine">True if the end of any line arrived, discarded or not.</param>
     public readonly record struct Ended(int LinesTaken, long OversizeLines, bool EndedLine);
 }

@@ -4,12 +4,16 @@ using Microsoft.Extensions.DependencyInjection;
 namespace LineServer.Hosting.Internal;
 
 /// <summary>
-/// Ends a connection that is one too many and never gets a loop. Its handler may say a last line ("too many connections"), where its type
-/// overrides <see cref="LineHandlerBase.OnClosing"/>; nothing is read, and nobody lingers for the client.
+/// Ends a connection that exceeds a limit and never gets a loop. Its handler may send a last line ("too many
+/// connections") if its type overrides <see cref="LineHandlerBase.OnClosing"/>. Nothing is read, and the
+/// close does not linger.
 /// </summary>
 internal static class Refusal
 {
-    /// <summary>Never throws. When it returns, the connection's output has ended; its host disposes of it.</summary>
+    /// <summary>
+    /// Logs what a handler or the transport throws. When the task ends, so has the connection's output; the
+    /// host disposes the connection.
+    /// </summary>
     public static async Task RunAsync(ConnectionContext connection, LineEndpoint endpoint, CloseReason reason)
     {
         Inbox inbox = Inbox.Refused(connection, reason);
@@ -25,7 +29,7 @@ internal static class Refusal
             await connection.Transport.Output.CompleteAsync();
             await connection.Transport.Input.CompleteAsync();
         }
-#pragma warning disable CA1031 // Whatever a transport throws: the connection has ended.
+#pragma warning disable CA1031 // A transport may throw anything; the connection has ended.
         catch (Exception e)
 #pragma warning restore CA1031
         {
@@ -51,7 +55,7 @@ internal static class Refusal
                 }
             }
         }
-#pragma warning disable CA1031 // Whatever a handler or a transport throws: the connection was refused anyway.
+#pragma warning disable CA1031 // Application or transport code may throw anything; the connection ends anyway.
         catch (Exception e)
 #pragma warning restore CA1031
         {

@@ -3,8 +3,8 @@ using System.Buffers;
 namespace LineServer.Hosting.Internal;
 
 /// <summary>
-/// Holds the replies of a handler that may run while the connection's loop flushes. The loop alone writes to the transport, and moves
-/// over what the handler has staged. A buffer is rented only while it holds something.
+/// Holds the replies of a handler that may run while the connection's loop flushes. Only the loop writes to
+/// the transport; it moves staged replies over. The buffer is rented only while it holds something.
 /// </summary>
 internal sealed class ReplyBuffer : LineOutput
 {
@@ -18,7 +18,7 @@ internal sealed class ReplyBuffer : LineOutput
     {
     }
 
-    /// <summary>Bytes that have not been moved over.</summary>
+    /// <summary>The number of bytes not moved to the output yet.</summary>
     public int Staged => _end - _moved;
 
     /// <inheritdoc/>
@@ -66,7 +66,10 @@ internal sealed class ReplyBuffer : LineOutput
         }
     }
 
-    /// <summary>Moves over what was staged. The buffer stays where it is: the handler may be between GetMemory and Advance.</summary>
+    /// <summary>
+    /// Moves staged bytes to the output. Keeps the buffer in place, because the handler may be between
+    /// GetMemory and Advance.
+    /// </summary>
     public void MoveTo(TransportOutput output)
     {
         lock (_gate)
@@ -76,7 +79,10 @@ internal sealed class ReplyBuffer : LineOutput
         }
     }
 
-    /// <summary>Moves over what was staged when the handler has ended, so that the buffer can be used from its start again.</summary>
+    /// <summary>
+    /// Moves staged bytes to the output after the handler has ended, so the buffer can be reused from its
+    /// start.
+    /// </summary>
     public void FinishTo(TransportOutput output)
     {
         lock (_gate)
@@ -86,7 +92,7 @@ internal sealed class ReplyBuffer : LineOutput
         }
     }
 
-    /// <summary>Returns the buffer to the pool. Nothing may be staged in it.</summary>
+    /// <summary>Returns the buffer to the pool and drops what is staged.</summary>
     public void Release()
     {
         lock (_gate)

@@ -5,15 +5,16 @@ using System.Runtime.InteropServices;
 namespace LineServer.Hosting.Internal;
 
 /// <summary>
-/// Stages straight into the transport's <see cref="PipeWriter"/>. The connection's loop owns it, and lends it to the handler for a call.
+/// Stages replies in the buffer of the transport's <see cref="PipeWriter"/>. The connection's loop owns it
+/// and lends it to the handler for each call.
 /// </summary>
 internal sealed class TransportOutput : LineOutput
 {
     private readonly PipeWriter _writer;
-    private volatile int _limit; // 0: no further line is given
+    private volatile int _limit; // 0: the handler gets no further line
 
-    // The writer's current buffer, kept so that a short line costs a copy and not three calls into the pipe. The bytes from _start to
-    // _next were written, and the pipe has not been told.
+    // The writer's current buffer, cached so that a short line costs one copy instead of three calls into the
+    // pipe. The bytes from _start to _next are written but not yet advanced over.
     private byte[] _buffer = [];
     private int _start;
     private int _next;
@@ -31,17 +32,19 @@ internal sealed class TransportOutput : LineOutput
     /// <summary>Bytes staged since the last flush.</summary>
     public int Staged => _told + (_next - _start);
 
-    /// <summary>Bytes that may be staged before the next flush; 0 or less when that many are.</summary>
+    /// <summary>
+    /// The number of bytes that may be staged before the next flush; 0 or less if the output is full.
+    /// </summary>
     public int Room => _limit - Staged;
 
-    /// <summary>True if no further line is given before the next flush.</summary>
+    /// <summary>True if the handler must get no further line before the next flush.</summary>
     public bool EndsBatch
     {
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         get => _told + (_next - _start) >= _limit;
     }
 
-    /// <summary>No further line is given at all. The one member that any thread may call.</summary>
+    /// <summary>Ends batches for good. The only member that any thread may call.</summary>
     public void EndBatches() => _limit = 0;
 
     /// <inheritdoc/>
@@ -75,7 +78,7 @@ internal sealed class TransportOutput : LineOutput
         WriteOn(bytes);
     }
 
-    // Apart from Write, which then is small enough to be compiled into its callers.
+    // Separate from Write, so that Write is small enough to be inlined.
     private void WriteOn(ReadOnlySpan<byte> bytes)
     {
         while (bytes.Length > _end - _next)
@@ -128,9 +131,10 @@ internal sealed class TransportOutput : LineOutput
         }
     }
 
-    /// <summary>Gives what is staged to the transport.</summary>
+    /// <summary>Flushes staged bytes to the transport.</summary>
     /// <remarks>
-    /// <c>ConnectionClosed</c> must not be its token: Kestrel cancels that after the client's half-close, and the replies would be lost.
+    /// It must not take <c>ConnectionClosed</c> as its token: Kestrel cancels that after the client's
+    /// half-close, and the replies would be lost.
     /// </remarks>
     public ValueTask<FlushResult> FlushAsync()
     {
@@ -139,7 +143,7 @@ internal sealed class TransportOutput : LineOutput
         return _writer.FlushAsync(CancellationToken.None);
     }
 
-    /// <summary>Nothing more is sent; where the transport can half-close, FIN follows what was flushed.</summary>
+    /// <summary>Ends the output. If the transport can half-close, FIN follows the flushed bytes.</summary>
     public void Complete()
     {
         Tell();
@@ -158,7 +162,7 @@ internal sealed class TransportOutput : LineOutput
             return true;
         }
 
-        // Memory that is no array is written to directly, and the pipe is told at once.
+        // Memory without an array is written directly, and the pipe is advanced at once.
         return false;
     }
 
@@ -170,7 +174,7 @@ internal sealed class TransportOutput : LineOutput
             _told += _next - _start;
         }
 
-        // An idle connection must not keep a buffer alive that is the pipe's.
+        // An idle connection must not keep the pipe's buffer alive.
         _buffer = [];
         _start = _next = _end = 0;
     }

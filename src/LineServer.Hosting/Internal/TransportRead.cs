@@ -4,8 +4,9 @@ using System.IO.Pipelines;
 namespace LineServer.Hosting.Internal;
 
 /// <summary>
-/// What a read of the transport came to: bytes, the end of the stream, a wake-up, or the loss of the connection. An error of the
-/// transport is a value from here on, so no exception of a handler can be taken for one.
+/// The result of a read of the transport: bytes, the end of the stream, a wake-up, or the loss of the
+/// connection. Transport errors become values here, so that they cannot be confused with a handler's
+/// exceptions.
 /// </summary>
 internal readonly struct TransportRead
 {
@@ -18,13 +19,13 @@ internal readonly struct TransportRead
 
     private TransportRead(Exception error) => Error = error;
 
-    /// <summary>All bytes that were not consumed.</summary>
+    /// <summary>All unconsumed bytes.</summary>
     public ReadOnlySequence<byte> Buffer { get; }
 
-    /// <summary>Somebody woke the loop; there may be no new bytes.</summary>
+    /// <summary>True if the loop was woken; there may be no new bytes.</summary>
     public bool IsWoken { get; }
 
-    /// <summary>No more bytes will come.</summary>
+    /// <summary>True if no more bytes will arrive.</summary>
     public bool IsLast { get; }
 
     /// <summary>Why the connection was lost; null if it was not.</summary>

@@ -1,6 +1,6 @@
 namespace LineServer.Hosting.Internal;
 
-/// <summary>What a connection waits for, as far as a limit bounds the wait.</summary>
+/// <summary>What a connection waits for, if a limit bounds the wait.</summary>
 internal enum Wait
 {
     None,

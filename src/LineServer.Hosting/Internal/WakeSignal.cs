@@ -3,8 +3,8 @@ using System.Threading.Tasks.Sources;
 namespace LineServer.Hosting.Internal;
 
 /// <summary>
-/// Wakes one waiter. A set that nobody waits for is kept for the next wait. Any thread may set it, as often as it likes; one waits at a
-/// time.
+/// Wakes one waiter. A set without a waiter is kept for the next wait. Any thread may set it, any number of
+/// times; only one may wait.
 /// </summary>
 /// <remarks>
 /// <code>
@@ -20,19 +20,19 @@ internal class WakeSignal : IValueTaskSource
     private const int Waiting = 1;
     private const int Signaled = 2;
 
-    // The waiter must not run within Set: who pushes to a thousand connections would run a thousand loops.
+    // The waiter must not run within Set, or a push to a thousand connections would run a thousand loops.
     private ManualResetValueTaskSourceCore<bool> _core = new() { RunContinuationsAsynchronously = true };
     private int _state;
 
     public WakeSignal() => SetAction = Set;
 
-    /// <summary><see cref="Set"/>, as a delegate that is made once.</summary>
+    /// <summary>A cached delegate for <see cref="Set"/>.</summary>
     public Action SetAction { get; }
 
     public void Set()
     {
-        // What the waiter is to find was written before. Without the barrier, this could still see a Signaled that the waiter is taking
-        // away, while the waiter does not see yet what was written.
+        // The caller wrote what the waiter should find before this call. Without the barrier, this could
+        // still see a Signaled that the waiter is just clearing, while the waiter does not yet see the write.
         Interlocked.MemoryBarrier();
         while (true)
         {

@@ -8,12 +8,14 @@ using Microsoft.Extensions.DependencyInjection;
 namespace LineServer.Hosting.Testing;
 
 /// <summary>
-/// A client connected to a handler in memory: no socket, no thread of its own, and no waiting. What is sent arrives at once and in the
-/// pieces it was sent in: when <see cref="SendAsync(ReadOnlyMemory{byte})"/> returns, a handler that does not wait has handled it.
+/// An in-memory client connected to a handler: no socket, no thread, no waiting. Bytes arrive at once, in the
+/// pieces they were sent in. When <see cref="SendAsync(ReadOnlyMemory{byte})"/> returns, a handler that does
+/// not await has handled them.
 /// </summary>
 /// <example>
 /// <code>
-/// await using var client = LineTestConnection.Connect(lines => lines.UseLines((in line, reply) => reply.WriteLine(line)));
+/// await using var client = LineTestConnection.Connect(
+///     lines => lines.UseLines((in line, reply) => reply.WriteLine(line)));
 /// await client.SendAsync("a\nb\n");
 /// Assert.Equal("a", await client.ReadLineAsync());
 /// </code>
@@ -27,7 +29,8 @@ public sealed class LineTestConnection : IAsyncDisposable
 
     private LineTestConnection(ConnectionDelegate application, long maxWriteBufferSize)
     {
-        // Run-to-completion both ways: what the test does next happens after what it has caused.
+        // Run both directions to completion: the test's next step happens after everything that its last one
+        // caused.
         var toServer = new Pipe(new PipeOptions(readerScheduler: PipeScheduler.Inline, writerScheduler: PipeScheduler.Inline, pauseWriterThreshold: 0, useSynchronizationContext: false));
         var toClient = new Pipe(new PipeOptions(readerScheduler: PipeScheduler.Inline, writerScheduler: PipeScheduler.Inline, pauseWriterThreshold: maxWriteBufferSize, resumeWriterThreshold: maxWriteBufferSize / 2, useSynchronizationContext: false));
         _output = toServer.Writer;
@@ -36,17 +39,21 @@ public sealed class LineTestConnection : IAsyncDisposable
         _served = application(_server);
     }
 
-    /// <summary>Ends when the server has ended the connection.</summary>
+    /// <summary>Completes when the server has ended the connection.</summary>
     public Task Closed => _served;
 
-    /// <summary>Connects to what <paramref name="configure"/> puts on a connection.</summary>
+    /// <summary>Connects to the pipeline that <paramref name="configure"/> builds.</summary>
     /// <param name="configure">For instance <c>lines => lines.UseLines&lt;ChatHandler&gt;()</c>.</param>
-    /// <param name="services">What the handler gets injected; a <see cref="TimeProvider"/> among them is the connection's clock.</param>
-    /// <param name="maxWriteBufferSize">What the client may leave unread before the server waits, in bytes.</param>
+    /// <param name="services">
+    /// The services for the handler. A <see cref="TimeProvider"/> among them is the connection's clock.
+    /// </param>
+    /// <param name="maxWriteBufferSize">
+    /// How many bytes the client may leave unread before the server waits.
+    /// </param>
     public static LineTestConnection Connect(Action<IConnectionBuilder> configure, IServiceProvider? services = null, int maxWriteBufferSize = 64 * 1024) =>
         new(Build(configure, services), maxWriteBufferSize);
 
-    /// <summary>What <see cref="Connect(Action{IConnectionBuilder}, IServiceProvider?, int)"/> connects to, for several connections to one endpoint.</summary>
+    /// <summary>Builds an endpoint to which several test connections can connect.</summary>
     public static ConnectionDelegate Build(Action<IConnectionBuilder> configure, IServiceProvider? services = null)
     {
         ArgumentNullException.ThrowIfNull(configure);
@@ -55,20 +62,22 @@ public sealed class LineTestConnection : IAsyncDisposable
         return builder.Build();
     }
 
-    /// <summary>Connects to an endpoint that others connect to as well.</summary>
+    /// <summary>Connects to an endpoint shared with other test connections.</summary>
     public static LineTestConnection Connect(ConnectionDelegate endpoint, int maxWriteBufferSize = 64 * 1024)
     {
         ArgumentNullException.ThrowIfNull(endpoint);
         return new LineTestConnection(endpoint, maxWriteBufferSize);
     }
 
-    /// <summary>Sends bytes, as one piece.</summary>
+    /// <summary>Sends bytes in one piece.</summary>
     public async Task SendAsync(ReadOnlyMemory<byte> bytes) => await _output.WriteAsync(bytes);
 
-    /// <summary>Sends text, in UTF-8, as one piece.</summary>
+    /// <summary>Sends text as UTF-8 in one piece.</summary>
     public Task SendAsync(string text) => SendAsync(Encoding.UTF8.GetBytes(text));
 
-    /// <summary>The next line from the server, without its LF; null at the end of the stream.</summary>
+    /// <summary>
+    /// Reads the next line from the server, without its LF. Returns null at the end of the stream.
+    /// </summary>
     /// <exception cref="ConnectionResetException">The server aborted the connection.</exception>
     public async Task<string?> ReadLineAsync()
     {
@@ -91,7 +100,7 @@ public sealed class LineTestConnection : IAsyncDisposable
         }
     }
 
-    /// <summary>What the server has sent and was not read yet; nothing is waited for.</summary>
+    /// <summary>Returns what the server has sent and the test has not read. Does not wait.</summary>
     public string ReadAvailable()
     {
         if (!_input.TryRead(out ReadResult read))
@@ -104,7 +113,7 @@ public sealed class LineTestConnection : IAsyncDisposable
         return text;
     }
 
-    /// <summary>All that comes until the server's FIN.</summary>
+    /// <summary>Reads everything up to the server's FIN.</summary>
     /// <exception cref="ConnectionResetException">The server aborted the connection.</exception>
     public async Task<string> ReadToEndAsync()
     {
@@ -123,20 +132,20 @@ public sealed class LineTestConnection : IAsyncDisposable
         }
     }
 
-    /// <summary>FIN: nothing more will be sent; replies can still be read.</summary>
+    /// <summary>Sends FIN. Replies can still be read.</summary>
     public void HalfClose() => _output.Complete();
 
-    /// <summary>RST: the server's reads and sends fail from now on.</summary>
+    /// <summary>Sends RST: the server's later reads and sends fail.</summary>
     public void Reset()
     {
         _output.Complete(new ConnectionResetException("Reset by the client."));
         _input.Complete(new ConnectionResetException("Reset by the client."));
     }
 
-    /// <summary>The server is stopping, as a host tells its connections.</summary>
+    /// <summary>Tells the connection that the server is stopping, as a host would.</summary>
     public void Drain() => _server.RequestClose();
 
-    /// <summary>Closes, if that has not been done, and waits for the server to end the connection.</summary>
+    /// <summary>Closes the connection if it is open, and waits until the server has ended it.</summary>
     public async ValueTask DisposeAsync()
     {
         await _output.CompleteAsync();

@@ -46,13 +46,13 @@ internal sealed class TestConnectionContext : ConnectionContext, IConnectionLife
 
     public void RequestClose() => _closeRequested.Cancel();
 
-    /// <summary>True once the server closed with RST, so to speak.</summary>
+    /// <summary>True once the server aborted the connection, which stands for an RST.</summary>
     public bool IsAborted { get; private set; }
 
     public override void Abort(ConnectionAbortedException abortReason)
     {
         IsAborted = true;
-        // Both the loop's pending read and its pending flush end, as on a socket that was shut down.
+        // Ends both the loop's pending read and its pending flush, as on a socket that was shut down.
         _toServer.Writer.Complete(abortReason);
         _toClient.Writer.CancelPendingFlush();
     }
