@@ -11,7 +11,7 @@ using Microsoft.Extensions.Options;
 
 namespace LineServer.Transports.Epoll.Internal;
 
-/// <summary>What listeners, connections and loops share. The public factory is a shell around it.</summary>
+/// <summary>The state shared by listeners, connections and loops, behind the public factory.</summary>
 internal sealed class EpollTransport<TCalls> : IConnectionListenerFactory, IConnectionListenerFactorySelector, IConnectionFactory, IAsyncDisposable
     where TCalls : struct, ISystemCalls
 {
@@ -39,7 +39,7 @@ internal sealed class EpollTransport<TCalls> : IConnectionListenerFactory, IConn
         Loops = new LoopGroup(options.LoopCount, CreateLoop, watcher);
     }
 
-    /// <summary>Other options on the loops of <paramref name="owner"/>, which ends them.</summary>
+    /// <summary>Other options on the loops of <paramref name="owner"/>, which also ends them.</summary>
     public EpollTransport(EpollTransport<TCalls> owner, EpollTransportOptions options)
     {
         ThrowIfInvalid(options);
@@ -61,7 +61,7 @@ internal sealed class EpollTransport<TCalls> : IConnectionListenerFactory, IConn
 
     public ILogger Logger { get; }
 
-    /// <summary>What must not happen, and did: from any thread, never in the way.</summary>
+    /// <summary>Reports unexpected failures. Thread-safe; never blocks the caller.</summary>
     public ReportLog Failures { get; }
 
     public TransportMetrics Metrics { get; }
@@ -72,10 +72,10 @@ internal sealed class EpollTransport<TCalls> : IConnectionListenerFactory, IConn
 
     public DescriptorLimit Descriptors { get; }
 
-    /// <summary>Bytes that one read may bring at most.</summary>
+    /// <summary>The maximum number of bytes in one read.</summary>
     public int MaxReadSize { get; }
 
-    /// <summary>The features that a connection is itself.</summary>
+    /// <summary>The features that a connection itself implements.</summary>
     public Type[] FeatureTypes { get; } =
     [
         typeof(IConnectionIdFeature), typeof(IConnectionTransportFeature), typeof(IConnectionItemsFeature), typeof(IConnectionLifetimeFeature),
@@ -104,7 +104,7 @@ internal sealed class EpollTransport<TCalls> : IConnectionListenerFactory, IConn
         }
         catch (SocketException e) when (e.SocketErrorCode == SocketError.AddressAlreadyInUse)
         {
-            // Two listeners on one address are found by listen(2) only where both had SO_REUSEADDR.
+            // If both sockets have SO_REUSEADDR, only listen(2) detects two listeners on one address.
             socket.Dispose();
             throw new AddressInUseException(e.Message, e);
         }
@@ -124,7 +124,7 @@ internal sealed class EpollTransport<TCalls> : IConnectionListenerFactory, IConn
             throw new NotSupportedException($"The epoll transport connects to IP and Unix domain sockets, not to {endpoint.GetType().Name}.");
         }
 
-        // Before there is a descriptor: it may fail.
+        // Do this before a descriptor exists, because it may fail.
         EventLoop loop = Loops.Fewest();
         SocketAddress address = endpoint.Serialize();
         int family = endpoint.AddressFamily switch
@@ -163,10 +163,10 @@ internal sealed class EpollTransport<TCalls> : IConnectionListenerFactory, IConn
     {
         if (_isView)
         {
-            return; // the loops are the owner's
+            return; // the loops belong to the owner
         }
 
-        // Not here: this may be a continuation on a loop, which cannot wait for itself.
+        // Not on this thread, which may be a loop running a continuation: a loop cannot wait for itself.
         await Task.Run(Loops.Dispose).ConfigureAwait(false);
         Metrics.Dispose();
     }

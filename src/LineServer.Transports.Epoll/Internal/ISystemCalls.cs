@@ -1,8 +1,9 @@
 namespace LineServer.Transports.Epoll.Internal;
 
 /// <summary>
-/// The system calls on the way of a byte. A struct type parameter of everything that makes them: the JIT compiles the
-/// calls in place, and a test puts faults there. Each returns what the system call returns, and −errno in place of −1.
+/// The system calls on the data path. Everything that makes them takes this as a struct type parameter: the
+/// JIT inlines the calls, and tests inject faults. Each method returns the result of the system call, or
+/// −errno instead of −1.
 /// </summary>
 internal unsafe interface ISystemCalls
 {
@@ -12,10 +13,10 @@ internal unsafe interface ISystemCalls
     /// <summary>send(2), without SIGPIPE.</summary>
     static abstract nint Send(int socket, byte* buffer, nint length);
 
-    /// <summary>sendmsg(2), without SIGPIPE: several pieces at once, at most <see cref="IoVector.MaxCount"/>.</summary>
+    /// <summary>sendmsg(2), without SIGPIPE: up to <see cref="IoVector.MaxCount"/> pieces at once.</summary>
     static abstract nint SendMessage(int socket, IoVector* pieces, int count);
 
-    /// <summary>accept4(2): the new descriptor does not block, and is closed on exec.</summary>
+    /// <summary>accept4(2): the new descriptor is non-blocking and close-on-exec.</summary>
     static abstract int Accept(int listener, byte* address, ref int addressLength);
 
     /// <summary>epoll_wait(2).</summary>

@@ -2,7 +2,7 @@ using System.Runtime.InteropServices;
 
 namespace LineServer.Transports.Epoll.Internal;
 
-/// <summary>The kernel's own.</summary>
+/// <summary>The kernel's system calls.</summary>
 internal readonly unsafe struct LinuxSystemCalls : ISystemCalls
 {
     public static nint Receive(int socket, byte* buffer, nint length)

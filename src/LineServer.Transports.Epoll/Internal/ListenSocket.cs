@@ -4,11 +4,11 @@ using Microsoft.AspNetCore.Connections;
 
 namespace LineServer.Transports.Epoll.Internal;
 
-/// <summary>From an endpoint to a socket that is bound to it.</summary>
+/// <summary>Creates a socket bound to an endpoint.</summary>
 internal static class ListenSocket
 {
-    /// <exception cref="SocketException">It cannot be bound.</exception>
-    /// <exception cref="NotSupportedException">The endpoint is of another kind.</exception>
+    /// <exception cref="SocketException">The endpoint cannot be bound.</exception>
+    /// <exception cref="NotSupportedException">This kind of endpoint is not supported.</exception>
     public static Socket Bind(EndPoint endpoint, UnixFileMode? mode) => endpoint switch
     {
         FileHandleEndPoint inherited => BoundSocket.OfDescriptor((int)inherited.FileHandle),

@@ -4,18 +4,19 @@ using Microsoft.Extensions.Logging;
 namespace LineServer.Transports.Epoll.Internal;
 
 /// <summary>
-/// Reports one kind of event: from any thread, without a wait and without an exception, whatever the logger does.
+/// Reports one kind of event, from any thread. It never waits for the logger, and never passes on its
+/// exceptions.
 /// </summary>
 /// <remarks>
-/// A worker of the thread pool writes: one message at a time, and one in each interval. Of what comes meanwhile the last
-/// is kept, and told with the count of the others. So a logger that hangs costs one worker, and a client that causes
-/// reports costs one line in each interval.
+/// A thread-pool worker writes one message at a time, and one per interval. Of the reports that come
+/// meanwhile, it keeps the last and counts the others. So a logger that hangs costs one worker, and a client
+/// that causes reports costs one log line per interval.
 /// </remarks>
 internal sealed class ReportLog(ILogger logger, TimeProvider time, TimeSpan interval)
 {
     private readonly Lock _gate = new();
     private Report? _next;
-    private long _untold; // reports that gave way to the next
+    private long _untold; // reports replaced by later ones
     private bool _isWriting;
 
     /// <summary>Writes the message soon, or counts it.</summary>
@@ -31,7 +32,8 @@ internal sealed class ReportLog(ILogger logger, TimeProvider time, TimeSpan inte
 
             for (int i = 0; i < args.Length; i++)
             {
-                // Not as an enumeration: a connection is one, of its features.
+                // Convert it here: a connection is enumerable (its features), and a logger would enumerate
+                // it.
                 args[i] = args[i] is IEventSource source ? source.ToString() : args[i];
             }
 
@@ -52,7 +54,7 @@ internal sealed class ReportLog(ILogger logger, TimeProvider time, TimeSpan inte
         }
         catch (Exception)
         {
-            // No memory for a report, or a logger that cannot say whether it is enabled: there is nobody to tell.
+            // No memory for a report, or IsEnabled threw: there is nowhere left to report it.
         }
     }
 
@@ -66,7 +68,7 @@ internal sealed class ReportLog(ILogger logger, TimeProvider time, TimeSpan inte
         {
             lock (_gate)
             {
-                _isWriting = false; // the next report tries again, and tells of this one
+                _isWriting = false; // the next report tries again, and counts this one
             }
         }
     }
@@ -105,7 +107,7 @@ internal sealed class ReportLog(ILogger logger, TimeProvider time, TimeSpan inte
         }
         catch (Exception)
         {
-            // There is nobody to tell.
+            // There is nowhere left to report it.
         }
     }
 

@@ -2,32 +2,32 @@ using System.Net.Sockets;
 
 namespace LineServer.Transports.Epoll.Internal;
 
-/// <summary>Each errno is classified here, once.</summary>
+/// <summary>The one place that classifies errno values.</summary>
 internal static class SocketErrors
 {
-    /// <summary>What becomes of accepting after an error of accept4(2).</summary>
+    /// <summary>What to do after accept4(2) failed.</summary>
     public static AcceptOutcome OnAccept(Errno error) => error switch
     {
         Errno.EAGAIN => AcceptOutcome.Wait,
 
-        // That connection has ended already, or its network has; accept(2) says to try again.
+        // That connection, or its network, is gone already; accept(2) says to try again.
         Errno.EINTR or Errno.ECONNABORTED or Errno.EPROTO or Errno.ENOPROTOOPT or Errno.EOPNOTSUPP or Errno.ENETDOWN or Errno.ENETUNREACH
             or Errno.EHOSTDOWN or Errno.EHOSTUNREACH or Errno.ENONET or Errno.ETIMEDOUT => AcceptOutcome.Next,
 
-        // No descriptor or memory left, or a firewall's rule: waiting is all we can do.
+        // No descriptor or memory left, or a firewall rule: waiting is all we can do.
         Errno.EMFILE or Errno.ENFILE or Errno.ENOBUFS or Errno.ENOMEM or Errno.EPERM => AcceptOutcome.BackOff,
 
-        // The socket was shut down (EINVAL), or its descriptor closed behind our back.
+        // Someone else shut down the socket (EINVAL) or closed its descriptor.
         Errno.EBADF or Errno.EINVAL or Errno.ENOTSOCK => AcceptOutcome.Lost,
 
-        // The transport was disposed (EpollInstance.Register).
+        // The loop is ending: EpollInstance.Register refused the connection.
         Errno.ECANCELED => AcceptOutcome.End,
 
-        // An unknown error is no reason to end for good.
+        // An unknown error is no reason to stop accepting for good.
         _ => AcceptOutcome.BackOff,
     };
 
-    /// <summary>.NET's name of an error; its exception takes that, not the number.</summary>
+    /// <summary>Maps to .NET's error, which SocketException takes in place of the number.</summary>
     public static SocketError FromErrno(Errno error) => error switch
     {
         Errno.ECONNRESET => SocketError.ConnectionReset,

@@ -5,12 +5,14 @@ using Microsoft.Extensions.DependencyInjection;
 
 namespace LineServer.Handlers;
 
-/// <summary>A handler that the daemon brings along.</summary>
-/// <param name="Name">As it is configured.</param>
-/// <param name="Summary">What it does, in a line.</param>
-/// <param name="Options">The keys of an endpoint that are for it.</param>
-/// <param name="OversizeLineBehavior">What it is made for: one that only takes can do with a part of a line; one that answers cannot.</param>
-/// <param name="Create">Makes one for a connection.</param>
+/// <summary>A handler built into the daemon.</summary>
+/// <param name="Name">Its name in the configuration.</param>
+/// <param name="Summary">What it does, in one line.</param>
+/// <param name="Options">The keys of an endpoint that configure it.</param>
+/// <param name="OversizeLineBehavior">
+/// Its default: a handler that only stores lines can use part of one; a handler that answers cannot.
+/// </param>
+/// <param name="Create">Creates the handler of a connection.</param>
 internal sealed record BuiltInHandler(
     string Name,
     string Summary,
@@ -18,7 +20,7 @@ internal sealed record BuiltInHandler(
     OversizeLineBehavior OversizeLineBehavior,
     Func<IServiceProvider, EndpointSettings, LineHandlerBase> Create)
 {
-    /// <summary>All of them; the first is the default.</summary>
+    /// <summary>All built-in handlers; the first is the default.</summary>
     public static IReadOnlyList<BuiltInHandler> All { get; } =
     [
         new("echo", "sends each line back, byte for byte; Prefix puts text before it", ["Prefix"], OversizeLineBehavior.Close, (_, endpoint) => new EchoHandler(endpoint.Prefix)),

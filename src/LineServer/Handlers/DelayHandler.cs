@@ -4,7 +4,10 @@ using LineServer.Hosting;
 
 namespace LineServer.Handlers;
 
-/// <summary>Answers <c>&lt;milliseconds&gt; &lt;text&gt;</c> with the text, after that time. A waiting connection is a timer, not a thread.</summary>
+/// <summary>
+/// Answers <c>&lt;milliseconds&gt; &lt;text&gt;</c> with the text after that time. A waiting connection costs
+/// a timer, not a thread.
+/// </summary>
 internal sealed class DelayHandler(TimeProvider time) : LineHandler
 {
     private static readonly int LongestMs = (int)TimeSpan.FromDays(1).TotalMilliseconds;

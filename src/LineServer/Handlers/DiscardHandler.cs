@@ -3,7 +3,7 @@ using LineServer.Hosting;
 
 namespace LineServer.Handlers;
 
-/// <summary>Takes lines; that they are counted is the server's doing.</summary>
+/// <summary>Takes lines and drops them; the server counts them.</summary>
 internal sealed class DiscardHandler : LineBatchHandler
 {
     public override bool NeverBlocks => true;

@@ -4,7 +4,7 @@ using LineServer.Hosting;
 
 namespace LineServer.Handlers;
 
-/// <summary>Sends each line back as it came, its terminator included.</summary>
+/// <summary>Sends each line back unchanged, its terminator included.</summary>
 internal sealed class EchoHandler(string prefix) : LineBatchHandler
 {
     private readonly byte[] _prefix = Encoding.UTF8.GetBytes(prefix);
@@ -44,7 +44,8 @@ internal sealed class EchoHandler(string prefix) : LineBatchHandler
 
         if (line.IsTruncated)
         {
-            // Its terminator is still to come, or was skipped; without one the next reply would run on from this.
+            // Its terminator has not arrived or was skipped. Without one, the next reply would join this
+            // line.
             output.Write([output.Delimiter]);
         }
     }

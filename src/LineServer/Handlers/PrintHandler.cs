@@ -7,12 +7,14 @@ using LineServer.Linux;
 namespace LineServer.Handlers;
 
 /// <summary>
-/// Writes each line to standard output, after the client's address; escaped, so that one line stays one line wherever it goes, and a client cannot
-/// forge another. A full queue slows its clients down; nothing is dropped.
+/// Writes each line to standard output, after the client's address. Lines are escaped, so that each stays one
+/// line wherever it goes and a client cannot forge another. A full queue slows its clients down; nothing is
+/// dropped while standard output works.
 /// </summary>
 internal sealed class PrintHandler(PrintQueue queue, bool isRaw) : LineBatchHandler
 {
-    // A piece of output: large enough that writing it is worth a system call, small enough that many connections' pieces wait in little memory.
+    // The size of a piece of output: large enough to be worth a system call, small enough that the pieces of
+    // many connections wait in little memory.
     private const int PieceSize = 32 * 1024;
 
     private byte[]? _label;
@@ -45,7 +47,8 @@ internal sealed class PrintHandler(PrintQueue queue, bool isRaw) : LineBatchHand
     {
         if (!await queue.WriteAsync(piece, Connection.Aborted))
         {
-            // Standard output has failed, or is no longer waited for. That is in the log once, not for each connection.
+            // Standard output failed, or the daemon no longer waits for it. The log says so once, not per
+            // connection.
             Connection.Close();
         }
     }

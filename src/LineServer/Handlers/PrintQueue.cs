@@ -8,8 +8,8 @@ using Microsoft.Extensions.Logging;
 namespace LineServer.Handlers;
 
 /// <summary>
-/// Pieces of output that wait to be written to standard output, and the thread that writes them: a terminal or a pipe may block, and no
-/// connection must.
+/// Pieces of output that wait for standard output, and the thread that writes them. A terminal or a pipe may
+/// block, and must not block a connection.
 /// </summary>
 internal sealed class PrintQueue : IHostedService, IDisposable
 {
@@ -36,7 +36,9 @@ internal sealed class PrintQueue : IHostedService, IDisposable
         _abortRegistration = _abort.Register(() => _pieces.Writer.TryComplete());
     }
 
-    /// <summary>What journald wants before each line (sd-daemon(3)): the priority of information. Empty elsewhere.</summary>
+    /// <summary>
+    /// The priority "informational", which journald expects before each line (sd-daemon(3)). Empty elsewhere.
+    /// </summary>
     public string Priority { get; } = SystemdJournal.IsBehind(StandardStream.Output) ? "<6>" : string.Empty;
 
     public Task StartAsync(CancellationToken cancellationToken)
@@ -45,7 +47,7 @@ internal sealed class PrintQueue : IHostedService, IDisposable
         return Task.CompletedTask;
     }
 
-    /// <summary>Waits until all is written: the connections have ended by now.</summary>
+    /// <summary>Waits until everything is written. The connections have ended by now.</summary>
     public async Task StopAsync(CancellationToken cancellationToken)
     {
         _pieces.Writer.TryComplete();
@@ -63,7 +65,7 @@ internal sealed class PrintQueue : IHostedService, IDisposable
 
     public void Dispose() => _abortRegistration.Dispose();
 
-    /// <summary>Queues a piece of output. False: the queue is full, or closed.</summary>
+    /// <summary>Queues a piece of output. Returns false if the queue is full or closed.</summary>
     public bool TryWrite(ReadOnlyMemory<byte> piece)
     {
         bool queued = _pieces.Writer.TryWrite(piece);
@@ -75,7 +77,9 @@ internal sealed class PrintQueue : IHostedService, IDisposable
         return queued;
     }
 
-    /// <summary>Queues a piece of output; waits while the queue is full. False: it is closed.</summary>
+    /// <summary>
+    /// Queues a piece of output, and waits while the queue is full. Returns false if the queue is closed.
+    /// </summary>
     public async ValueTask<bool> WriteAsync(ReadOnlyMemory<byte> piece, CancellationToken cancellationToken)
     {
         try
@@ -90,7 +94,7 @@ internal sealed class PrintQueue : IHostedService, IDisposable
         }
         catch (IOException)
         {
-            // What the channel was completed with.
+            // The exception with which the channel was completed.
         }
 
         return false;
@@ -101,7 +105,7 @@ internal sealed class PrintQueue : IHostedService, IDisposable
         try
         {
             ChannelReader<ReadOnlyMemory<byte>> pieces = _pieces.Reader;
-#pragma warning disable VSTHRD002 // This thread is here to block.
+#pragma warning disable VSTHRD002 // This thread exists to block.
             while (pieces.WaitToReadAsync().AsTask().GetAwaiter().GetResult())
 #pragma warning restore VSTHRD002
             {

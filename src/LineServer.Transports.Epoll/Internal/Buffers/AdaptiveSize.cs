@@ -3,8 +3,8 @@ using System.Runtime.InteropServices;
 namespace LineServer.Transports.Epoll.Internal;
 
 /// <summary>
-/// The size of the next buffer: grows as soon as one was filled, shrinks when several in a row were nearly empty. Steps
-/// and bounds: docs/decisions/0005.
+/// The size of the next buffer. It grows as soon as a buffer was filled, and shrinks after several nearly
+/// empty ones in a row. docs/decisions/0005 explains the steps and bounds.
 /// </summary>
 [StructLayout(LayoutKind.Auto)]
 internal struct AdaptiveSize
@@ -17,10 +17,10 @@ internal struct AdaptiveSize
     private byte _steps;
     private byte _nearlyEmpty;
 
-    /// <summary>Bytes.</summary>
+    /// <summary>The size in bytes.</summary>
     public readonly int Value => Smallest << (2 * _steps);
 
-    /// <summary>Tells how much of a buffer of this size was used, and whether it was filled.</summary>
+    /// <summary>Records how much of a buffer of this size was used, and whether it was filled.</summary>
     public void Note(long used, bool isFilled)
     {
         int size = Value;

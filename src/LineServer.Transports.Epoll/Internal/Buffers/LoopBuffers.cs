@@ -4,13 +4,13 @@ using System.Numerics;
 namespace LineServer.Transports.Epoll.Internal;
 
 /// <summary>
-/// A loop's own few arrays of each size, last in, first out: those that are still in its core's caches. Beyond them, and
-/// for other threads, the shared pool.
+/// A loop's own stack of arrays for each size, so that it reuses those still in its core's caches. Beyond its
+/// depth, and on other threads, arrays come from the shared pool.
 /// </summary>
 /// <remarks>
-/// Each connection of a group holds an array at a time, and the one that is served holds two. Of each size
-/// <see cref="ArrayPool{T}.Shared"/> keeps one for a thread; the second costs a lock and a search
-/// (docs/decisions/0005).
+/// Each connection of a group holds one array at a time, and the one being served holds two.
+/// <see cref="ArrayPool{T}.Shared"/> caches one array of each size per thread; the second costs a lock and a
+/// search (docs/decisions/0005).
 /// </remarks>
 internal sealed class LoopBuffers
 {
@@ -21,7 +21,7 @@ internal sealed class LoopBuffers
     private readonly byte[]?[] _arrays = new byte[]?[SizeCount * Depth];
     private readonly int[] _counts = new int[SizeCount];
 
-    /// <summary>An array of at least so many bytes. On the loop's thread.</summary>
+    /// <summary>Rents an array of at least this size. Call it on the loop's thread.</summary>
     public byte[] Rent(int size)
     {
         int index = IndexOfSize(BitOperations.RoundUpToPowerOf2((uint)size));
@@ -36,7 +36,7 @@ internal sealed class LoopBuffers
         return ArrayPool<byte>.Shared.Rent(size);
     }
 
-    /// <summary>Gives an array back. On the loop's thread.</summary>
+    /// <summary>Returns an array. Call it on the loop's thread.</summary>
     public void Return(byte[] array)
     {
         int index = IndexOfSize((uint)array.Length);

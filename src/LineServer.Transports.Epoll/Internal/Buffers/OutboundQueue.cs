@@ -3,28 +3,30 @@ using System.Buffers;
 namespace LineServer.Transports.Epoll.Internal;
 
 /// <summary>
-/// Written bytes that lie in more than one array, or that the kernel would not take at once. First in, first out.
+/// A FIFO of written bytes that fill more than one array, or that the kernel did not take at once.
 /// </summary>
-/// <remarks>Its users lock it: the writer's owner adds, the loop sends.</remarks>
+/// <remarks>Callers hold its lock: the writer's owner adds, the loop sends.</remarks>
 internal sealed class OutboundQueue
 {
-    /// <summary>The flush that waits for room. Here, and not in the writer: most connections never have one.</summary>
+    /// <summary>
+    /// The flush that waits for room. It is here, not in the writer, because most connections never need one.
+    /// </summary>
     public PipeWait Wait;
 
     private Piece[] _pieces = new Piece[4];
     private int _first;
     private int _count;
-    private int _flushedCount; // of those, from the first on
+    private int _flushedCount; // of these, counted from the first
     private int _iteration;
     private long _sentInIteration;
 
-    /// <summary>Bytes that a flush has released and the kernel has not yet.</summary>
+    /// <summary>The number of bytes that were flushed and that the kernel has not taken.</summary>
     public long UnsentBytes { get; private set; }
 
-    /// <summary>Pieces that may be sent.</summary>
+    /// <summary>The number of flushed pieces.</summary>
     public int FlushedCount => _flushedCount;
 
-    /// <summary>On the loop: bytes that were sent in this iteration.</summary>
+    /// <summary>On the loop: the number of bytes sent in this iteration.</summary>
     public long SentIn(int iteration)
     {
         if (_iteration != iteration)
@@ -36,14 +38,14 @@ internal sealed class OutboundQueue
         return _sentInIteration;
     }
 
-    /// <summary>Adds a piece; it may be sent once it is flushed.</summary>
+    /// <summary>Appends a piece, which may be sent once it is flushed.</summary>
     public void Add(byte[] array, int start, int end)
     {
         MakeRoom();
         At(_count++) = new Piece { Array = array, Start = start, End = end };
     }
 
-    /// <summary>Adds a piece before all others, flushed.</summary>
+    /// <summary>Inserts a flushed piece before all others.</summary>
     public void AddFirst(byte[] array, int start, int end)
     {
         MakeRoom();
@@ -54,7 +56,7 @@ internal sealed class OutboundQueue
         At(0) = new Piece { Array = array, Start = start, End = end };
     }
 
-    /// <summary>Releases all pieces.</summary>
+    /// <summary>Flushes all pieces.</summary>
     public void Flush()
     {
         for (; _flushedCount < _count; _flushedCount++)
@@ -63,9 +65,13 @@ internal sealed class OutboundQueue
         }
     }
 
-    /// <summary>Sends the first pieces that may be sent, as many as go into one call; there must be one.</summary>
-    /// <returns>Bytes that the kernel has taken, or −errno.</returns>
-    /// <remarks>Pinned by statements: a handle for each array would cost more than the copy.</remarks>
+    /// <summary>
+    /// Sends as many flushed pieces as fit into one call, in order. There must be at least one.
+    /// </summary>
+    /// <returns>The number of bytes that the kernel took, or −errno.</returns>
+    /// <remarks>
+    /// Pins with fixed statements: a handle for each array would cost more than copying it.
+    /// </remarks>
     public unsafe nint Send<TCalls>(int descriptor)
         where TCalls : struct, ISystemCalls
     {
@@ -102,7 +108,7 @@ internal sealed class OutboundQueue
         return sent;
     }
 
-    /// <summary>Drops everything.</summary>
+    /// <summary>Drops all pieces.</summary>
     public void Clear()
     {
         while (_count > 0)
@@ -158,7 +164,10 @@ internal sealed class OutboundQueue
         _count--;
     }
 
-    /// <summary>Bytes from <see cref="Start"/> to <see cref="End"/> of an array that is given back when they are sent.</summary>
+    /// <summary>
+    /// The bytes from <see cref="Start"/> to <see cref="End"/> of an array that is returned to the pool once
+    /// they are sent.
+    /// </summary>
     private struct Piece
     {
         public byte[] Array;

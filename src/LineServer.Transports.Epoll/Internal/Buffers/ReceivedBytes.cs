@@ -4,32 +4,36 @@ using System.Diagnostics;
 namespace LineServer.Transports.Epoll.Internal;
 
 /// <summary>
-/// What was received and is not consumed. As a rule one array, rented when bytes are there and given back with the last
-/// of them; a chain of arrays where the application lets more pile up.
+/// Received bytes that are not consumed. Usually one array, rented when bytes arrive and returned with the
+/// last of them. A chain of arrays if the application lets more accumulate.
 /// </summary>
 internal struct ReceivedBytes
 {
-    private const int EndOfArrayMask = int.MaxValue; // the end of a sequence that is one array has the sign bit set
+    private const int EndOfArrayMask = int.MaxValue; // the end of a one-array sequence has the sign bit set
 
     private byte[]? _array; // the last piece, or the only one
-    private int _start; // of the first piece
-    private int _end; // of the last piece
-    private ReceivedSegment? _first; // null if there is one piece
+    private int _start; // in the first piece
+    private int _end; // in the last piece
+    private ReceivedSegment? _first; // null if there is only one piece
     private ReceivedSegment? _last;
 
     public readonly bool IsEmpty => _array is null;
 
-    /// <summary>All of it.</summary>
+    /// <summary>All unconsumed bytes.</summary>
     public readonly ReadOnlySequence<byte> Sequence =>
         _array is null ? ReadOnlySequence<byte>.Empty
         : _first is null ? new ReadOnlySequence<byte>(_array, _start, _end - _start)
         : new ReadOnlySequence<byte>(_first, _start, _last!, _end);
 
-    /// <summary>Where the next bytes go: the free end of the last array if it is worth a call, or a new one.</summary>
-    /// <param name="loop">Whose arrays are used.</param>
-    /// <param name="size">Bytes that the next read may bring.</param>
-    /// <param name="offset">Where to receive to; behind bytes that <see cref="Commit"/> moves there.</param>
-    /// <returns>Give it to <see cref="Commit"/> or <see cref="Cancel"/>.</returns>
+    /// <summary>
+    /// Chooses where to receive: the free end of the last array if it is large enough, or a new array.
+    /// </summary>
+    /// <param name="loop">The loop whose arrays to use.</param>
+    /// <param name="size">The number of bytes that the next read may bring.</param>
+    /// <param name="offset">
+    /// Where to receive in the array. <see cref="Commit"/> may move earlier bytes in front of it.
+    /// </param>
+    /// <returns>An array to pass to <see cref="Commit"/> or <see cref="Cancel"/>.</returns>
     public readonly byte[] Prepare(EventLoop loop, int size, out int offset)
     {
         if (_array is null)
@@ -44,12 +48,12 @@ internal struct ReceivedBytes
             return _array;
         }
 
-        // A short rest is moved to the front of the new array, so that the line that it begins lies in one piece.
+        // A short rest moves to the front of the new array, so that the line that it begins is contiguous.
         offset = IsShortBeside(size) ? _end - _start : 0;
         return loop.Rent(Math.Max(size, offset + 1));
     }
 
-    /// <summary>Bytes have come into what <see cref="Prepare"/> has returned.</summary>
+    /// <summary>Adds the bytes received into the array that <see cref="Prepare"/> returned.</summary>
     public void Commit(EventLoop loop, byte[] array, int offset, int count)
     {
         Debug.Assert(count > 0, "the end of the stream is no bytes");
@@ -83,7 +87,9 @@ internal struct ReceivedBytes
         }
     }
 
-    /// <summary>No bytes have come.</summary>
+    /// <summary>
+    /// Releases the array that <see cref="Prepare"/> returned, into which nothing was received.
+    /// </summary>
     public readonly void Cancel(EventLoop loop, byte[] array)
     {
         if (array != _array)
@@ -92,9 +98,11 @@ internal struct ReceivedBytes
         }
     }
 
-    /// <summary>Gives back what was consumed.</summary>
+    /// <summary>Releases consumed bytes.</summary>
     /// <returns>True if everything was examined.</returns>
-    /// <exception cref="InvalidOperationException">The positions are not of this buffer, or consumed is behind examined.</exception>
+    /// <exception cref="InvalidOperationException">
+    /// A position is not in this buffer, or consumed is after examined.
+    /// </exception>
     public bool Advance(EventLoop loop, SequencePosition consumed, SequencePosition examined)
     {
         if (_array is null)
@@ -102,7 +110,7 @@ internal struct ReceivedBytes
             return true;
         }
 
-        // As in a Pipe: no position is the start.
+        // As in a Pipe, a default position means the start.
         if (consumed.GetObject() is null)
         {
             consumed = Sequence.Start;
@@ -134,7 +142,9 @@ internal struct ReceivedBytes
         return isAllExamined;
     }
 
-    /// <summary>An idle connection must not hold a large array for a few bytes.</summary>
+    /// <summary>
+    /// Moves a few bytes to a smaller array, so that an idle connection does not hold a large one for them.
+    /// </summary>
     public void ShrinkForWait(EventLoop loop)
     {
         if (_array is null || _first is not null || _array.Length <= AdaptiveSize.Smallest || !IsShortBeside(_array.Length))
@@ -151,7 +161,7 @@ internal struct ReceivedBytes
         _end = count;
     }
 
-    /// <summary>Gives back everything.</summary>
+    /// <summary>Returns all arrays.</summary>
     public void Release(EventLoop loop)
     {
         if (_array is { } array)

@@ -2,7 +2,7 @@ using System.Buffers;
 
 namespace LineServer.Transports.Epoll.Internal;
 
-/// <summary>A piece of what was received, where there is more than one.</summary>
+/// <summary>One piece of the received bytes, if there are several.</summary>
 internal sealed class ReceivedSegment : ReadOnlySequenceSegment<byte>
 {
     public ReceivedSegment(byte[] array, int end)
@@ -15,7 +15,7 @@ internal sealed class ReceivedSegment : ReadOnlySequenceSegment<byte>
 
     public ReceivedSegment? NextPiece => (ReceivedSegment?)Next;
 
-    /// <summary>More was received into the piece's array. For the last piece only.</summary>
+    /// <summary>Extends the last piece after more was received into its array.</summary>
     public void SetEnd(int end) => Memory = new ReadOnlyMemory<byte>(Array, 0, end);
 
     public void Append(ReceivedSegment segment)

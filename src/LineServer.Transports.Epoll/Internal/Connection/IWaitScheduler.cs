@@ -1,11 +1,15 @@
 namespace LineServer.Transports.Epoll.Internal;
 
-/// <summary>Where a <see cref="PipeWait"/> ends: on the event loop of its owner, or on the thread pool.</summary>
+/// <summary>
+/// Where a <see cref="PipeWait"/> completes: on its owner's event loop or on the thread pool.
+/// </summary>
 internal interface IWaitScheduler
 {
-    /// <summary>True for the event loop.</summary>
+    /// <summary>True if it completes on the event loop.</summary>
     bool RunsInline { get; }
 
-    /// <summary>Has the loop look at the owner soon, and never within the caller. From any thread; allocates nothing.</summary>
+    /// <summary>
+    /// Makes the loop call the owner soon, but never within this call. Thread-safe; does not allocate.
+    /// </summary>
     void Post();
 }

@@ -4,14 +4,14 @@ using System.Runtime.InteropServices;
 
 namespace LineServer.Transports.Epoll.Internal;
 
-/// <summary>The address that accept4 gave, as bytes: an object is made only if somebody asks for one.</summary>
+/// <summary>The address from accept4 as raw bytes. An endpoint object is created only on request.</summary>
 [StructLayout(LayoutKind.Auto)]
 internal readonly struct PeerAddress
 {
-    /// <summary>Bytes of the largest address that is parsed: sockaddr_in6.</summary>
+    /// <summary>The size of the largest address that is parsed: sockaddr_in6.</summary>
     public const int MaxSize = 28;
 
-    // Not one UInt128: its alignment would make each connection larger.
+    // Not a UInt128, whose alignment would make each connection larger.
     private readonly ulong _high;
     private readonly ulong _low;
     private readonly uint _scope;
@@ -34,7 +34,9 @@ internal readonly struct PeerAddress
         }
     }
 
-    /// <summary>Understands struct sockaddr_in and sockaddr_in6 (ip(7), ipv6(7)). Another family has no address.</summary>
+    /// <summary>
+    /// Parses struct sockaddr_in and sockaddr_in6 (ip(7), ipv6(7)). Other families have no address here.
+    /// </summary>
     public static PeerAddress Parse(ReadOnlySpan<byte> bytes) => bytes.Length < sizeof(ushort) ? default : BitConverter.ToUInt16(bytes) switch
     {
         Libc.AddressFamilyInet when bytes.Length >= 8 => new PeerAddress(bytes),
@@ -42,7 +44,7 @@ internal readonly struct PeerAddress
         _ => default,
     };
 
-    /// <summary>Null if the family is another.</summary>
+    /// <summary>Creates the endpoint; null for other families.</summary>
     public IPEndPoint? ToEndPoint()
     {
         switch (_family)

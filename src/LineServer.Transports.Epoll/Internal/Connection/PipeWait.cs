@@ -5,27 +5,29 @@ using System.Threading.Tasks.Sources;
 namespace LineServer.Transports.Epoll.Internal;
 
 /// <summary>
-/// The wait of a read, a flush or an accept, used again and again. It knows where its awaiter runs: on the event loop,
-/// or on the thread pool.
+/// The reusable wait of a read, a flush or an accept. Its scheduler decides where the awaiter runs: on the
+/// event loop or on the thread pool.
 /// </summary>
 /// <remarks>
 /// <code>
-/// state     meaning                                  leaves it
-/// Idle      nobody waits                             Begin → Taken, by the consumer
-/// Taken     one thread alone looks for a result      PutBack → Waiting, End → Ended; Withdraw → Idle, by the consumer
+/// state     meaning                                  left by
+/// Idle      nobody waits                             Begin → Taken
+/// Taken     one thread alone looks for a result      PutBack → Waiting, End → Ended, Withdraw → Idle
 /// Waiting   any thread may take the wait             TryTake → Taken
 /// Ended     the result may be taken                  GetResult → Idle, OnCompleted → Late
 /// Late      awaited after its end, and scheduled     TryRunLate → Ended
 /// </code>
-/// Waiting and Taken may carry Awaited: the awaiter is known. Begin, Withdraw, OnCompleted and GetResult belong to the
-/// consumer. Whoever has taken a wait ends it or puts it back, whatever happens in between.
+/// Waiting and Taken may carry Awaited: the awaiter is known. Only the consumer calls Begin, Withdraw,
+/// OnCompleted and GetResult. A thread that has taken a wait must end it or put it back, whatever happens in
+/// between.
 /// <para>
-/// Whoever has a reason to end the wait writes the reason, then reads the state. Whoever puts the wait back writes the
-/// state, then reads the reasons. Both have a full fence in between, so one of them sees the other.
+/// A thread with a reason to end the wait writes the reason, then reads the state. A thread that puts the
+/// wait back writes the state, then reads the reasons. Both have a full fence in between, so at least one of
+/// them sees the other.
 /// </para>
 /// <para>
-/// <see cref="ManualResetValueTaskSourceCore{TResult}"/> would queue an awaiter that comes late to the thread pool. An
-/// inline reader would be carried off its loop by that, for ever.
+/// <see cref="ManualResetValueTaskSourceCore{TResult}"/> would queue a late awaiter to the thread pool, and
+/// so carry an inline reader off its loop for good.
 /// </para>
 /// </remarks>
 [StructLayout(LayoutKind.Auto)]
@@ -44,15 +46,15 @@ internal struct PipeWait
     private short _version;
     private CancellationTokenRegistration _registration;
 
-    /// <summary>Tells one wait from the next.</summary>
+    /// <summary>Distinguishes one wait from the next.</summary>
     public readonly short Version => _version;
 
-    /// <summary>True if nobody waits, and no result is to be taken.</summary>
+    /// <summary>True if nobody waits and no result is left to take.</summary>
     public readonly bool IsIdle => Volatile.Read(in _state) == Idle;
 
     /// <summary>
-    /// Calls <paramref name="onCancelled"/> if the token is cancelled. Before <see cref="Begin"/>: whoever ends the
-    /// wait finds the registration, and what throws here leaves no wait behind.
+    /// Calls <paramref name="onCancelled"/> if the token is cancelled. Call it before <see cref="Begin"/>:
+    /// then whoever ends the wait finds the registration, and an exception here leaves no wait behind.
     /// </summary>
     public void Watch(Action<object?> onCancelled, object owner, CancellationToken cancellationToken)
     {
@@ -62,7 +64,9 @@ internal struct PipeWait
         }
     }
 
-    /// <summary>Idle → Taken: the consumer looks for a result itself, and puts the wait back if there is none.</summary>
+    /// <summary>
+    /// Idle → Taken: the consumer looks for a result, and puts the wait back if there is none.
+    /// </summary>
     public void Begin()
     {
         Debug.Assert(_state == Idle, "one wait at a time");
@@ -72,7 +76,7 @@ internal struct PipeWait
         Volatile.Write(ref _state, Taken);
     }
 
-    /// <summary>Taken → Idle: the consumer has found a result, and hands out no wait.</summary>
+    /// <summary>Taken → Idle: the consumer found a result, so it hands out no wait.</summary>
     /// <returns>The token that was watched.</returns>
     public CancellationToken Withdraw()
     {
@@ -82,7 +86,7 @@ internal struct PipeWait
         return cancellationToken;
     }
 
-    /// <summary>Waiting → Taken: the caller alone ends the wait now.</summary>
+    /// <summary>Waiting → Taken: only the caller may now end the wait.</summary>
     public bool TryTake()
     {
         while (true)
@@ -100,17 +104,20 @@ internal struct PipeWait
         }
     }
 
-    /// <summary>Taken → Waiting: there is no result. The caller looks for reasons to end the wait again after it.</summary>
+    /// <summary>
+    /// Taken → Waiting: there is no result. The caller must check for reasons again afterwards.
+    /// </summary>
     public void PutBack()
     {
         int state = Interlocked.Add(ref _state, Waiting - Taken);
         Debug.Assert((state & ~Awaited) == Waiting, "only who has taken a wait puts it back");
     }
 
-    /// <summary>Taken → Ended. Runs the awaiter here, if it is known.</summary>
+    /// <summary>Taken → Ended. Runs the awaiter, if known, before it returns.</summary>
     public void End()
     {
-        // If nobody awaits yet, the result may be taken and the next wait begun at once: nothing is touched after this.
+        // Without an awaiter, the consumer may take the result and begin the next wait at once, so touch
+        // nothing afterwards.
         int former = Interlocked.Exchange(ref _state, Ended);
         Debug.Assert((former & ~Awaited) == Taken, "only who has taken a wait ends it");
         if ((former & Awaited) != 0)
@@ -119,7 +126,9 @@ internal struct PipeWait
         }
     }
 
-    /// <summary>Late → Ended. Runs the awaiter here. False: nobody came late.</summary>
+    /// <summary>
+    /// Late → Ended. Runs the late awaiter before it returns. Returns false if there is none.
+    /// </summary>
     public bool TryRunLate()
     {
         if (Volatile.Read(ref _state) != Late || Interlocked.CompareExchange(ref _state, Ended, Late) != Late)
@@ -132,8 +141,9 @@ internal struct PipeWait
     }
 
     /// <summary>
-    /// From any thread, after a reason to end the wait was written: has the owner look at the wait where its awaiter
-    /// belongs. Never within the caller, whose stack and locks are not the awaiter's.
+    /// Makes the owner check the wait where its awaiter belongs. Call it on any thread, after writing a
+    /// reason to end the wait. The awaiter never runs within the call, because the caller may hold locks and
+    /// its stack may be deep.
     /// </summary>
     public void Signal(IWaitScheduler scheduler, IThreadPoolWorkItem owner)
     {
@@ -161,13 +171,13 @@ internal struct PipeWait
         }
         catch (OutOfMemoryException)
         {
-            // Posting needs no memory: the loop tries again.
+            // Posting needs no memory, so let the loop try again.
             PutBack();
             scheduler.Post();
         }
     }
 
-    /// <exception cref="InvalidOperationException">The token is of another wait.</exception>
+    /// <exception cref="InvalidOperationException">The token belongs to another wait.</exception>
     public readonly ValueTaskSourceStatus GetStatus(short token)
     {
         Check(token);
@@ -176,7 +186,9 @@ internal struct PipeWait
 
     /// <summary>Ended → Idle.</summary>
     /// <returns>The token that was watched.</returns>
-    /// <exception cref="InvalidOperationException">The token is of another wait, or the wait goes on.</exception>
+    /// <exception cref="InvalidOperationException">
+    /// The token belongs to another wait, or the wait has not ended.
+    /// </exception>
     public CancellationToken GetResult(short token)
     {
         Check(token);
@@ -190,8 +202,12 @@ internal struct PipeWait
         return cancellationToken;
     }
 
-    /// <summary>The awaiter. If the wait has ended meanwhile, the awaiter is scheduled and runs by <see cref="TryRunLate"/>.</summary>
-    /// <exception cref="InvalidOperationException">The token is of another wait, or somebody else awaits it.</exception>
+    /// <summary>
+    /// Sets the awaiter. If the wait has ended already, schedules the awaiter for <see cref="TryRunLate"/>.
+    /// </summary>
+    /// <exception cref="InvalidOperationException">
+    /// The token belongs to another wait, or the wait has an awaiter already.
+    /// </exception>
     public void OnCompleted(
         Action<object?> continuation,
         object? awaiter,
@@ -241,14 +257,15 @@ internal struct PipeWait
         }
     }
 
-    // Every await without ConfigureAwait(false) asks for a context, and nearly always there is none. Apart from
-    // WithContext, whose closures are allocated on entry. Not HasFlag: it boxes until the JIT has optimized it.
+    // Every await without ConfigureAwait(false) asks for a context, and there hardly ever is one. Separate
+    // from WithContext, whose closures are allocated on entry. Not HasFlag, which boxes until the JIT has
+    // optimized it.
     private static bool HasContext(ValueTaskSourceOnCompletedFlags flags) =>
         (flags & ValueTaskSourceOnCompletedFlags.FlowExecutionContext) != ValueTaskSourceOnCompletedFlags.None
         || SynchronizationContext.Current is not null
         || TaskScheduler.Current != TaskScheduler.Default;
 
-    // Async methods flow their execution context themselves, and few wait within a synchronization context.
+    // Async methods flow their execution context themselves, and few await within a synchronization context.
     private static (Action<object?> Continuation, object? Awaiter) WithContext(
         Action<object?> continuation,
         object? awaiter,
@@ -280,7 +297,7 @@ internal struct PipeWait
         return (run, awaiter);
     }
 
-    // Waits for a callback that runs: the next wait must not take it for its own.
+    // Disposing waits for a running callback, so that the next wait does not mistake it for its own.
     private CancellationToken EndWatch()
     {
         if (_registration == default)

@@ -1,14 +1,14 @@
 namespace LineServer.Transports.Epoll.Internal;
 
-/// <summary>What became of an attempt to receive.</summary>
+/// <summary>The outcome of an attempt to receive.</summary>
 internal enum ReceiveOutcome
 {
-    /// <summary>Nothing is there; an edge will come.</summary>
+    /// <summary>Nothing has arrived; an edge will follow.</summary>
     Nothing,
 
-    /// <summary>Bytes, the end of the stream, or an error.</summary>
+    /// <summary>There is a result: bytes, the end of the stream, or an error.</summary>
     Received,
 
-    /// <summary>Something is there, and the connection has had its share of this iteration.</summary>
+    /// <summary>There may be more, but the connection has used up its budget for this iteration.</summary>
     Postponed,
 }

@@ -4,10 +4,12 @@ using System.Runtime.InteropServices;
 
 namespace LineServer.Transports.Epoll.Internal;
 
-/// <summary>The client's side: connect(2) does not wait, and an edge says when it has ended.</summary>
+/// <summary>The client side: connect(2) does not block, and an edge reports when it has completed.</summary>
 internal sealed partial class SocketConnection<TCalls>
 {
-    /// <exception cref="SocketException">There is no connection; nothing is left of it.</exception>
+    /// <exception cref="SocketException">
+    /// The connection could not be made; its resources are released.
+    /// </exception>
     public async Task ConnectAsync(SocketAddress address, CancellationToken cancellationToken)
     {
         var connecting = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -19,7 +21,7 @@ internal sealed partial class SocketConnection<TCalls>
             throw new SocketException((int)SocketErrors.FromErrno((Errno)(-error)));
         }
 
-        // Watched only now: a socket that is not connecting yet would hang up at once.
+        // Register only now: a socket that is not yet connecting would report a hang-up at once.
         error = Start();
         if (error != 0)
         {
@@ -63,7 +65,7 @@ internal sealed partial class SocketConnection<TCalls>
         Exit(use);
         if (error == 0)
         {
-            // Bytes, and the peer's end, may have come with the connection's edge.
+            // Bytes and the peer's FIN may share the edge that reports the connection.
             bool isHangUp = IsHangUp(events);
             _reader.NoteEdge(isHangUp);
             if (isHangUp)

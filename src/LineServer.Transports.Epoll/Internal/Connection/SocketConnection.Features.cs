@@ -14,7 +14,8 @@ using Microsoft.Extensions.Logging;
 namespace LineServer.Transports.Epoll.Internal;
 
 /// <summary>
-/// What hosts ask of a connection. The connection is its own feature collection; what few ask for is made on demand.
+/// What hosts ask of a connection. It is its own feature collection, and creates what is rarely asked for on
+/// demand.
 /// </summary>
 internal sealed partial class SocketConnection<TCalls> :
     IFeatureCollection,
@@ -28,7 +29,8 @@ internal sealed partial class SocketConnection<TCalls> :
     IEventLoopFeature,
     IMemoryPoolFeature
 {
-    // What Kestrel and Hosting set on each connection: one array, as long as it needs to be, for each of thousands.
+    // The number of features that Kestrel and Hosting set on each connection. Sizing the array for them saves
+    // memory on thousands of connections.
     private const int UsualFeatures = 5;
 
     private static long _lastId = DateTime.UtcNow.Ticks;
@@ -36,10 +38,10 @@ internal sealed partial class SocketConnection<TCalls> :
     private string? _id;
     private CancellationTokenSource? _closedSource;
     private volatile bool _hasEnded;
-    private KeyValuePair<Type, object?>[]? _otherFeatures; // those that the host has set
+    private KeyValuePair<Type, object?>[]? _otherFeatures; // set by the host
     private int _revision;
     private object? _handler;
-    private object? _work; // what was posted: an IThreadPoolWorkItem, or a Queue of several
+    private object? _work; // posted work: an IThreadPoolWorkItem, or a Queue of several
     private Extras? _extras;
 
     public override string ConnectionId
@@ -63,8 +65,8 @@ internal sealed partial class SocketConnection<TCalls> :
     }
 
     /// <summary>
-    /// Cancelled, on the thread pool, when the peer has ended its side or the connection has ended: as on Kestrel's
-    /// sockets.
+    /// Cancelled on the thread pool when the peer has ended its side or the connection has ended, as on
+    /// Kestrel's sockets.
     /// </summary>
     public override CancellationToken ConnectionClosed
     {
@@ -100,8 +102,8 @@ internal sealed partial class SocketConnection<TCalls> :
 
     MemoryPool<byte> IMemoryPoolFeature.MemoryPool => _transport.MemoryPool;
 
-    // Over a handle that does not own the descriptor. It is disposed before the descriptor is closed, whose number may
-    // then be another's.
+    // Its handle does not own the descriptor. The connection disposes the socket before it closes the
+    // descriptor, whose number may then be reused.
     Socket IConnectionSocketFeature.Socket => FindSocket() ?? throw new ObjectDisposedException(nameof(Socket), "The connection was closed.");
 
     bool IHalfCloseFeature.CompletingOutputSendsFin => true;
@@ -188,13 +190,13 @@ internal sealed partial class SocketConnection<TCalls> :
         ArgumentNullException.ThrowIfNull(item);
         while (!TryAddWork(item))
         {
-            // Another thread has posted, or the loop has taken what was posted.
+            // Another thread posted, or the loop took the posted work. Try again.
         }
 
         Post();
     }
 
-    // One item at a time is the rule, and needs no queue.
+    // Usually there is one item at a time, which needs no queue.
     private bool TryAddWork(IThreadPoolWorkItem item)
     {
         object? work = Volatile.Read(ref _work);
@@ -205,7 +207,7 @@ internal sealed partial class SocketConnection<TCalls> :
             case Queue<IThreadPoolWorkItem> queue:
                 lock (queue)
                 {
-                    // Under the lock: a queue that the loop has taken gets nothing more.
+                    // Checked under the lock: nothing may be added to a queue that the loop has taken.
                     if (Volatile.Read(ref _work) != work)
                     {
                         return false;
@@ -223,7 +225,9 @@ internal sealed partial class SocketConnection<TCalls> :
         }
     }
 
-    /// <summary>On the loop: runs what was posted to it. What throws ends the connection, and takes nothing with it.</summary>
+    /// <summary>
+    /// On the loop: runs posted work. An item that throws ends the connection; the other items still run.
+    /// </summary>
     private void RunWork()
     {
         switch (Interlocked.Exchange(ref _work, null))
@@ -236,7 +240,7 @@ internal sealed partial class SocketConnection<TCalls> :
             case Queue<IThreadPoolWorkItem> queue:
                 lock (queue)
                 {
-                    // Whoever was within has added its item; nobody else comes in.
+                    // A thread that held the lock has added its item by now, and no other adds one.
                 }
 
                 while (queue.TryDequeue(out IThreadPoolWorkItem? item))
@@ -263,8 +267,7 @@ internal sealed partial class SocketConnection<TCalls> :
     }
 
     /// <summary>
-    /// The peer has ended its side, or the connection has ended: <see cref="ConnectionClosed"/> is cancelled. Does not
-    /// throw.
+    /// Cancels <see cref="ConnectionClosed"/>: the peer has ended its side, or the connection has ended.
     /// </summary>
     public void OnPeerEnded()
     {
@@ -274,7 +277,8 @@ internal sealed partial class SocketConnection<TCalls> :
         }
 
         _hasEnded = true;
-        // Either this sees the source that ConnectionClosed has just made, or that sees that the connection has ended.
+        // Either this sees the source that ConnectionClosed has just created, or ConnectionClosed sees
+        // _hasEnded.
         Interlocked.MemoryBarrier();
         if (_closedSource is { } source)
         {
@@ -290,7 +294,7 @@ internal sealed partial class SocketConnection<TCalls> :
         }
         catch (OutOfMemoryException)
         {
-            // The pipes have ended all the same.
+            // The token stays uncancelled, but the pipes end nevertheless.
         }
     }
 
@@ -337,12 +341,12 @@ internal sealed partial class SocketConnection<TCalls> :
         }
         catch (Exception e) when (e is SocketException or ObjectDisposedException)
         {
-            return null; // closed meanwhile
+            return null; // closed in the meantime
         }
     }
 
-    // The first answer stays: an abort asks for the address before it dissolves it, and whoever asks meanwhile may find
-    // nothing.
+    // Keep the first answer: an abort asks for the address before it dissolves it, and a concurrent caller
+    // may find none.
     private EndPoint? FindLocalEndPoint()
     {
         EndPoint? found = _family == AddressFamily.Unix ? UnixEndPoint(static socket => socket.LocalEndPoint) : ReadLocalEndPoint();
@@ -364,7 +368,7 @@ internal sealed partial class SocketConnection<TCalls> :
         return result == 0 ? PeerAddress.Parse(new ReadOnlySpan<byte>(address, length)).ToEndPoint() : null;
     }
 
-    /// <summary>What few connections need.</summary>
+    /// <summary>State that few connections need.</summary>
     private sealed class Extras
     {
         public IDictionary<object, object?>? Items;
@@ -373,6 +377,6 @@ internal sealed partial class SocketConnection<TCalls> :
         public EndPoint? LocalEndPoint;
         public EndPoint? RemoteEndPoint;
         public Socket? Socket;
-        public TaskCompletionSource? Connecting; // of a client, until it is connected
+        public TaskCompletionSource? Connecting; // on the client side, until it is connected
     }
 }

@@ -8,19 +8,20 @@ using Microsoft.AspNetCore.Connections;
 namespace LineServer.Transports.Epoll.Internal;
 
 /// <summary>
-/// A connection: its descriptor, from accept to close, and its two pipes. One object where Kestrel's sockets have
-/// several, since thousands of them lie idle.
+/// A connection: its descriptor, from accept to close, and its two pipes. One object where Kestrel's sockets
+/// have several, because thousands of connections may be idle.
 /// </summary>
 /// <remarks>
 /// <para>
-/// The descriptor is closed on the loop, once, when nobody else is within a system call on it: a number that is used
-/// again must not be written to. The buffers are given up there too: an array that is given back twice would show one
-/// client the bytes of another. The loop's own calls need no count for that; <see cref="Enter"/> and
-/// <see cref="Exit"/> count those of other threads.
+/// The loop closes the descriptor, once, when no other thread is within a system call on it: otherwise the
+/// call might hit a reused number. The loop gives up the buffers there too: an array returned twice would
+/// show one client the bytes of another. <see cref="Enter"/> and <see cref="Exit"/> count the uses by other
+/// threads; the loop's own need no count.
 /// </para>
 /// <para>
-/// It ends in this order. <see cref="Abort(ConnectionAbortedException)"/>, which may be left out: RST, both pipes end
-/// with the reason. <see cref="DisposeAsync"/>: what was flushed is sent, then FIN. <see cref="Close"/>, on the loop.
+/// It ends in three steps. <see cref="Abort(ConnectionAbortedException)"/>, which is optional: RST, and both
+/// pipes end with the reason. <see cref="DisposeAsync"/>: flushed bytes are sent, then FIN.
+/// <see cref="Close"/>, on the loop.
 /// </para>
 /// </remarks>
 internal sealed partial class SocketConnection<TCalls> : ConnectionContext, IEventSource, IDuplexPipe, IWaitScheduler
@@ -28,11 +29,11 @@ internal sealed partial class SocketConnection<TCalls> : ConnectionContext, IEve
 {
     private const int NoMoreUses = int.MinValue / 2;
 
-    // Bytes that are received and thrown away before the close: unread input would turn the close into RST, which may
-    // destroy what was sent.
+    // How many bytes to receive and discard before the close. Unread input would turn the close into RST,
+    // which may destroy what was sent.
     private const int MaxDiscarded = 1024 * 1024;
 
-    // Set once, or until they are cleared: each keeps a call from being made twice.
+    // Each mark prevents an action from being taken twice; IsPosted and IsRetrying are cleared again.
     private const int IsPosted = 1;
     private const int IsRetrying = 2;
     private const int HasSentFin = 4;
@@ -40,7 +41,7 @@ internal sealed partial class SocketConnection<TCalls> : ConnectionContext, IEve
 
     private static readonly TimeSpan RetryDelay = TimeSpan.FromMilliseconds(10);
 
-    // Made before memory runs out.
+    // Created in advance, for when memory runs out.
     private static readonly ConnectionAbortedException OutOfMemory = new("There was no memory left for the connection.");
 
     private static readonly ConnectionAbortedException WasClosed = new("The connection was closed.");
@@ -51,7 +52,7 @@ internal sealed partial class SocketConnection<TCalls> : ConnectionContext, IEve
     private readonly PeerAddress _peer;
     private readonly AddressFamily _family;
     private int _slot = -1;
-    private int _uses; // calls of other threads that are under way; from NoMoreUses on upwards when there may be no more
+    private int _uses; // calls under way on other threads; plus NoMoreUses once no more may begin
     private int _marks;
     private volatile Phase _phase;
     private volatile bool _wasReset;
@@ -70,19 +71,19 @@ internal sealed partial class SocketConnection<TCalls> : ConnectionContext, IEve
         _writer = new SocketWriter<TCalls>(this);
     }
 
-    /// <summary>Open → Disposed, by any thread; → Closing → Closed, by the loop.</summary>
+    /// <summary>Open → Disposed by any thread, → Closing → Closed by the loop.</summary>
     private enum Phase
     {
         /// <summary>In use.</summary>
         Open,
 
-        /// <summary>Its owner, or its loop, is done with it: it is closed when everything was sent.</summary>
+        /// <summary>The owner or the loop is done with it. It closes once everything is sent.</summary>
         Disposed,
 
-        /// <summary>The descriptor is given up: nobody may use it.</summary>
+        /// <summary>The descriptor is being closed and must not be used.</summary>
         Closing,
 
-        /// <summary>Nothing is left to do.</summary>
+        /// <summary>The descriptor is closed, and both pipes have ended.</summary>
         Closed,
     }
 
@@ -90,16 +91,16 @@ internal sealed partial class SocketConnection<TCalls> : ConnectionContext, IEve
 
     public int Descriptor { get; }
 
-    /// <summary>Whether awaiters run on the loop; set before the first read.</summary>
+    /// <summary>Whether awaiters run on the loop. Set it before the first read.</summary>
     public bool RunsInline { get; set; }
 
-    /// <summary>Why the connection was aborted, or closed by its owner; null while it was not.</summary>
+    /// <summary>Why the connection was aborted, or closed by its owner; null until then.</summary>
     public Exception? AbortReason => Volatile.Read(ref _abortReason);
 
-    /// <summary>A system call has found that the peer has reset the connection.</summary>
+    /// <summary>True if a system call found that the peer has reset the connection.</summary>
     public bool WasReset => _wasReset;
 
-    /// <summary>Bytes that one read may bring at most.</summary>
+    /// <summary>The maximum number of bytes in one read.</summary>
     public int MaxReadSize => _transport.MaxReadSize;
 
     /// <summary><see cref="EpollTransportOptions.MaxWriteBufferSize"/>.</summary>
@@ -111,16 +112,16 @@ internal sealed partial class SocketConnection<TCalls> : ConnectionContext, IEve
 
     IEventSource? IEventSource.NextPosted { get; set; }
 
-    /// <summary>Has the loop watch the descriptor.</summary>
-    /// <returns>0, or −errno; the connection is closed then.</returns>
+    /// <summary>Registers the descriptor with the loop.</summary>
+    /// <returns>0, or −errno, in which case the descriptor is closed.</returns>
     public int Start()
     {
         const uint Edges = EpollEvent.In | EpollEvent.Out | EpollEvent.ReadHangUp | EpollEvent.Urgent;
         int error = Loop.Register(this, Descriptor, Edges, out _slot);
         if (error == 0)
         {
-            // Not before: what throws has counted nothing. The loop may have ended the connection by now, and uncounted
-            // it: the sum is right all the same.
+            // Count only now, because Register may throw. If the loop has ended the connection and uncounted
+            // it by now, the sum is still right.
             Loop.CountConnection();
         }
         else
@@ -131,7 +132,7 @@ internal sealed partial class SocketConnection<TCalls> : ConnectionContext, IEve
         return error;
     }
 
-    /// <summary>RST, at once; both pipes end with the reason. The first reason wins.</summary>
+    /// <summary>Sends RST at once; both pipes end with the reason. The first reason wins.</summary>
     public override void Abort(ConnectionAbortedException abortReason)
     {
         if (Interlocked.CompareExchange(ref _abortReason, abortReason, null) is null)
@@ -147,7 +148,8 @@ internal sealed partial class SocketConnection<TCalls> : ConnectionContext, IEve
     public override void Abort() => Abort(new ConnectionAbortedException("The connection was aborted by the application."));
 
     /// <summary>
-    /// Aborts the connection because of an exception that no rule foresees: no memory, or a bug. Does not throw.
+    /// Aborts the connection after an unexpected exception: out of memory, or a bug. Catches what the abort
+    /// throws.
     /// </summary>
     [SuppressMessage("Design", "CA1031", Justification = "What ends a connection cannot fail.")]
     public void Fail(Exception exception)
@@ -159,7 +161,7 @@ internal sealed partial class SocketConnection<TCalls> : ConnectionContext, IEve
         }
         catch (OutOfMemoryException)
         {
-            // The one that was made before.
+            // Use the one created in advance.
         }
 
         try
@@ -168,11 +170,14 @@ internal sealed partial class SocketConnection<TCalls> : ConnectionContext, IEve
         }
         catch (Exception)
         {
-            // No memory to tell ConnectionClosed: the pipes have ended before that.
+            // There was no memory to cancel ConnectionClosed; the pipes have ended before that.
         }
     }
 
-    /// <summary>What was flushed is sent, then FIN; then the connection is closed. Until the peer takes it, or somebody aborts.</summary>
+    /// <summary>
+    /// Sends flushed bytes, then FIN, then closes. The task ends when the peer has taken the bytes, or on an
+    /// abort.
+    /// </summary>
     public override async ValueTask DisposeAsync()
     {
         TaskCompletionSource closed = LazyInitializer.EnsureInitialized(
@@ -180,7 +185,7 @@ internal sealed partial class SocketConnection<TCalls> : ConnectionContext, IEve
         MarkDisposed();
         if (_phase == Phase.Closed)
         {
-            // With its loop, which runs nothing any more.
+            // It closed with its loop, which no longer runs anything.
             closed.TrySetResult();
         }
         else if (Loop.IsCurrent)
@@ -196,7 +201,9 @@ internal sealed partial class SocketConnection<TCalls> : ConnectionContext, IEve
         await base.DisposeAsync();
     }
 
-    /// <summary>Runs <see cref="IEventSource.OnPosted"/> on the loop, soon, and never within the caller.</summary>
+    /// <summary>
+    /// Makes the loop call <see cref="IEventSource.OnPosted"/> soon, but never within this call.
+    /// </summary>
     public void Post()
     {
         if (TryMark(IsPosted))
@@ -205,7 +212,10 @@ internal sealed partial class SocketConnection<TCalls> : ConnectionContext, IEve
         }
     }
 
-    /// <summary>Before a system call on the descriptor. Not None: <see cref="Exit"/> follows.</summary>
+    /// <summary>
+    /// Call it before a system call on the descriptor. Unless it returns None, <see cref="Exit"/> must
+    /// follow.
+    /// </summary>
     public Use Enter()
     {
         if (Loop.IsCurrent)
@@ -222,17 +232,17 @@ internal sealed partial class SocketConnection<TCalls> : ConnectionContext, IEve
         return Use.None;
     }
 
-    /// <summary>After the system call.</summary>
+    /// <summary>Call it after the system call, with what <see cref="Enter"/> returned.</summary>
     public void Exit(Use use)
     {
         if (use == Use.Counted && Interlocked.Decrement(ref _uses) == NoMoreUses)
         {
-            // The loop has waited for this.
+            // The loop is waiting for this to close the descriptor.
             Post();
         }
     }
 
-    /// <summary>The output has ended, and everything was sent: FIN.</summary>
+    /// <summary>The output is complete and everything is sent: sends FIN.</summary>
     public void OnOutputEnded()
     {
         if (_reader.HasEnded && Loop.IsCurrent)
@@ -264,7 +274,7 @@ internal sealed partial class SocketConnection<TCalls> : ConnectionContext, IEve
         }
     }
 
-    /// <summary>A system call has found that the connection is gone.</summary>
+    /// <summary>A system call found that the connection is gone.</summary>
     public void OnReset()
     {
         _wasReset = true;
@@ -272,7 +282,9 @@ internal sealed partial class SocketConnection<TCalls> : ConnectionContext, IEve
         OnPeerEnded();
     }
 
-    /// <summary>The kernel had no memory, and no edge will say when it has some.</summary>
+    /// <summary>
+    /// The kernel was out of memory. No edge reports when it has some, so a timer tries again.
+    /// </summary>
     public void RetryLater()
     {
         if (TryMark(IsRetrying))
@@ -289,7 +301,7 @@ internal sealed partial class SocketConnection<TCalls> : ConnectionContext, IEve
             return Readiness.None;
         }
 
-        // First what the edges say, then the awaiters: those may close the connection.
+        // First record what the edges say, then run awaiters, which may close the connection.
         bool isHangUp = IsHangUp(events);
         bool isUrgent = (events & EpollEvent.Urgent) != 0;
         bool isReadable = isHangUp || isUrgent || (events & EpollEvent.In) != 0;
@@ -320,7 +332,7 @@ internal sealed partial class SocketConnection<TCalls> : ConnectionContext, IEve
 
     void IEventSource.OnPosted()
     {
-        // Before the look: whoever posts after it posts again.
+        // Clear the mark before looking: whoever posts after the look must post again.
         Interlocked.And(ref _marks, ~IsPosted);
         RunWork();
         _writer.OnPosted();
@@ -345,7 +357,7 @@ internal sealed partial class SocketConnection<TCalls> : ConnectionContext, IEve
         }
         finally
         {
-            // Even if an awaiter throws: nobody asks again.
+            // Do it even if an awaiter threw: nothing else will close the connection.
             MarkDisposed();
             CloseIfDue();
         }
@@ -368,8 +380,8 @@ internal sealed partial class SocketConnection<TCalls> : ConnectionContext, IEve
         }
     }
 
-    // On the loop; when the loop has ended, on the one worker of the thread pool that stands in for it. Never by two at
-    // once, so the descriptor is closed once.
+    // Runs on the loop or, after the loop has ended, on the one thread-pool worker that stands in for it.
+    // Never on two threads at once, so the descriptor is closed once.
     private void CloseIfDue()
     {
         if (_phase != Phase.Disposed)
@@ -385,10 +397,11 @@ internal sealed partial class SocketConnection<TCalls> : ConnectionContext, IEve
 
         if (uses != NoMoreUses)
         {
-            return; // the last to leave posts
+            return; // the last Exit posts
         }
 
-        // Nobody else is within the writer now, nor comes in: whoever uses the connection still harms only itself.
+        // No other thread is within the writer, and none can enter. A caller that keeps using the connection
+        // harms only itself.
         _writer.OnDisposed();
         if (_writer.IsDrained && _phase == Phase.Disposed)
         {
@@ -413,7 +426,7 @@ internal sealed partial class SocketConnection<TCalls> : ConnectionContext, IEve
         _reader.Terminate();
         _writer.Terminate();
         OnPeerEnded();
-        // Either this sees who waits for it, or that sees this.
+        // Either this sees the waiting DisposeAsync, or DisposeAsync sees Closed.
         _phase = Phase.Closed;
         Interlocked.MemoryBarrier();
         _closed?.TrySetResult();
@@ -432,7 +445,7 @@ internal sealed partial class SocketConnection<TCalls> : ConnectionContext, IEve
         while ((received > 0 || received == -(int)Errno.EINTR) && discarded < MaxDiscarded);
     }
 
-    /// <summary>RST, now. Closing would do it too, but the descriptor may be in use.</summary>
+    /// <summary>Sends RST now. Closing would send it too, but the descriptor may be in use.</summary>
     private unsafe void Reset()
     {
         Use use = Enter();
@@ -442,7 +455,8 @@ internal sealed partial class SocketConnection<TCalls> : ConnectionContext, IEve
         }
 
         KeepLocalEndPoint();
-        // connect(2) to no address dissolves a TCP connection, and resets it where that is due; a Unix socket cannot.
+        // connect(2) to AF_UNSPEC dissolves a TCP connection, with RST where due. It does not work for Unix
+        // sockets.
         byte* unspecified = stackalloc byte[16];
         new Span<byte>(unspecified, 16).Clear();
         if (_family == AddressFamily.Unix || Libc.Connect(Descriptor, unspecified, 16) != 0)
@@ -453,7 +467,7 @@ internal sealed partial class SocketConnection<TCalls> : ConnectionContext, IEve
         Exit(use);
     }
 
-    // The reset dissolves the address with the connection, and whoever logs the end asks for it then.
+    // The reset dissolves the local address, and the log message about the end still needs it.
     private void KeepLocalEndPoint()
     {
         try
@@ -465,7 +479,7 @@ internal sealed partial class SocketConnection<TCalls> : ConnectionContext, IEve
         }
         catch (OutOfMemoryException)
         {
-            // The end itself matters more.
+            // Ending the connection matters more than its address.
         }
     }
 

@@ -14,7 +14,7 @@ internal static unsafe class SocketOptions
     private const int TcpKeepCount = 6;
     private const int TcpUserTimeout = 18;
 
-    /// <exception cref="SocketException">The kernel refuses one.</exception>
+    /// <exception cref="SocketException">The kernel rejects an option.</exception>
     public static void Apply(int socket, EpollTransportOptions options)
     {
         if (options.NoDelay)

@@ -8,16 +8,17 @@ using Microsoft.AspNetCore.Connections;
 namespace LineServer.Transports.Epoll.Internal;
 
 /// <summary>
-/// Reads straight from the socket: a read tries recv first if an edge has come, and waits if none has.
+/// Reads straight from the socket: a read tries recv if an edge has come, and otherwise waits for one.
 /// </summary>
 /// <remarks>
 /// <para>
-/// <see cref="_signals"/> is all that others may write. <c>Readable</c>: an edge has come since the last recv began. The
-/// reader clears it <em>before</em> recv, so an edge that comes meanwhile is not lost.
+/// Other threads write only <see cref="_signals"/>. <c>Readable</c> means that an edge has come since the
+/// last recv began. The reader clears it <em>before</em> recv, so it does not lose an edge that comes
+/// meanwhile.
 /// </para>
 /// <para>
-/// Everything else belongs to the consumer; and while the consumer waits, to whoever has taken the wait
-/// (<see cref="PipeWait"/>).
+/// Everything else belongs to the consumer or, while the consumer waits, to the thread that has taken the
+/// wait (<see cref="PipeWait"/>).
 /// </para>
 /// </remarks>
 internal sealed unsafe class SocketReader<TCalls>(SocketConnection<TCalls> connection, bool provesNothingByShortReads)
@@ -28,12 +29,12 @@ internal sealed unsafe class SocketReader<TCalls>(SocketConnection<TCalls> conne
     private const int CancelRequested = 2; // CancelPendingRead
     private const int TokenCancelled = 4;
 
-    // A short read no longer proves that nothing more is there. The peer has ended its side, or both: the end may share
-    // the edge with bytes. Or it has sent urgent bytes: recv stops at their mark (tcp(7)). On a Unix socket from the
-    // start: recv stops behind bytes that carry descriptors (unix(7)).
+    // A short read no longer proves that nothing more is there. The peer has ended its side or both: its FIN
+    // may share the edge with bytes. Or the peer sent urgent bytes: recv stops at their mark (tcp(7)). Always
+    // set on a Unix socket: recv stops after bytes that carry descriptors (unix(7)).
     private const int HangUp = 8;
 
-    // From here on, a read does not wait for the receives of its group: docs/decisions/0005.
+    // A read of this size does not wait for the other receives of its group: docs/decisions/0005.
     private const int LargeRead = 16 * 1024;
 
     private const int Reasons = Readable | CancelRequested | TokenCancelled;
@@ -50,26 +51,28 @@ internal sealed unsafe class SocketReader<TCalls>(SocketConnection<TCalls> conne
     private volatile bool _isCompleted;
     private Exception? _error;
 
-    /// <summary>Between the consumer's calls; <see cref="_wait"/> knows whether a read waits.</summary>
+    /// <summary>
+    /// The state between the consumer's calls. <see cref="_wait"/> knows whether a read is pending.
+    /// </summary>
     private enum Phase : byte
     {
         /// <summary>A read may begin.</summary>
         Idle,
 
-        /// <summary>A read has brought its result: AdvanceTo follows.</summary>
+        /// <summary>A read returned a result; AdvanceTo must follow.</summary>
         Reading,
 
-        /// <summary>A read was cancelled: AdvanceTo may follow, or a read, as in a Pipe.</summary>
+        /// <summary>A read was cancelled; AdvanceTo or another read may follow, as in a Pipe.</summary>
         Cancelled,
     }
 
-    /// <summary>True if the end of the stream was read, or nothing more will be.</summary>
+    /// <summary>True if the end of the stream or an error was received.</summary>
     public bool HasEnded => _isEnd || _error is not null;
 
-    /// <summary>On the loop: true if what was received in this iteration is worth a send of its own.</summary>
+    /// <summary>On the loop: true if this iteration received enough to be worth its own send.</summary>
     public bool IsLargeRead => _receivedInIteration >= LargeRead;
 
-    // A read that is begun off the loop completes on the loop if it is inline, and so does all that follows.
+    // An inline read that begins on another thread completes on the loop, where its continuation must run.
     private bool MayReceiveHere => !connection.RunsInline || connection.Loop.IsCurrent;
 
     private bool HasReason => (Volatile.Read(ref _signals) & Reasons) != 0;
@@ -97,7 +100,7 @@ internal sealed unsafe class SocketReader<TCalls>(SocketConnection<TCalls> conne
     public override bool TryRead(out ReadResult result)
     {
         ThrowIfNotReady();
-        // A connection that was just accepted may have bytes whose edge nobody has waited for yet: recv tells.
+        // A new connection may have bytes whose edge has not been processed yet, so try recv.
         Interlocked.Or(ref _signals, Readable);
         if (HasResult || TryReceive() == ReceiveOutcome.Received)
         {
@@ -150,16 +153,16 @@ internal sealed unsafe class SocketReader<TCalls>(SocketConnection<TCalls> conne
         }
         else
         {
-            // Misuse: somebody waits still. The wait ends with an error. Whoever has taken it may use the bytes at this
-            // moment: they are left to the garbage collector.
+            // Misuse: a read is still pending. It ends with an error. The thread that has taken the wait may
+            // be using the buffers right now, so leave them to the garbage collector.
             Signal(CancelRequested);
         }
     }
 
-    /// <summary>On the loop: an edge.</summary>
+    /// <summary>On the loop: records an edge.</summary>
     public void NoteEdge(bool isHangUp)
     {
-        // A plain load first: what is set already needs no locked instruction.
+        // A plain load first avoids a locked instruction if the bits are set already.
         int bits = isHangUp ? Readable | HangUp : Readable;
         if ((Volatile.Read(ref _signals) & bits) != bits)
         {
@@ -167,8 +170,8 @@ internal sealed unsafe class SocketReader<TCalls>(SocketConnection<TCalls> conne
         }
     }
 
-    /// <summary>On the loop: ends a wait if there is something to end it with, which is received here.</summary>
-    /// <returns>True: the caller, and nobody else, calls <see cref="CompleteWait"/>.</returns>
+    /// <summary>On the loop: ends the pending read if there is a result, receiving if necessary.</summary>
+    /// <returns>True: the caller, and nobody else, must call <see cref="CompleteWait"/>.</returns>
     public bool TryEndWait()
     {
         if (!HasReason || !_wait.TryTake())
@@ -185,13 +188,13 @@ internal sealed unsafe class SocketReader<TCalls>(SocketConnection<TCalls> conne
         return false;
     }
 
-    /// <summary>Runs the awaiter of the wait that has ended.</summary>
+    /// <summary>Runs the awaiter of a read that has ended.</summary>
     public void CompleteWait() => _wait.End();
 
     /// <summary>On the loop, after a post.</summary>
     public void OnPosted()
     {
-        // On the thread pool, a late awaiter is the queued item's.
+        // On the thread pool, the queued work item runs a late awaiter.
         if (connection.RunsInline && _wait.TryRunLate())
         {
             return;
@@ -203,13 +206,13 @@ internal sealed unsafe class SocketReader<TCalls>(SocketConnection<TCalls> conne
         }
     }
 
-    /// <summary>The connection was aborted: a read that waits ends with the reason.</summary>
+    /// <summary>The connection was aborted: a pending read ends with the reason.</summary>
     public void Terminate() => Signal(Readable | HangUp);
 
-    /// <summary>Tries again what failed for want of memory.</summary>
+    /// <summary>Repeats a receive that failed for lack of memory.</summary>
     public void Retry() => Signal(Readable);
 
-    /// <summary>On the thread pool: the end of a wait, or its late awaiter.</summary>
+    /// <summary>On the thread pool: ends a wait, or runs its late awaiter.</summary>
     [SuppressMessage("Design", "CA1031", Justification = "Whatever an awaiter throws ends its connection, and not the process.")]
     void IThreadPoolWorkItem.Execute()
     {
@@ -243,8 +246,10 @@ internal sealed unsafe class SocketReader<TCalls>(SocketConnection<TCalls> conne
             : new ValueTask<ReadResult>(this, _wait.Version);
     }
 
-    /// <summary>By whoever has taken the wait.</summary>
-    /// <returns>True: there is a result. False: the wait was put back, or somebody else has taken it since.</returns>
+    /// <summary>Looks for a result. The caller must have taken the wait.</summary>
+    /// <returns>
+    /// True: there is a result. False: the wait was put back; another thread may have taken it since.
+    /// </returns>
     private bool TryFinish(bool mayReceiveHere = true)
     {
         if (_isCompleted)
@@ -280,7 +285,7 @@ internal sealed unsafe class SocketReader<TCalls>(SocketConnection<TCalls> conne
 
             if (reasons == Readable && isPostponed)
             {
-                connection.Post(); // others have their turn first; or it is the loop that receives
+                connection.Post(); // let other connections have their turn, or let the loop receive
                 return false;
             }
         }
@@ -288,7 +293,7 @@ internal sealed unsafe class SocketReader<TCalls>(SocketConnection<TCalls> conne
         return false;
     }
 
-    /// <summary>From any thread: something that ends a wait.</summary>
+    /// <summary>Gives a pending read a reason to end. Thread-safe.</summary>
     private void Signal(int bits)
     {
         Interlocked.Or(ref _signals, bits);
@@ -370,7 +375,7 @@ internal sealed unsafe class SocketReader<TCalls>(SocketConnection<TCalls> conne
         return ReceiveOutcome.Nothing;
     }
 
-    /// <summary>One recv. False: nothing came of it.</summary>
+    /// <summary>Calls recv once. Returns false if it brought no result.</summary>
     private bool Receive()
     {
         int size = (int)Math.Min(_size.Value, connection.MaxReadSize);
@@ -391,7 +396,7 @@ internal sealed unsafe class SocketReader<TCalls>(SocketConnection<TCalls> conne
             _isAllExamined = false;
             if (received == length || (Volatile.Read(ref _signals) & HangUp) != 0)
             {
-                // More may be there, and no edge would say so.
+                // There may be more, and no edge would report it.
                 Interlocked.Or(ref _signals, Readable);
             }
 
@@ -406,7 +411,7 @@ internal sealed unsafe class SocketReader<TCalls>(SocketConnection<TCalls> conne
     {
         if (connection.WasReset)
         {
-            // A send has had the error; all that recv says is that nothing more comes.
+            // A send has consumed the error, so recv only reports the end.
             _error = new ConnectionResetException("The connection was reset by its peer.");
         }
 

@@ -6,13 +6,14 @@ using Microsoft.AspNetCore.Connections;
 namespace LineServer.Transports.Epoll.Internal;
 
 /// <summary>
-/// Writes straight to the socket: a flush tries send first, on whatever thread, and what the kernel does not take waits
-/// for an edge.
+/// Writes straight to the socket: a flush tries send first, on whatever thread, and what the kernel does not
+/// take waits for an edge.
 /// </summary>
 /// <remarks>
-/// As a rule there is one array: rented for the first byte, and given back when the kernel has its bytes. On the loop, a
-/// flush may leave it to <see cref="PendingWrites"/>, from where it is sent after the connection's group was handled.
-/// Everything else goes through <see cref="OutboundQueue"/>, which is the lock of the queued bytes too.
+/// Usually there is one array, rented for the first byte and returned when the kernel has taken the bytes. On
+/// the loop, a flush may hand the array to <see cref="PendingWrites"/>, which has it sent after the
+/// connection's group was handled. Everything else goes through <see cref="OutboundQueue"/>, which is also
+/// the lock for the queued bytes.
 /// </remarks>
 internal sealed unsafe class SocketWriter<TCalls>(SocketConnection<TCalls> connection)
     : PipeWriter, IValueTaskSource<FlushResult>, IThreadPoolWorkItem, IPendingWriter
@@ -21,26 +22,28 @@ internal sealed unsafe class SocketWriter<TCalls>(SocketConnection<TCalls> conne
     private const int CancelRequested = 1; // CancelPendingFlush
     private const int TokenCancelled = 2;
 
-    private byte[]? _array; // what is written to now
+    private byte[]? _array; // the array being written
     private int _start;
     private int _end;
     private AdaptiveSize _size;
     private long _queuedUnflushed;
     private OutboundQueue? _queue;
-    private int _signals; // what ends a flush that waits
+    private int _signals; // reasons to end a pending flush
     private int _route;
     private volatile Stage _stage;
-    private volatile bool _isPending; // the loop keeps an array, which goes before all others
-    private volatile bool _isSendDue; // the loop sends more by itself: no edge will come
+    private volatile bool _isPending; // the loop holds an array, which must be sent before everything else
+    private volatile bool _isSendDue; // the loop sends more without an edge
     private bool _isReturning = true; // arrays go back to the pool
 
-    /// <summary>How flushed bytes go. Direct → Queued → Direct under the queue's lock; → Lost at any time, for good.</summary>
+    /// <summary>
+    /// Where flushed bytes go. Direct → Queued → Direct under the queue's lock; → Lost at any time, for good.
+    /// </summary>
     private static class Route
     {
         /// <summary>Straight to the kernel.</summary>
         public const int Direct = 0;
 
-        /// <summary>Behind those that wait for an edge, or for the loop.</summary>
+        /// <summary>To the queue, behind bytes that wait for an edge or for the loop.</summary>
         public const int Queued = 1;
 
         /// <summary>Nowhere: the connection is lost.</summary>
@@ -53,10 +56,10 @@ internal sealed unsafe class SocketWriter<TCalls>(SocketConnection<TCalls> conne
         /// <summary>Write and flush.</summary>
         Open,
 
-        /// <summary>The connection was closed, and the owner writes still: to memory that goes nowhere.</summary>
+        /// <summary>Write and flush, but the connection is closed: the bytes go nowhere.</summary>
         Abandoned,
 
-        /// <summary>Nothing more: FIN follows what was flushed.</summary>
+        /// <summary>Nothing more. FIN follows the flushed bytes.</summary>
         Completed,
     }
 
@@ -64,7 +67,7 @@ internal sealed unsafe class SocketWriter<TCalls>(SocketConnection<TCalls> conne
 
     public override long UnflushedBytes => _queuedUnflushed + (_end - _start);
 
-    /// <summary>True if nothing waits to be sent any more: it was sent, or is lost.</summary>
+    /// <summary>True if nothing is left to send, because it was sent or is lost.</summary>
     public bool IsDrained => IsLost || (!IsQueueing && !_isPending);
 
     private bool IsLost => Volatile.Read(ref _route) == Route.Lost;
@@ -84,7 +87,7 @@ internal sealed unsafe class SocketWriter<TCalls>(SocketConnection<TCalls> conne
             return NoMansMemory(sizeHint);
         }
 
-        // Read once: if the connection is disposed meanwhile, the loop takes the array.
+        // Read the field once: if the connection is disposed meanwhile, the loop takes the array.
         byte[]? array = _array;
         int end = _end;
         if (array is not null && array.Length - end >= Math.Max(sizeHint, 1))
@@ -145,8 +148,8 @@ internal sealed unsafe class SocketWriter<TCalls>(SocketConnection<TCalls> conne
 
     public override void CancelPendingFlush() => Signal(CancelRequested);
 
-    /// <summary>What was written is sent, then FIN.</summary>
-    /// <param name="exception">Not null: what was written is not complete; the connection is aborted.</param>
+    /// <summary>Flushes what was written; FIN follows it.</summary>
+    /// <param name="exception">If not null, the output is incomplete and the connection is aborted.</param>
     public override void Complete(Exception? exception = null)
     {
         if (_stage == Stage.Completed)
@@ -170,17 +173,17 @@ internal sealed unsafe class SocketWriter<TCalls>(SocketConnection<TCalls> conne
         connection.Exit(use);
     }
 
-    /// <summary>On the loop: the connection was disposed, and nobody else is within the writer.</summary>
+    /// <summary>On the loop: the connection was disposed, and no other thread is within the writer.</summary>
     public void OnDisposed()
     {
         if (_stage != Stage.Completed)
         {
-            _isReturning = false; // whoever has not completed the writer may be writing to its array still
+            _isReturning = false; // an owner that has not completed the writer may still write to its array
             Complete();
         }
     }
 
-    /// <summary>On the loop: there is room in the kernel again.</summary>
+    /// <summary>On the loop: the kernel has room again.</summary>
     public void OnWritable()
     {
         if (!_isSendDue)
@@ -205,7 +208,7 @@ internal sealed unsafe class SocketWriter<TCalls>(SocketConnection<TCalls> conne
         }
     }
 
-    /// <summary>Nothing can be sent any more.</summary>
+    /// <summary>Nothing can be sent anymore: drops queued bytes, and ends a pending flush.</summary>
     public void Terminate()
     {
         Volatile.Write(ref _route, Route.Lost);
@@ -220,10 +223,12 @@ internal sealed unsafe class SocketWriter<TCalls>(SocketConnection<TCalls> conne
         }
     }
 
-    /// <summary>Tries again what failed for want of memory. A post follows.</summary>
+    /// <summary>Repeats a send that failed for lack of memory. The caller posts afterwards.</summary>
     public void Retry() => _isSendDue = true;
 
-    /// <summary>On the loop: the bytes of a flush that the loop has kept. Does not throw.</summary>
+    /// <summary>
+    /// On the loop: sends a flush that the loop has deferred. A failure ends only this connection.
+    /// </summary>
     [SuppressMessage("Design", "CA1031", Justification = "Whatever is thrown here ends the connection, and no other of the group.")]
     void IPendingWriter.SendPending(byte[] array, int start, int end)
     {
@@ -244,14 +249,15 @@ internal sealed unsafe class SocketWriter<TCalls>(SocketConnection<TCalls> conne
         }
 
         _isPending = false;
-        // Either this sees what another thread has queued behind it, or that sees that it need not wait for this.
+        // Either this sees what another thread has queued meanwhile, or that thread sees that it need not
+        // wait for this.
         Interlocked.MemoryBarrier();
         SendMore();
-        // Whoever flushes, completes or disposes on the loop has this sent: no awaiter runs within that.
+        // A flush, completion or disposal on the loop calls this, so the awaiter must not run here.
         Volatile.Read(ref _queue)?.Wait.Signal(connection, this);
     }
 
-    /// <summary>On the thread pool: the end of a wait, or its late awaiter.</summary>
+    /// <summary>On the thread pool: ends a wait, or runs its late awaiter.</summary>
     [SuppressMessage("Design", "CA1031", Justification = "Whatever an awaiter throws ends its connection, and not the process.")]
     void IThreadPoolWorkItem.Execute()
     {
@@ -287,7 +293,7 @@ internal sealed unsafe class SocketWriter<TCalls>(SocketConnection<TCalls> conne
         _stage = Stage.Completed;
         if (IsQueueing)
         {
-            // The loop sends FIN when it has sent the rest, unless it has just done that.
+            // The loop sends FIN after the queued bytes, unless it has just sent the last of them.
             lock (_queue!)
             {
                 if (IsQueueing)
@@ -323,7 +329,7 @@ internal sealed unsafe class SocketWriter<TCalls>(SocketConnection<TCalls> conne
         return _array = connection.Loop.Rent(Math.Max(sizeHint, _size.Value));
     }
 
-    /// <summary>Releases what was written. Does not throw: what goes wrong ends the connection.</summary>
+    /// <summary>Flushes what was written. A failure ends the connection.</summary>
     [SuppressMessage("Design", "CA1031", Justification = "Whatever is thrown here ends the connection.")]
     private void Flush(bool mayDefer, bool throughQueue = false)
     {
@@ -338,8 +344,10 @@ internal sealed unsafe class SocketWriter<TCalls>(SocketConnection<TCalls> conne
             {
                 Drop();
             }
-            else if (throughQueue || _isPending || IsQueueing || _queuedUnflushed > 0) // the loop sets the route before it clears the mark
+            else if (throughQueue || _isPending || IsQueueing || _queuedUnflushed > 0)
             {
+                // _isPending is tested before the route: SendPending sets the route before it clears the
+                // mark.
                 FlushThroughQueue();
             }
             else if (_end > _start)
@@ -353,7 +361,9 @@ internal sealed unsafe class SocketWriter<TCalls>(SocketConnection<TCalls> conne
         }
     }
 
-    /// <summary>The rule: one array, and one send that takes all of it, here or a little later.</summary>
+    /// <summary>
+    /// The usual case: one array, and one send that takes all of it, now or at the end of the group.
+    /// </summary>
     private void SendArray(bool mayDefer)
     {
         int length = _end - _start;
@@ -399,7 +409,7 @@ internal sealed unsafe class SocketWriter<TCalls>(SocketConnection<TCalls> conne
 
             _queuedUnflushed = 0;
             queue.Flush();
-            // The route before the send that fails: the edge that follows it finds the queue.
+            // Set the route before the send that fails, so that the edge that follows finds the queue.
             if (Interlocked.CompareExchange(ref _route, Route.Queued, Route.Direct) == Route.Direct && !_isPending)
             {
                 SendQueue();
@@ -426,7 +436,7 @@ internal sealed unsafe class SocketWriter<TCalls>(SocketConnection<TCalls> conne
             return;
         }
 
-        // Others may be queued behind these bytes already.
+        // Another thread may have queued bytes behind these already.
         OutboundQueue queue = Queue;
         lock (queue)
         {
@@ -440,7 +450,7 @@ internal sealed unsafe class SocketWriter<TCalls>(SocketConnection<TCalls> conne
         byte[] array = _array!;
         if (!_isReturning)
         {
-            // The queue gives its arrays back to the pool, and this one may be written to still.
+            // The queue returns its arrays to the pool, but the owner may still be writing to this one.
             array = connection.Loop.Rent(_array!.Length);
             _array.AsSpan(_start, _end - _start).CopyTo(array.AsSpan(_start));
         }
@@ -450,7 +460,7 @@ internal sealed unsafe class SocketWriter<TCalls>(SocketConnection<TCalls> conne
         _start = _end = 0;
     }
 
-    /// <summary>Sends what the kernel takes, up to the budget. Under the lock.</summary>
+    /// <summary>Sends what the kernel takes, up to the budget. Call it under the queue's lock.</summary>
     private void SendQueue()
     {
         OutboundQueue queue = _queue!;
@@ -460,7 +470,7 @@ internal sealed unsafe class SocketWriter<TCalls>(SocketConnection<TCalls> conne
         {
             if (budget <= 0)
             {
-                // A peer that takes everything at once: the others of the loop have their turn first.
+                // The peer takes everything at once: let the loop's other connections have their turn.
                 _isSendDue = true;
                 connection.Post();
                 return;
@@ -497,7 +507,7 @@ internal sealed unsafe class SocketWriter<TCalls>(SocketConnection<TCalls> conne
         Interlocked.CompareExchange(ref _route, Route.Direct, Route.Queued);
     }
 
-    /// <summary>On the loop: sends what is queued. Does not throw.</summary>
+    /// <summary>On the loop: sends queued bytes. A failure ends the connection.</summary>
     [SuppressMessage("Design", "CA1031", Justification = "Whatever is thrown here ends the connection.")]
     private void SendMore()
     {
@@ -552,8 +562,10 @@ internal sealed unsafe class SocketWriter<TCalls>(SocketConnection<TCalls> conne
             : new ValueTask<FlushResult>(this, queue.Wait.Version);
     }
 
-    /// <summary>By whoever has taken the wait.</summary>
-    /// <returns>True: the flush has its result. False: the wait was put back, or somebody else has taken it since.</returns>
+    /// <summary>Checks whether the flush has a result. The caller must have taken the wait.</summary>
+    /// <returns>
+    /// True: there is a result. False: the wait was put back; another thread may have taken it since.
+    /// </returns>
     private bool TryFinish()
     {
         do
@@ -591,7 +603,7 @@ internal sealed unsafe class SocketWriter<TCalls>(SocketConnection<TCalls> conne
         }
     }
 
-    /// <summary>From any thread: something that ends a flush that waits, or the next one.</summary>
+    /// <summary>Gives a pending flush, or else the next one, a reason to end. Thread-safe.</summary>
     private void Signal(int bits)
     {
         Interlocked.Or(ref _signals, bits);
@@ -628,10 +640,12 @@ internal sealed unsafe class SocketWriter<TCalls>(SocketConnection<TCalls> conne
         ReturnArray();
     }
 
-    /// <summary>The connection was disposed, and somebody writes still: this memory goes nowhere.</summary>
+    /// <summary>
+    /// Memory for an owner that still writes after the connection was disposed. The bytes go nowhere.
+    /// </summary>
     private static Memory<byte> NoMansMemory(int sizeHint) => new byte[Math.Max(sizeHint, AdaptiveSize.Smallest)];
 
-    // Not over Completed: the loop may have completed the writer in its owner's place.
+    // Does not replace Completed: the loop may have completed the writer on the owner's behalf.
     private void Abandon() => Interlocked.CompareExchange(ref _stage, Stage.Abandoned, Stage.Open);
 
     private void ReturnArray()

@@ -1,20 +1,20 @@
 namespace LineServer.Transports.Epoll.Internal;
 
-/// <summary>What becomes of accepting after an error.</summary>
+/// <summary>What the accept loop does next.</summary>
 internal enum AcceptOutcome
 {
-    /// <summary>Nothing waits in the backlog; an edge will come.</summary>
+    /// <summary>The backlog is empty; wait for an edge.</summary>
     Wait,
 
-    /// <summary>This connection is lost; the next one may be there.</summary>
+    /// <summary>This connection is lost; try the next one.</summary>
     Next,
 
     /// <summary>Try again later.</summary>
     BackOff,
 
-    /// <summary>The socket no longer listens, and not by our own doing.</summary>
+    /// <summary>The socket no longer listens, and we did not cause it.</summary>
     Lost,
 
-    /// <summary>Accepting was ended: by unbinding, or with the transport.</summary>
+    /// <summary>Accepting has ended, by unbinding or with the transport.</summary>
     End,
 }

@@ -5,23 +5,23 @@ using System.Threading.Tasks.Sources;
 namespace LineServer.Transports.Epoll.Internal;
 
 /// <summary>
-/// Says that an accept may be worth a try. One waits, on the listener's loop or on the thread pool; any thread sets. A
-/// set that comes before a wait ends that wait at once.
+/// Signals that an accept is worth a try. One waiter, on the listener's loop or on the thread pool; any
+/// thread may set it. A set without a waiter ends the next wait at once.
 /// </summary>
 internal sealed class AcceptSignal(IWaitScheduler listener) : IValueTaskSource, IThreadPoolWorkItem
 {
     private PipeWait _wait;
     private int _isSet;
 
-    /// <summary>Ends the wait, or the next one. Never runs the awaiter within the caller.</summary>
+    /// <summary>Ends the wait, or else the next one. Never runs the awaiter within this call.</summary>
     public void Set()
     {
         Interlocked.Exchange(ref _isSet, 1);
         _wait.Signal(listener, this);
     }
 
-    /// <summary>On the loop, by an edge: as <see cref="Set"/>.</summary>
-    /// <returns>True: the caller calls <see cref="Complete"/>, which runs the awaiter.</returns>
+    /// <summary>On the loop, for an edge: like <see cref="Set"/>.</summary>
+    /// <returns>True: the caller must call <see cref="Complete"/>, which runs the awaiter.</returns>
     public bool TrySetInline()
     {
         if (!listener.RunsInline)
@@ -34,7 +34,7 @@ internal sealed class AcceptSignal(IWaitScheduler listener) : IValueTaskSource, 
         return _wait.TryTake();
     }
 
-    /// <summary>On the loop: runs the awaiter of the wait that <see cref="TrySetInline"/> has taken.</summary>
+    /// <summary>On the loop: runs the awaiter of the wait that <see cref="TrySetInline"/> took.</summary>
     public void Complete() => _wait.End();
 
     /// <summary>On the loop, after a post.</summary>
@@ -42,7 +42,7 @@ internal sealed class AcceptSignal(IWaitScheduler listener) : IValueTaskSource, 
     {
         if (!listener.RunsInline)
         {
-            Set(); // for want of memory, a worker of the thread pool could not be asked
+            Set(); // queueing to the thread pool failed for lack of memory
         }
         else if (!_wait.TryRunLate() && _wait.TryTake())
         {
@@ -50,7 +50,7 @@ internal sealed class AcceptSignal(IWaitScheduler listener) : IValueTaskSource, 
         }
     }
 
-    /// <summary>Returns when it is set. One at a time.</summary>
+    /// <summary>Waits until it is set. Only one wait at a time.</summary>
     /// <exception cref="OperationCanceledException">The token was cancelled.</exception>
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
     public async ValueTask WaitAsync(CancellationToken cancellationToken)
@@ -63,7 +63,9 @@ internal sealed class AcceptSignal(IWaitScheduler listener) : IValueTaskSource, 
         cancellationToken.ThrowIfCancellationRequested();
     }
 
-    /// <summary>Returns on the loop, when other sources have had their turn. Only where the listener runs inline.</summary>
+    /// <summary>
+    /// Continues on the loop after other sources had their turn. Only for a listener that runs inline.
+    /// </summary>
     public ValueTask YieldAsync()
     {
         _wait.Begin();
@@ -84,14 +86,14 @@ internal sealed class AcceptSignal(IWaitScheduler listener) : IValueTaskSource, 
         }
         catch (Exception)
         {
-            // An awaiter that throws has lost its accept; the next accept is another chance.
+            // The awaiter threw and lost its accept; the next accept tries again.
         }
     }
 
     void IValueTaskSource.GetResult(short token)
     {
         _ = _wait.GetResult(token);
-        // What was set until now is older than the accept that follows.
+        // Discard earlier sets: the accept that follows is newer than they are.
         Interlocked.Exchange(ref _isSet, 0);
     }
 

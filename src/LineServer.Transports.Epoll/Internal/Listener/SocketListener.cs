@@ -8,11 +8,11 @@ using Microsoft.Extensions.Logging;
 
 namespace LineServer.Transports.Epoll.Internal;
 
-/// <summary>Accepts, and deals each connection to the loop with the fewest.</summary>
+/// <summary>Accepts connections, and assigns each to the loop with the fewest.</summary>
 internal sealed class SocketListener<TCalls> : IConnectionListener, IEventLoopListener, IEventSource, IWaitScheduler
     where TCalls : struct, ISystemCalls
 {
-    // Accepted in one iteration of the loop, inline: then its other sources have their turn.
+    // How many connections to accept inline in one iteration before the loop's other sources get their turn.
     private const int AcceptBudget = 64;
 
     private const uint HungUp = EpollEvent.ReadHangUp | EpollEvent.HangUp | EpollEvent.Error;
@@ -20,7 +20,7 @@ internal sealed class SocketListener<TCalls> : IConnectionListener, IEventLoopLi
     private static readonly TimeSpan FirstBackOff = TimeSpan.FromMilliseconds(5);
     private static readonly TimeSpan LongestBackOff = TimeSpan.FromSeconds(1);
 
-    // Clients can cause a back-off: not a line for each of them.
+    // Clients can cause a back-off, so it is not logged each time.
     private static readonly TimeSpan LogInterval = TimeSpan.FromSeconds(10);
 
     private readonly EpollTransport<TCalls> _transport;
@@ -33,25 +33,25 @@ internal sealed class SocketListener<TCalls> : IConnectionListener, IEventLoopLi
     private readonly AcceptSignal _signal;
     private readonly ReportLog _backOffs;
     private readonly CancellationTokenSource _unbound = new();
-    private readonly Lock _gate = new(); // nobody accepts on a descriptor that was closed
+    private readonly Lock _gate = new(); // keeps accept4 off a closed descriptor
     private TimeSpan _backOff = FirstBackOff;
     private int _leftAfterUnbind;
     private int _iteration;
     private int _acceptedInIteration;
     private int _isPosted;
-    private bool _isShort; // of descriptors, when the last connection was accepted
-    private volatile bool _isHungUp; // set by the loop: on a Unix socket that was shut down, accept4 says EAGAIN for ever
+    private bool _isShort; // few descriptors were left at the last accept
+    private volatile bool _isHungUp; // set by the loop; a Unix socket that was shut down only says EAGAIN
     private volatile bool _isClosed; // set under the gate
-    private Errno _lostBy; // what accept said when the socket no longer listened
+    private Errno _lostBy; // the error of accept4 when the socket no longer listened
 
-    /// <param name="transport">Whose connections these are.</param>
+    /// <param name="transport">The transport of the accepted connections.</param>
     /// <param name="loop">Watches the socket.</param>
-    /// <param name="socket">Bound; the listener's own from now on.</param>
+    /// <param name="socket">A bound socket, which the listener takes over.</param>
     /// <param name="isPassed">
-    /// True if another process has made the socket, and gives it to the next instance: what waits in its queue when
-    /// accepting ends is that one's.
+    /// True if another process created the socket and passes it on to the next instance, which gets the
+    /// connections still in its queue when accepting ends.
     /// </param>
-    /// <exception cref="SocketException">It cannot listen.</exception>
+    /// <exception cref="SocketException">The socket cannot listen.</exception>
     public SocketListener(EpollTransport<TCalls> transport, EventLoop loop, Socket socket, bool isPassed)
     {
         _transport = transport;
@@ -82,9 +82,16 @@ internal sealed class SocketListener<TCalls> : IConnectionListener, IEventLoopLi
 
     bool IWaitScheduler.RunsInline => AcceptsInline;
 
-    /// <summary>The next connection; null after <see cref="UnbindAsync"/>, or at the end of the transport.</summary>
-    /// <exception cref="SocketException">The socket no longer listens: somebody who shares it has shut it down.</exception>
-    /// <remarks>Pooled, as its waits are: thousands of connections come one by one, and garbage would lie between them.</remarks>
+    /// <summary>
+    /// Accepts the next connection. Returns null after <see cref="UnbindAsync"/>, or when the transport ends.
+    /// </summary>
+    /// <exception cref="SocketException">
+    /// The socket no longer listens: another holder of it has shut it down.
+    /// </exception>
+    /// <remarks>
+    /// Its state machine is pooled, like its waits. Accepting thousands of connections would otherwise leave
+    /// garbage between them.
+    /// </remarks>
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     public async ValueTask<ConnectionContext?> AcceptAsync(CancellationToken cancellationToken = default)
     {
@@ -131,13 +138,13 @@ internal sealed class SocketListener<TCalls> : IConnectionListener, IEventLoopLi
     }
 
     /// <summary>
-    /// Ends accepting. What waits in the backlog now is accepted first, as many as the backlog holds; on a passed socket
-    /// it is left to the next instance.
+    /// Ends accepting. Connections in the backlog are accepted first, at most as many as it holds. On a
+    /// passed socket they are left to the next instance.
     /// </summary>
     public async ValueTask UnbindAsync(CancellationToken cancellationToken = default)
     {
         await _unbound.CancelAsync().ConfigureAwait(false);
-        _signal.Set(); // one more look at the backlog
+        _signal.Set(); // look at the backlog once more
     }
 
     public async ValueTask DisposeAsync()
@@ -170,7 +177,7 @@ internal sealed class SocketListener<TCalls> : IConnectionListener, IEventLoopLi
 
     void IEventSource.OnLoopEnded(Exception reason)
     {
-        // Its callbacks are not the loop's.
+        // The token's callbacks do not run on the loop.
         _ = _unbound.CancelAsync();
         Close();
         _signal.Set();
@@ -178,13 +185,13 @@ internal sealed class SocketListener<TCalls> : IConnectionListener, IEventLoopLi
 
     void IEventSource.OnFailed(Exception exception)
     {
-        // The log has it; the next accept is another chance.
+        // The failure is logged; the next accept tries again.
     }
 
     /// <inheritdoc/>
     public override string ToString() => EndPoint.ToString()!;
 
-    // Inline, an accept that is begun off the loop goes to the loop and completes there, and so does all that follows.
+    // Inline, an accept that begins on another thread moves to the loop, where its continuation must run.
     private bool MustYield()
     {
         if (!AcceptsInline || _isClosed)
@@ -224,7 +231,7 @@ internal sealed class SocketListener<TCalls> : IConnectionListener, IEventLoopLi
                 return (null, AcceptOutcome.End);
             }
 
-            // Before the accept: of a transport that was just disposed, nothing is accepted.
+            // Choose the loop first: once the transport is disposed, nothing more may be accepted.
             loop = _transport.Loops.TryFewest();
             if (loop is null)
             {
@@ -254,7 +261,7 @@ internal sealed class SocketListener<TCalls> : IConnectionListener, IEventLoopLi
         }
         catch (OutOfMemoryException)
         {
-            // Nobody has the descriptor yet.
+            // Nothing owns the descriptor yet.
             _ = Libc.Close(accepted);
             error = (int)Errno.ENOMEM;
         }
@@ -291,7 +298,7 @@ internal sealed class SocketListener<TCalls> : IConnectionListener, IEventLoopLi
         }
         catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
         {
-            // Unbound. What the backlog holds would need descriptors that are not there.
+            // Unbound. Accepting the backlog would need descriptors that are not there.
             Close();
             _isShort = false;
         }
@@ -306,7 +313,8 @@ internal sealed class SocketListener<TCalls> : IConnectionListener, IEventLoopLi
             if (!_isClosed)
             {
                 _isClosed = true;
-                // Its file may live on in other descriptors: of another process, or of whoever owns this one.
+                // Unregister it explicitly: other descriptors may keep its file open, in another process or
+                // in whoever passed this one.
                 _loop.Unregister(_slot, _descriptor);
                 _socket.Dispose();
             }
@@ -319,7 +327,7 @@ internal sealed class SocketListener<TCalls> : IConnectionListener, IEventLoopLi
         _backOffs.Write(LogLevel.Warning, null, "{EndPoint} accepts no more for now: {Reason}", EndPoint, reason);
     }
 
-    // Accepted connections inherit them from the listening socket: no system call for each.
+    // Accepted connections inherit these from the listening socket, which saves system calls for each.
     private static void SetOptions(Socket socket, EpollTransportOptions options)
     {
         if (socket.AddressFamily == AddressFamily.Unix)

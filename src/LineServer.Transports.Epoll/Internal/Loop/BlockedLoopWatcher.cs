@@ -6,12 +6,12 @@ using Microsoft.Extensions.Logging;
 
 namespace LineServer.Transports.Epoll.Internal;
 
-/// <summary>Finds blocked event loops: code that blocks a loop holds up all of its connections.</summary>
+/// <summary>Finds blocked event loops. Code that blocks a loop stalls all of its connections.</summary>
 /// <remarks>
-/// Looks twice per threshold whether a loop has begun something else; the loops pay two stores for that, and no clock.
-/// The watcher has a thread of its own: a timer's callback would wake a worker of the thread pool, which spins before it
-/// sleeps again (docs/decisions/0005). While all loops wait the watcher rests, and an idle process stays asleep: the
-/// first loop to wake ends the rest.
+/// Twice per threshold it checks whether each loop has begun something else. That costs the loops two stores
+/// and no clock. The watcher has its own thread: a timer's callback would wake a thread-pool worker, which
+/// spins before it sleeps again (docs/decisions/0005). While all loops wait, the watcher rests, so an idle
+/// process stays asleep; the first loop to wake wakes it too.
 /// </remarks>
 internal sealed class BlockedLoopWatcher : IDisposable
 {
@@ -25,7 +25,7 @@ internal sealed class BlockedLoopWatcher : IDisposable
     private readonly TransportMetrics _metrics;
     private readonly ILogger _logger;
     private Look[] _looks = [];
-    private volatile bool _isResting; // or about to
+    private volatile bool _isResting; // or about to rest
     private volatile bool _isDisposed;
 
     public BlockedLoopWatcher(TimeSpan threshold, TransportMetrics metrics, ILogger logger)
@@ -48,12 +48,15 @@ internal sealed class BlockedLoopWatcher : IDisposable
         new Thread(Run) { IsBackground = true, Name = "epoll-watch" }.UnsafeStart();
     }
 
-    /// <summary>From a loop that wakes, after it has said so (<see cref="EventLoop.IsAwake"/>) and before it runs anything.</summary>
+    /// <summary>
+    /// Called by a loop that wakes, after <see cref="EventLoop.IsAwake"/> is true and before it runs
+    /// anything.
+    /// </summary>
     public void OnAwake()
     {
         if (_isResting)
         {
-            // In this order: whoever sees that nobody rests can rely on the signal, which is there or about to be.
+            // Clear first: a loop that reads false relies on a signal that is set or about to be.
             _isResting = false;
             _wake.Set();
         }
@@ -65,7 +68,7 @@ internal sealed class BlockedLoopWatcher : IDisposable
         _wake.Set();
     }
 
-    /// <summary>One look at every loop.</summary>
+    /// <summary>Checks every loop once.</summary>
     /// <returns>True if all of them wait for edges.</returns>
     public bool LookAtAll()
     {
@@ -93,19 +96,20 @@ internal sealed class BlockedLoopWatcher : IDisposable
             }
             catch (Exception)
             {
-                // There is nobody to tell.
+                // There is nowhere left to report it.
             }
         }
     }
 
-    /// <summary>Returns when a loop has woken.</summary>
+    /// <summary>Waits until a loop wakes.</summary>
     /// <remarks>
-    /// A loop writes that it is awake, then reads whether the watcher rests; the watcher writes that it rests, then reads
-    /// whether all loops sleep. One of the two sees the other only if both have a barrier in between. The loops are
-    /// spared theirs, which each wake-up would pay: the barrier here counts for all threads of the process
-    /// (membarrier(2)). So a loop has either written before it, and is seen here, or reads after it, and sees the rest.
-    /// <see cref="EventLoop.Current"/> would not do: it is null for a moment after a loop has looked. A signal that comes
-    /// too late for one rest ends the next at once, which costs one look.
+    /// A loop writes that it is awake, then reads whether the watcher rests. The watcher writes that it
+    /// rests, then reads whether all loops sleep. One of them is sure to see the other only with a barrier on
+    /// both sides. To spare the loops a barrier at each wake-up, membarrier(2) issues one here for all
+    /// threads of the process: a loop has either written before it, and is seen here, or reads after it, and
+    /// sees that the watcher rests. <see cref="EventLoop.Current"/> would not do, because it is null for a
+    /// moment after a loop has looked. A signal that comes too late for one rest ends the next at once, which
+    /// costs one check.
     /// </remarks>
     private void Rest()
     {
@@ -130,8 +134,8 @@ internal sealed class BlockedLoopWatcher : IDisposable
             return source is null;
         }
 
-        // Code that runs for the first time is compiled first. The JIT's time, on whatever thread, is not held against
-        // the handler: a report may come later for that, and never for a cold start.
+        // Code that runs for the first time is compiled first. The JIT's time on any thread does not count
+        // against the handler: that may delay a report, but never causes one for a cold start.
         look.Unchanged++;
         TimeSpan blocked = (look.Unchanged * _period) - (JitInfo.GetCompilationTime() - look.CompiledBefore);
         if (!look.IsReported && blocked >= _threshold)
@@ -147,7 +151,7 @@ internal sealed class BlockedLoopWatcher : IDisposable
     {
         _metrics.LoopHeld();
         var connection = source as ConnectionContext;
-        // By its name: a connection is an enumeration, of its features, which a logger would print.
+        // Log its name: a connection is enumerable (its features), and a logger would enumerate it.
         _logger.LogWarning(
             "the event loop is blocked for more than {Threshold} ms by {Connection} on {EndPoint} (handler {Handler}): code that blocks belongs on the thread pool",
             _threshold.TotalMilliseconds,

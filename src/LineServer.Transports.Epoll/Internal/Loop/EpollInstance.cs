@@ -3,8 +3,8 @@ using System.Runtime.InteropServices;
 
 namespace LineServer.Transports.Epoll.Internal;
 
-/// <summary>An epoll instance, the sources that it watches, and the eventfd that wakes its loop.</summary>
-/// <remarks>Any thread registers, unregisters and wakes; the loop alone waits, and closes.</remarks>
+/// <summary>An epoll instance, the sources it watches, and the eventfd that wakes its loop.</summary>
+/// <remarks>Any thread registers, unregisters and wakes; only the loop waits and closes.</remarks>
 internal sealed unsafe class EpollInstance
 {
     private const int MaxEvents = 512;
@@ -17,12 +17,12 @@ internal sealed unsafe class EpollInstance
     private readonly int _epoll = -1;
     private readonly int _wakeUp = -1; // an eventfd
     private readonly byte* _events;
-    private bool _takesNoMore; // under the gate of registering
-    private bool _isWakeUpClosed; // under its gate
+    private bool _takesNoMore; // guarded by the registration lock
+    private bool _isWakeUpClosed; // guarded by the wake-up lock
     private int _isAsleep;
 
     /// <param name="wait">epoll_wait.</param>
-    /// <exception cref="IOException">No descriptor is left, or no memory.</exception>
+    /// <exception cref="IOException">No descriptor or memory is left.</exception>
     public EpollInstance(delegate*<int, byte*, int, int, int> wait)
     {
         _wait = wait;
@@ -44,20 +44,25 @@ internal sealed unsafe class EpollInstance
     /// <summary>True while sources are registered.</summary>
     public bool HasSources => !_slab.IsEmpty;
 
-    /// <summary>False while the loop waits for edges. True a moment longer than that at either end.</summary>
+    /// <summary>
+    /// False while the loop waits for edges. It is true slightly longer than the loop runs, at both ends.
+    /// </summary>
     public bool IsAwake => Volatile.Read(ref _isAsleep) == 0;
 
-    /// <summary>Watches a descriptor for <paramref name="events"/>, edge-triggered, once for all.</summary>
-    /// <param name="source">Who is told of the edges.</param>
-    /// <param name="descriptor">What is watched.</param>
-    /// <param name="events">The edges.</param>
-    /// <param name="slot">A field of the source: it is set before the loop can end the source.</param>
-    /// <returns>0, or −errno: no memory, too many watches, or ECANCELED if the loop ends.</returns>
+    /// <summary>
+    /// Watches a descriptor for <paramref name="events"/>, edge-triggered, until it is unregistered or
+    /// closed.
+    /// </summary>
+    /// <param name="source">Receives the edges.</param>
+    /// <param name="descriptor">The descriptor to watch.</param>
+    /// <param name="events">The edges to watch for.</param>
+    /// <param name="slot">A field of the source, which is set before the loop can end the source.</param>
+    /// <returns>0, or −errno: out of memory, too many watches, or ECANCELED if the loop is ending.</returns>
     public int Register(IEventSource source, int descriptor, uint events, out int slot)
     {
         slot = -1;
-        // An ending loop has told all of its sources, or takes no more: none comes in between, nor to an epoll instance
-        // whose number is another's by then.
+        // Under the lock, because an ending loop ends its sources once and then closes its epoll instance: a
+        // source must not slip in between, nor into an instance whose number was reused.
         lock (_registerGate)
         {
             if (_takesNoMore)
@@ -65,7 +70,7 @@ internal sealed unsafe class EpollInstance
                 return -(int)Errno.ECANCELED;
             }
 
-            // The slot first: an edge may come before epoll_ctl has returned.
+            // Take the slot first: an edge may come before epoll_ctl has returned.
             slot = _slab.Add(source, out ulong data);
             int error = Add(descriptor, events, data);
             if (error != 0)
@@ -78,12 +83,15 @@ internal sealed unsafe class EpollInstance
     }
 
     /// <summary>
-    /// Forgets a source whose descriptor is closed next, which the kernel then forgets: its file belongs to no other
-    /// descriptor. An edge that is under way finds nobody.
+    /// Removes a source whose descriptor is closed next. No other descriptor of ours shares its file, so the
+    /// close also removes it from the epoll instance. An edge that is under way finds no source.
     /// </summary>
     public void Unregister(int slot) => _slab.Remove(slot);
 
-    /// <summary>Forgets a source and its descriptor, whose file other descriptors may share: closing one is not enough.</summary>
+    /// <summary>
+    /// Removes a source and its descriptor, whose file other descriptors may share, so that closing it is not
+    /// enough.
+    /// </summary>
     public void Unregister(int slot, int descriptor)
     {
         lock (_registerGate)
@@ -98,8 +106,9 @@ internal sealed unsafe class EpollInstance
     }
 
     /// <summary>
-    /// Before the loop looks whether there is more to do, and then waits. Full fences on both sides, here and in
-    /// <see cref="WakeUp"/>: either the loop sees what was posted, or the poster sees that the loop sleeps.
+    /// Call it before the loop checks for more work and then waits. Full fences here and in
+    /// <see cref="WakeUp"/> make sure that either the loop sees what was posted, or the poster sees that the
+    /// loop sleeps.
     /// </summary>
     public void BeginSleep()
     {
@@ -108,22 +117,24 @@ internal sealed unsafe class EpollInstance
     }
 
     /// <summary>Waits for edges.</summary>
-    /// <param name="mayBlock">False: only takes the edges that are there.</param>
-    /// <returns>How many: the indexes of <see cref="Event"/>.</returns>
+    /// <param name="mayBlock">False: only takes edges that are there already.</param>
+    /// <returns>The number of edges, and so the bound for <see cref="Event"/>.</returns>
     public int Wait(bool mayBlock)
     {
         int ready = _wait(_epoll, _events, MaxEvents, mayBlock ? -1 : 0);
         Volatile.Write(ref _isAsleep, 0);
         if (ready < 0 && ready != -(int)Errno.EINTR)
         {
-            // EBADF, EFAULT, EINVAL: a bug of ours. Without its loop the process would hang in silence.
+            // EBADF, EFAULT, EINVAL: a bug of ours. Without this loop the process would hang silently.
             Environment.FailFast($"epoll_wait failed with errno {-ready}.");
         }
 
         return Math.Max(ready, 0);
     }
 
-    /// <summary>The source of an edge; null for the eventfd, and for a source that has ended meanwhile.</summary>
+    /// <summary>
+    /// The source of an edge; null for the eventfd, and for a source that has ended in the meantime.
+    /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public IEventSource? Event(int index, out uint events)
     {
@@ -133,8 +144,8 @@ internal sealed unsafe class EpollInstance
         return data == WakeUpData ? null : _slab.Find(data);
     }
 
-    /// <summary>From any thread: ends the wait, or the next one.</summary>
-    /// <param name="force">Whether or not the loop seems to be awake.</param>
+    /// <summary>Ends the wait, or else the next one. Thread-safe.</summary>
+    /// <param name="force">Writes even if the loop seems to be awake.</param>
     public void WakeUp(bool force = false)
     {
         if (Interlocked.Exchange(ref _isAsleep, 0) == 0 && !force)
@@ -142,7 +153,8 @@ internal sealed unsafe class EpollInstance
             return;
         }
 
-        // The loop may end meanwhile, and its descriptor's number be another's, who would find eight bytes in a stream.
+        // Under the lock, because the loop may end meanwhile, and its descriptor's number be reused: the
+        // eight bytes would end up in someone's stream.
         lock (_wakeUpGate)
         {
             if (!_isWakeUpClosed)
@@ -153,7 +165,7 @@ internal sealed unsafe class EpollInstance
         }
     }
 
-    /// <summary>From now on nothing can be registered.</summary>
+    /// <summary>Refuses registrations from now on.</summary>
     public void TakeNoMore()
     {
         lock (_registerGate)
@@ -162,7 +174,7 @@ internal sealed unsafe class EpollInstance
         }
     }
 
-    /// <summary>Calls <paramref name="visit"/> with each source of this moment. Allocates nothing.</summary>
+    /// <summary>Calls <paramref name="visit"/> with each current source. Does not allocate.</summary>
     public void ForEachSource(Action<IEventSource> visit)
     {
         for (int slot = 0; slot < _slab.Length; slot++)
@@ -174,7 +186,9 @@ internal sealed unsafe class EpollInstance
         }
     }
 
-    /// <summary>After <see cref="TakeNoMore"/>, by the loop: nobody waits any more.</summary>
+    /// <summary>
+    /// Closes the epoll instance. The loop calls it after <see cref="TakeNoMore"/>, when it no longer waits.
+    /// </summary>
     public void Close()
     {
         NativeMemory.Free(_events);

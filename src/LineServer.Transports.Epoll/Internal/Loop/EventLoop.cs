@@ -7,21 +7,24 @@ using Microsoft.Extensions.Logging;
 namespace LineServer.Transports.Epoll.Internal;
 
 /// <summary>
-/// A thread that runs iterations: what was posted, then a wait for edges, then the sources of the edges, in groups.
+/// A thread that runs iterations: run posted sources, wait for edges, serve the sources of the edges in
+/// groups.
 /// </summary>
 internal sealed unsafe class EventLoop
 {
-    /// <summary>Connections that are received from, handled and sent to together: docs/decisions/0005.</summary>
+    /// <summary>
+    /// How many connections are received from, handled and sent to together: docs/decisions/0005.
+    /// </summary>
     public const int GroupSize = 8;
 
-    // The thread's stack, and the margins at its ends that do not count as its own.
+    // The size of the thread's stack, and the margin in it that IsCurrent ignores.
     private const int StackSize = 1536 * 1024;
     private const int StackMargin = 64 * 1024;
 
-    // For threads that are within a system call on a connection: those calls do not block.
+    // How long to wait for threads that are within a system call on a connection. Those calls do not block.
     private static readonly TimeSpan LongestLeave = TimeSpan.FromSeconds(1);
 
-    // For the whole end. Code that blocks the loop may never return.
+    // How long to wait for the loop to end. Code that blocks it may never return.
     private static readonly TimeSpan LongestEnd = TimeSpan.FromSeconds(2);
 
     private readonly EpollInstance _epoll;
@@ -31,16 +34,16 @@ internal sealed unsafe class EventLoop
     private readonly LoopBuffers _buffers = new();
     private readonly IEventSource[] _group = new IEventSource[GroupSize];
     private readonly PendingWrites _pending = new(GroupSize);
-    private bool _isDeferring; // while the handlers of a group run
+    private bool _isDeferring; // true while the handlers of a group run
     private nuint _stackLow;
-    private nuint _stackLength; // 0 while the thread does not run
+    private nuint _stackLength; // 0 while the thread is not running
     private int _connectionCount;
     private volatile bool _ending;
 
     /// <param name="name">The thread's name; Linux keeps the first 15 bytes.</param>
-    /// <param name="epoll">The loop's own; the loop closes it.</param>
+    /// <param name="epoll">The epoll instance, which the loop owns and closes.</param>
     /// <param name="readBudget"><see cref="EpollTransportOptions.ReadBudget"/>.</param>
-    /// <param name="failures">Told of what must not happen.</param>
+    /// <param name="failures">Reports unexpected failures.</param>
     /// <exception cref="IOException">No descriptor is left for a thread.</exception>
     public EventLoop(string name, EpollInstance epoll, int readBudget, ReportLog failures)
     {
@@ -53,16 +56,18 @@ internal sealed unsafe class EventLoop
         _thread.UnsafeStart();
     }
 
-    /// <summary>Bytes that a connection may receive, and bytes that it may send, in one iteration.</summary>
+    /// <summary>
+    /// How many bytes a connection may receive, and how many queued bytes it may send, in one iteration.
+    /// </summary>
     public int ByteBudget { get; }
 
-    /// <summary>Counts iterations. The loop's thread alone reads it.</summary>
+    /// <summary>Counts iterations. Only the loop's thread reads it.</summary>
     public int Iteration { get; private set; }
 
     /// <summary>True on the loop's thread.</summary>
     /// <remarks>
-    /// By where the stack lies, which no two threads share. It is asked a dozen times for each read: two comparisons,
-    /// where the number of the current thread would be a call into the runtime.
+    /// Tested by the address of the stack, which no two threads share. It is asked a dozen times per read and
+    /// costs two comparisons, where the current thread's id would cost a call into the runtime.
     /// </remarks>
     public bool IsCurrent
     {
@@ -74,25 +79,28 @@ internal sealed unsafe class EventLoop
         }
     }
 
-    /// <summary>Connections that were dealt to this loop and have not ended.</summary>
+    /// <summary>The number of open connections assigned to this loop.</summary>
     public int ConnectionCount => Volatile.Read(ref _connectionCount);
 
-    /// <summary>Changes whenever the loop begins something else. With <see cref="Current"/>, what <see cref="BlockedLoopWatcher"/> looks at.</summary>
+    /// <summary>
+    /// Changes whenever the loop begins something else. <see cref="BlockedLoopWatcher"/> reads it and
+    /// <see cref="Current"/>.
+    /// </summary>
     public long Progress { get; private set; }
 
-    /// <summary>The source that the loop serves now; null while it waits.</summary>
+    /// <summary>The source being served; null while the loop waits.</summary>
     public IEventSource? Current { get; private set; }
 
-    /// <summary>False while the loop waits for edges. Every source is served while it is true.</summary>
+    /// <summary>False while the loop waits for edges. Always true while a source is served.</summary>
     public bool IsAwake => _epoll.IsAwake;
 
-    /// <summary>Told when the loop wakes; null where nobody watches.</summary>
+    /// <summary>Notified when the loop wakes; null if nobody watches.</summary>
     public BlockedLoopWatcher? Watcher { get; set; }
 
-    /// <summary>An array of at least so many bytes; from any thread.</summary>
+    /// <summary>Rents an array of at least this size. Thread-safe.</summary>
     public byte[] Rent(int size) => IsCurrent ? _buffers.Rent(size) : ArrayPool<byte>.Shared.Rent(size);
 
-    /// <summary>Gives an array back; from any thread.</summary>
+    /// <summary>Returns an array. Thread-safe.</summary>
     public void Return(byte[] array)
     {
         if (IsCurrent)
@@ -119,7 +127,10 @@ internal sealed unsafe class EventLoop
     /// <inheritdoc cref="EpollInstance.Unregister(int, int)"/>
     public void Unregister(int slot, int descriptor) => _epoll.Unregister(slot, descriptor);
 
-    /// <summary>Calls <see cref="IEventSource.OnPosted"/> before the loop waits again. A source must not be posted twice at a time.</summary>
+    /// <summary>
+    /// Makes the loop call <see cref="IEventSource.OnPosted"/> before it waits again. A source must not be
+    /// posted again before it is called.
+    /// </summary>
     public void Post(IEventSource source)
     {
         if (_posted.Add(source) && !IsCurrent)
@@ -128,16 +139,20 @@ internal sealed unsafe class EventLoop
         }
     }
 
-    /// <summary>Keeps bytes, and their array, until the others of the group have been handled. False: send them at once. From any thread.</summary>
+    /// <summary>
+    /// Keeps a write and its array until the rest of the group has been handled. Returns false if the caller
+    /// must send at once. Thread-safe.
+    /// </summary>
     public bool TryDefer(IPendingWriter writer, byte[] array, int start, int end) =>
         _isDeferring && IsCurrent && _pending.TryAdd(writer, array, start, end);
 
-    /// <summary>On the loop: sends what it keeps of one writer, for more follows.</summary>
+    /// <summary>On the loop: sends a writer's pending write before more bytes that follow it.</summary>
     public void SendPending(IPendingWriter writer) => _pending.Send(writer);
 
     /// <summary>
-    /// Ends the loop, and everything on it. Returns when the thread has ended; or, if code blocks the loop, after
-    /// <see cref="LongestEnd"/>: the loop then ends when that code returns. Not on the loop's thread.
+    /// Ends the loop and all of its sources. Returns when the thread has ended, or after
+    /// <see cref="LongestEnd"/> if code blocks the loop, which then ends when that code returns. Must not be
+    /// called on the loop's thread.
     /// </summary>
     public void End()
     {
@@ -150,7 +165,7 @@ internal sealed unsafe class EventLoop
         }
     }
 
-    /// <summary>Begins the end, and does not wait for it.</summary>
+    /// <summary>Asks the loop to end, without waiting for it.</summary>
     public void RequestEnd()
     {
         _ending = true;
@@ -159,7 +174,8 @@ internal sealed unsafe class EventLoop
 
     private void Run()
     {
-        // All that runs here lies below. Deeper than the margin nothing counts as the loop's: that only wakes it in vain.
+        // Everything that runs on the loop has its frames below this one. Frames deeper than the margin do
+        // not count as the loop's, which only costs a needless wake-up.
         byte top;
         _stackLow = (nuint)(&top) - (StackSize - StackMargin);
         _stackLength = StackSize - StackMargin;
@@ -170,13 +186,13 @@ internal sealed unsafe class EventLoop
 
         EndAll();
         _epoll.Close();
-        _stackLength = 0; // the next thread's stack may lie here
+        _stackLength = 0; // another thread's stack may take this place
     }
 
-    // A method of its own: one that never returns would stay as the JIT first compiled it, but for its loops.
+    // A method of its own: Run never returns, so the JIT would optimize only its loop.
     private void RunIteration()
     {
-        // What was postponed for others comes before their edges: those have had their turn.
+        // Postponed sources run before new edges of others, which have had their turn.
         Iteration++;
         _posted.RunAll();
         _epoll.BeginSleep();
@@ -190,8 +206,8 @@ internal sealed unsafe class EventLoop
         }
     }
 
-    // First all of the group receive, then the awaiters run one after the other, then their replies are sent: a core has
-    // no room for the code of all three, the kernel's and ours, and would fetch it anew for each connection.
+    // All of the group receive, then all awaiters run, then all replies are sent. A core's caches do not hold
+    // the code of all three, the kernel's and ours, and would fetch it anew for each connection.
     [SuppressMessage("Design", "CA1031", Justification = "Whatever is thrown ends the connection that was served, and no other.")]
     private void RunGroup(int next, int end)
     {
@@ -199,7 +215,7 @@ internal sealed unsafe class EventLoop
         int run = 0;
         while (next < end || run < ready)
         {
-            // Entered once for all of them, and again after each that throws.
+            // One try block serves the whole group; it is entered again after each exception.
             try
             {
                 ReceiveAll(ref next, end, ref ready);
@@ -237,7 +253,7 @@ internal sealed unsafe class EventLoop
 
     private void RunReady(ref int run, int ready)
     {
-        _isDeferring = ready > 1; // for one alone there is nothing to save
+        _isDeferring = ready > 1; // a single connection gains nothing
         long began = Environment.TickCount64;
         while (run < ready)
         {
@@ -246,13 +262,13 @@ internal sealed unsafe class EventLoop
             source.OnReady();
             if (_isDeferring && Environment.TickCount64 != began)
             {
-                // Handlers that take their time: no reply waits for all of them.
+                // The handlers are slow: do not keep replies waiting for all of them.
                 StopDeferring();
             }
         }
     }
 
-    // Does not throw: each writer sees to its own failure.
+    // Does not throw: IPendingWriter.SendPending handles each writer's failure.
     private void StopDeferring()
     {
         _isDeferring = false;
@@ -289,7 +305,7 @@ internal sealed unsafe class EventLoop
         }
         catch (Exception)
         {
-            // No memory for the report.
+            // There is no memory for the report.
         }
     }
 
@@ -299,8 +315,8 @@ internal sealed unsafe class EventLoop
         _epoll.TakeNoMore();
         _epoll.ForEachSource(source => EndSource(source, reason));
 
-        // A connection that another thread uses is posted when that thread leaves. Whoever takes longer finds the thread
-        // pool in the loop's place.
+        // A connection in use by another thread is posted when that thread exits. If that takes longer, a
+        // thread-pool worker runs the post in the loop's place.
         SpinWait.SpinUntil(
             () =>
             {

@@ -1,24 +1,24 @@
 namespace LineServer.Transports.Epoll.Internal;
 
-/// <summary>A descriptor's owner on an event loop. The loop's thread alone calls it.</summary>
+/// <summary>The owner of a descriptor on an event loop. Only the loop's thread calls it.</summary>
 internal interface IEventSource
 {
-    /// <summary>The link of the loop's list of posted sources; the list's own.</summary>
+    /// <summary>The link in the loop's list of posted sources; only the list uses it.</summary>
     IEventSource? NextPosted { get; set; }
 
-    /// <summary>An edge has come: EPOLLIN and the like.</summary>
-    /// <returns>Whether, and when, <see cref="OnReady"/> is to run an awaiter.</returns>
+    /// <summary>Handles an edge: EPOLLIN and the like.</summary>
+    /// <returns>Whether and when to call <see cref="OnReady"/>, which runs an awaiter.</returns>
     Readiness OnEvents(uint events);
 
-    /// <summary>Once after each <see cref="OnEvents"/> that asks for it.</summary>
+    /// <summary>Runs the awaiter. Called once after each <see cref="OnEvents"/> that asked for it.</summary>
     void OnReady();
 
-    /// <summary>The source was posted, and finds out itself what there is to do.</summary>
+    /// <summary>Called after a post. The source finds out itself what to do.</summary>
     void OnPosted();
 
-    /// <summary>The loop ends, and with it everything on it.</summary>
+    /// <summary>The loop ends, and with it all of its sources.</summary>
     void OnLoopEnded(Exception reason);
 
-    /// <summary>One of the other methods threw: the source ends, and the loop goes on. Does not throw.</summary>
+    /// <summary>Another method threw: the source ends, the loop continues. Must not throw.</summary>
     void OnFailed(Exception exception);
 }

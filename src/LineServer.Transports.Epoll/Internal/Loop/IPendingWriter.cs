@@ -1,8 +1,8 @@
 namespace LineServer.Transports.Epoll.Internal;
 
-/// <summary>A writer with bytes in <see cref="PendingWrites"/>.</summary>
+/// <summary>A writer that may have bytes in <see cref="PendingWrites"/>.</summary>
 internal interface IPendingWriter
 {
-    /// <summary>On the loop: the bytes are due, and the array is the writer's again. Does not throw.</summary>
+    /// <summary>On the loop: sends the bytes and takes the array back. Must not throw.</summary>
     void SendPending(byte[] array, int start, int end);
 }

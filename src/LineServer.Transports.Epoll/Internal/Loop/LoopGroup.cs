@@ -2,7 +2,7 @@ using Microsoft.Extensions.Logging;
 
 namespace LineServer.Transports.Epoll.Internal;
 
-/// <summary>The loops of a transport. They start with the first that needs one.</summary>
+/// <summary>The loops of a transport, started on first use.</summary>
 internal sealed class LoopGroup : IDisposable
 {
     private readonly Lock _gate = new();
@@ -20,7 +20,7 @@ internal sealed class LoopGroup : IDisposable
         _loops = new EventLoop[count];
     }
 
-    /// <summary>All of them, once started.</summary>
+    /// <summary>All loops; empty before they are started.</summary>
     public IReadOnlyList<EventLoop> All => _isStarted ? _loops : [];
 
     /// <summary>The loop with the fewest connections.</summary>
@@ -47,14 +47,14 @@ internal sealed class LoopGroup : IDisposable
         return fewest;
     }
 
-    /// <summary>For listeners, in turn.</summary>
+    /// <summary>The loop for the next listener, in turn.</summary>
     public EventLoop Next()
     {
         ObjectDisposedException.ThrowIf(!TryStart(), typeof(EpollTransportFactory));
         return _loops[(uint)Interlocked.Increment(ref _nextForListener) % (uint)_loops.Length];
     }
 
-    /// <summary>Ends the loops, and all connections on them.</summary>
+    /// <summary>Ends the loops and all of their connections.</summary>
     public void Dispose()
     {
         lock (_gate)
@@ -67,7 +67,7 @@ internal sealed class LoopGroup : IDisposable
             _isDisposed = true;
         }
 
-        // Outside the lock: an awaiter that ends with its loop may wait for somebody who asks for a loop.
+        // Outside the lock: an awaiter that ends with its loop may wait for someone who asks for a loop.
         _watcher?.Dispose();
         foreach (EventLoop loop in All)
         {
@@ -101,7 +101,7 @@ internal sealed class LoopGroup : IDisposable
             }
             catch
             {
-                // No descriptor left, for example. All loops or none: whoever needs one next tries again.
+                // No descriptor left, for example. It is all loops or none: the next caller tries again.
                 foreach (EventLoop loop in _loops.AsSpan(0, started))
                 {
                     loop.End();

@@ -1,18 +1,21 @@
 namespace LineServer.Transports.Epoll.Internal;
 
 /// <summary>
-/// Small writes of a group of connections, kept until all of the group have been handled. The bytes stay in the array to
-/// which they were written. The loop's thread alone uses it.
+/// The pending writes of a group of connections: small flushes that are sent after the whole group has been
+/// handled. The bytes stay in the array to which they were written. Only the loop's thread uses it.
 /// </summary>
 internal sealed class PendingWrites(int capacity)
 {
-    /// <summary>The most bytes of a write. More is sent at once: the kernel takes longer for it than is saved.</summary>
+    /// <summary>
+    /// The maximum size of a pending write, in bytes. Sending a larger one takes the kernel longer than
+    /// waiting saves.
+    /// </summary>
     public const int MaxSize = 4096;
 
     private readonly Entry[] _entries = new Entry[capacity];
     private int _count;
 
-    /// <summary>Keeps bytes, and with them the array. False: they are too many, or there is no room.</summary>
+    /// <summary>Keeps a write and its array. Returns false if it is too large or no place is left.</summary>
     public bool TryAdd(IPendingWriter writer, byte[] array, int start, int end)
     {
         if (end - start > MaxSize || _count == _entries.Length)
@@ -24,7 +27,7 @@ internal sealed class PendingWrites(int capacity)
         return true;
     }
 
-    /// <summary>Sends the bytes of one writer: more of it follows.</summary>
+    /// <summary>Sends one writer's bytes early, before more bytes that follow them.</summary>
     public void Send(IPendingWriter writer)
     {
         for (int i = 0; i < _count; i++)
@@ -36,7 +39,7 @@ internal sealed class PendingWrites(int capacity)
         }
     }
 
-    /// <summary>Sends everything, in the order in which it came.</summary>
+    /// <summary>Sends all pending writes, in order.</summary>
     public void SendAll()
     {
         for (int i = 0; i < _count; i++)
@@ -59,7 +62,7 @@ internal sealed class PendingWrites(int capacity)
 
     private struct Entry
     {
-        public IPendingWriter? Writer; // null when it was sent
+        public IPendingWriter? Writer; // null once sent
         public byte[] Array;
         public int Start;
         public int End;

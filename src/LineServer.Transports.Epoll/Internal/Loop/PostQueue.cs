@@ -1,8 +1,8 @@
 namespace LineServer.Transports.Epoll.Internal;
 
 /// <summary>
-/// What other threads, and the loop itself, have posted: an intrusive list, so posting needs no memory. When the loop
-/// has ended, one worker of the thread pool at a time runs the list in its place.
+/// Sources posted by other threads and by the loop itself. An intrusive list, so posting needs no memory.
+/// After the loop has ended, one thread-pool worker at a time runs the list in its place.
 /// </summary>
 internal sealed class PostQueue(Action<IEventSource> run)
 {
@@ -13,21 +13,23 @@ internal sealed class PostQueue(Action<IEventSource> run)
 
     private enum Runner
     {
-        /// <summary>The loop's thread.</summary>
+        /// <summary>The loop's thread runs the list.</summary>
         Loop,
 
-        /// <summary>The loop has ended, and nothing is posted.</summary>
+        /// <summary>The loop has ended, and the list is empty.</summary>
         Nobody,
 
-        /// <summary>The loop has ended; one worker runs what is posted.</summary>
+        /// <summary>The loop has ended, and one worker runs the list.</summary>
         Pool,
     }
 
-    /// <summary>A hint off the gate; see the fences of <see cref="EventLoop"/>.</summary>
+    /// <summary>
+    /// A hint, read without the lock; see the fences of <see cref="EpollInstance.BeginSleep"/>.
+    /// </summary>
     public bool IsEmpty => Volatile.Read(ref _first) is null;
 
     /// <summary>Adds a source, which must not be in the list.</summary>
-    /// <returns>True: the loop is to be woken.</returns>
+    /// <returns>True if the caller must wake the loop.</returns>
     public bool Add(IEventSource source)
     {
         lock (_gate)
@@ -52,7 +54,7 @@ internal sealed class PostQueue(Action<IEventSource> run)
         }
     }
 
-    /// <summary>Runs what was posted until now. What is posted meanwhile waits for the next call.</summary>
+    /// <summary>Runs the sources posted so far. Those posted meanwhile wait for the next call.</summary>
     public void RunAll()
     {
         if (IsEmpty)
@@ -69,14 +71,14 @@ internal sealed class PostQueue(Action<IEventSource> run)
 
         while (next is { } source)
         {
-            // It may be posted again as soon as it runs.
+            // Read the link first: the source may be posted again as soon as it runs.
             next = source.NextPosted;
             source.NextPosted = null;
             run(source);
         }
     }
 
-    /// <summary>The loop has ended: from now on, workers of the thread pool run what is posted.</summary>
+    /// <summary>The loop has ended: thread-pool workers run what is posted from now on.</summary>
     public void HandOver()
     {
         lock (_gate)
@@ -89,8 +91,8 @@ internal sealed class PostQueue(Action<IEventSource> run)
         }
     }
 
-    // Under the gate. One worker for all: sources rely on nobody else looking after them meanwhile, above all when they
-    // close.
+    // Call it under the lock. There is only one worker, because sources rely on not running on two threads at
+    // once, above all when they close.
     private void StartWorker()
     {
         if (_runner != Runner.Nobody)
@@ -105,7 +107,7 @@ internal sealed class PostQueue(Action<IEventSource> run)
         }
         catch (OutOfMemoryException)
         {
-            // What is posted stays in the list: the next to post tries again.
+            // The list keeps what was posted; the next post tries again.
         }
     }
 

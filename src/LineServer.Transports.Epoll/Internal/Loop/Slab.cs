@@ -1,26 +1,26 @@
 namespace LineServer.Transports.Epoll.Internal;
 
 /// <summary>
-/// From the data of an epoll event to its source. A slot is used again, and so is a descriptor; the generation tells a
-/// late edge of the former source from an edge of the present one.
+/// Maps the data of an epoll event to its source. Slots and descriptors are reused; the generation tells a
+/// late edge of the previous source from an edge of the current one.
 /// </summary>
-/// <remarks>Any thread adds and removes; the loop alone finds.</remarks>
+/// <remarks>Any thread adds and removes; only the loop looks up.</remarks>
 internal sealed class Slab
 {
     private readonly Lock _gate = new();
     private Slot[] _slots = new Slot[64];
-    private int _used; // slots that were ever taken
+    private int _used; // slots that were ever used
     private int _count; // sources in the slab
     private int _firstFree = -1;
 
     /// <summary>True if no source is in the slab.</summary>
     public bool IsEmpty => Volatile.Read(ref _count) == 0;
 
-    /// <summary>Slots that were ever taken: the indexes of <see cref="At"/>.</summary>
+    /// <summary>The number of slots that were ever used, and so the bound for <see cref="At"/>.</summary>
     public int Length => Volatile.Read(ref _used);
 
-    /// <summary>Takes a slot. Its generation and index are the data that <see cref="Find"/> takes.</summary>
-    /// <exception cref="OutOfMemoryException">Nothing was changed.</exception>
+    /// <summary>Takes a slot. Its generation and index form the data for <see cref="Find"/>.</summary>
+    /// <exception cref="OutOfMemoryException">The slab is unchanged.</exception>
     public int Add(IEventSource source, out ulong data)
     {
         lock (_gate)
@@ -34,7 +34,8 @@ internal sealed class Slab
             {
                 if (_used == _slots.Length)
                 {
-                    // The loop may still look at the old array: only removals change it, and the loop may miss those.
+                    // The loop may still read the old array. Only removals would change it, and the loop may
+                    // miss those.
                     var larger = new Slot[_used * 2];
                     _slots.CopyTo(larger, 0);
                     Volatile.Write(ref _slots, larger);
@@ -50,7 +51,7 @@ internal sealed class Slab
         }
     }
 
-    /// <summary>Frees a slot. From now on its data finds nobody.</summary>
+    /// <summary>Frees a slot. Its data no longer finds a source.</summary>
     public void Remove(int slot)
     {
         lock (_gate)
@@ -63,7 +64,7 @@ internal sealed class Slab
         }
     }
 
-    /// <summary>The source of an event; null if it has ended meanwhile.</summary>
+    /// <summary>The source of an event; null if it has ended in the meantime.</summary>
     public IEventSource? Find(ulong data)
     {
         ref Slot slot = ref Volatile.Read(ref _slots)[(uint)data];
