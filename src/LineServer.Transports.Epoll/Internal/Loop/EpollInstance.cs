@@ -84,7 +84,8 @@ internal sealed unsafe class EpollInstance
 
     /// <summary>
     /// Removes a source whose descriptor is closed next. No other descriptor of ours shares its file, so the
-    /// close also removes it from the epoll instance. An edge that is under way finds no source.
+    /// close also removes it from the epoll instance. (A child process may share it between fork and exec, and
+    /// delay that.) An edge that is still under way finds no source.
     /// </summary>
     public void Unregister(int slot) => _slab.Remove(slot);
 
