@@ -59,8 +59,8 @@ internal sealed class Admission(ConnectionLimits limits, TimeProvider time, Admi
         parent?.Leave(remote);
     }
 
-    // The level below has refused: the connection was never let in, so it costs nothing of the rate either. Otherwise whoever floods a
-    // limited endpoint would have all the others refuse their clients.
+    // The level below refused the connection, so it must not count towards this level's rate either.
+    // Otherwise a flood at one limited endpoint would have all other endpoints refuse their clients.
     private void TakeBack(EndPoint? remote)
     {
         GiveBack(remote, isTakenBack: true);
@@ -131,15 +131,17 @@ internal sealed class Admission(ConnectionLimits limits, TimeProvider time, Admi
     private PeerPrefix? PeerOf(EndPoint? remote) =>
         limits.CountsPeers ? PeerPrefix.Of(remote, limits.PeerPrefixLengthIPv4, limits.PeerPrefixLengthIPv6) : null;
 
-    // The generic cell rate algorithm (ITU-T I.371): one timestamp in place of a bucket. Each connection moves it by its share of a
-    // second; it may run ahead of the clock by one second's worth.
-    private bool IsDue(long nextDue, int? perSecond, long now) => perSecond is null || nextDue - now <= time.TimestampFrequency - Share(perSecond);
+    // The generic cell rate algorithm (ITU-T I.371): one timestamp in place of a bucket. Each connection
+    // moves it by its share of a second; it may run ahead of the clock by one second's worth.
+    private bool IsDue(long nextDue, int? perSecond, long now) =>
+        perSecond is null || nextDue - now <= time.TimestampFrequency - Share(perSecond);
 
-    private long DueAfter(long nextDue, int? perSecond, long now) => perSecond is null ? 0 : Math.Max(nextDue, now) + Share(perSecond);
+    private long DueAfter(long nextDue, int? perSecond, long now) =>
+        perSecond is null ? 0 : Math.Max(nextDue, now) + Share(perSecond);
 
     private long Share(int? perSecond) => perSecond is { } rate ? Math.Max(time.TimestampFrequency / rate, 1) : 0;
 
-    // A peer that has left is kept only while its rate has to be remembered.
+    // A peer without connections is kept only until its rate no longer matters.
     private void RemoveIfForgettable(PeerPrefix peer, in Peer entry, long now)
     {
         if (entry.Count == 0 && entry.NextDue <= now)

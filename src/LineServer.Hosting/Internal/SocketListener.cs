@@ -23,7 +23,7 @@ internal sealed partial class SocketListener(
     public EndPoint EndPoint { get; } = socket.LocalEndPoint!;
 
     /// <returns>Null once <see cref="UnbindAsync"/> was called.</returns>
-    /// <exception cref="SocketException">The listening socket no longer listens: it was shut down, by whoever shares it.</exception>
+    /// <exception cref="SocketException">The socket no longer listens: a process that shares it has shut it down.</exception>
     public async ValueTask<ConnectionContext?> AcceptAsync(CancellationToken cancellationToken = default)
     {
         while (!_unbound.IsCancellationRequested)
@@ -65,7 +65,7 @@ internal sealed partial class SocketListener(
         socket.Dispose();
     }
 
-    // The token source is left to the collector: an accept that backs off may ask for its token yet.
+    // _unbound is not disposed of: an accept that backs off may still ask for its token.
     public ValueTask DisposeAsync() => UnbindAsync();
 
     private ConnectionContext Create(Socket accepted)

@@ -10,12 +10,12 @@ namespace LineServer.Hosting;
 /// <summary>An endpoint of a <see cref="ConnectionServer"/>: it listens, refuses, drains and stops by itself.</summary>
 public sealed partial class ConnectionEndpoint
 {
-    // Accept errors that last are the transport's to wait out; what reaches us so often in a row will not go away.
+    // Transports wait out accept errors that pass. An error that reaches us this often in a row will not pass.
     private const int MaxAcceptFailures = 8;
 
     private static readonly TimeSpan FirstRetryDelay = TimeSpan.FromMilliseconds(5);
 
-    // What has been aborted ends at once, unless its handler blocks.
+    // An aborted connection ends at once, unless its handler blocks.
     private static readonly TimeSpan AbortGrace = TimeSpan.FromSeconds(1);
 
     private readonly IConnectionListener _listener;
@@ -33,7 +33,7 @@ public sealed partial class ConnectionEndpoint
     private readonly Lock _gate = new();
     private ServerConnection? _first;
     private int _count;
-    private bool _isClosed; // to connections that come after the abort
+    private bool _isClosed; // set by the abort: connections accepted later are closed at once
     private EndpointState _state;
     private Task _accepting = Task.CompletedTask;
     private Task<int>? _stopped;
@@ -113,7 +113,7 @@ public sealed partial class ConnectionEndpoint
             stopped = _stopped ??= Task.Run(DrainAsync, CancellationToken.None);
         }
 
-        // Not only the first caller's: whoever disposes of a server must not wait for a drain that somebody else began without a token.
+        // Every caller's token counts: DisposeAsync must not wait for a drain that was begun without one.
         using (cancellationToken.UnsafeRegister(static requested => ((TaskCompletionSource)requested!).TrySetResult(), _abortRequested))
         {
             return await stopped.ConfigureAwait(false);
@@ -303,7 +303,7 @@ public sealed partial class ConnectionEndpoint
             Failure = exception;
         }
 
-        // Not here: this may be an event loop, and those who are told may take their time.
+        // On the thread pool: this may be an event loop, and EndpointFailed may block.
         ThreadPool.UnsafeQueueUserWorkItem(
             static endpoint => endpoint.TellOfFailure(),
             this,
@@ -317,7 +317,7 @@ public sealed partial class ConnectionEndpoint
         {
             _onFailed(this);
         }
-#pragma warning disable CA1031 // Here an exception would end the process, with the endpoints that work.
+#pragma warning disable CA1031 // An unhandled exception would end the process, and the endpoints that still work.
         catch (Exception e)
 #pragma warning restore CA1031
         {
@@ -325,7 +325,7 @@ public sealed partial class ConnectionEndpoint
         }
     }
 
-    // Whatever the listener throws, and if it never returns: the connections are drained and aborted in time, and the endpoint has stopped.
+    // DrainTimeout bounds accepting too: on a blocked event loop an accept never completes.
     private async Task<int> DrainAsync()
     {
         lock (_gate)
@@ -335,7 +335,7 @@ public sealed partial class ConnectionEndpoint
         }
 
         _stopRequested.TrySetResult();
-        // Before accepting ends: what waits in the backlog is accepted, and drained like the others.
+        // First, so that connections still accepted from the backlog are drained like the others.
         _lines?.Endpoint.Connections.BeginDrain();
         Task drained = Task.WhenAll(EndAcceptingAsync(), _empty.Task);
         int aborted = 0;
@@ -406,7 +406,7 @@ public sealed partial class ConnectionEndpoint
 
     private int Abort(CloseReason reason)
     {
-        // The lines' loops first: they note the reason. What is left stands within middleware, or its handler blocks.
+        // Connection loops first: they record the reason. The rest are within middleware, or their handlers block.
         _lines?.Endpoint.Connections.Abort(reason);
         ServerConnection[] left;
         lock (_gate)
@@ -445,7 +445,7 @@ public sealed partial class ConnectionEndpoint
     [LoggerMessage(104, LogLevel.Warning, "{Endpoint}: {Count} connections were aborted and have not ended; they are left behind")]
     private partial void LogNotEnded(string endpoint, int count);
 
-    [LoggerMessage(105, LogLevel.Error, "{Endpoint} accepts no more, and EndpointFailed, which was told, threw")]
+    [LoggerMessage(105, LogLevel.Error, "{Endpoint} accepts no more, and its EndpointFailed callback threw")]
     private partial void LogEndpointFailedThrew(string endpoint, Exception exception);
 
     [LoggerMessage(106, LogLevel.Error, "{Endpoint}: the transport's listener could not be disposed of")]

@@ -120,7 +120,7 @@ public sealed class ConnectionServer : IAsyncDisposable
             var endpoint = new ConnectionEndpoint(builder, listener, _time, _logger, OnFailed);
             lock (_gate)
             {
-                // Together, so that a stop finds no endpoint that has yet to start.
+                // In one step, so that StopAsync never finds an endpoint that has not started.
                 ThrowIfStopped();
                 _endpoints.Add(endpoint);
                 endpoint.Start();
@@ -130,7 +130,7 @@ public sealed class ConnectionServer : IAsyncDisposable
         }
         catch
         {
-            // The budget knows the lines already, and the kernel the listener.
+            // The budget already holds the endpoint's table, and the socket may listen.
             builder.Lines?.Endpoint.Stop();
             if (listener is not null)
             {
@@ -155,7 +155,9 @@ public sealed class ConnectionServer : IAsyncDisposable
         return aborted;
     }
 
-    /// <summary>Drains all endpoints at once, for good: none can be added any more. See <see cref="ConnectionEndpoint.StopAsync"/>.</summary>
+    /// <summary>
+    /// Drains all endpoints at once; see <see cref="ConnectionEndpoint.StopAsync"/>. No endpoint can be added afterwards.
+    /// </summary>
     /// <returns>How many connections were aborted.</returns>
     public Task<int> StopAsync(CancellationToken cancellationToken = default)
     {
