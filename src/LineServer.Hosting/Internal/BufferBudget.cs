@@ -66,6 +66,18 @@ internal sealed class BufferBudget(long limit)
 
     private void Reclaim()
     {
+        try
+        {
+            CloseThoseThatHoldMost();
+        }
+        catch (OutOfMemoryException)
+        {
+            // On the thread pool it would end the process. Whoever is charged next beyond the limit has it tried again.
+        }
+    }
+
+    private void CloseThoseThatHoldMost()
+    {
         // Before the look: who comes over the limit after it asks again.
         Volatile.Write(ref _isReclaiming, 0);
         Interlocked.MemoryBarrier();
