@@ -24,6 +24,7 @@ public class GroupRaceTests
     {
         RecordingSystemCalls.Calls.Clear();
         RecordingSystemCalls.SendsFallShort = false;
+        RecordingSystemCalls.Throwing = -1;
     }
 
     [Fact]
