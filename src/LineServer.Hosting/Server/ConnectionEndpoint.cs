@@ -257,6 +257,12 @@ public sealed partial class ConnectionEndpoint
         {
             if (_lines is not null)
             {
+                if (_lines.Endpoint is { Handlers.MayHaveLastLine: true, StartsInline: false })
+                {
+                    // Off the event loop: the handler that says the last line may block.
+                    await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
+                }
+
                 await Refusal.RunAsync(connection, _lines.Endpoint, reason).ConfigureAwait(false);
             }
 

@@ -49,7 +49,7 @@ public sealed class EndpointBuilder : IConnectionBuilder
     /// <summary>Set by <c>UseLines</c>.</summary>
     internal LineConnectionHandler? Lines { get; set; }
 
-    /// <summary>True if a connection goes straight to its lines.</summary>
+    /// <summary>True if connection middleware stands before the lines.</summary>
     internal bool HasMiddleware => _middlewareCount > 1;
 
     /// <inheritdoc/>
