@@ -136,9 +136,9 @@ internal sealed class ConnectionLoop
         {
             Hold(0);
             Table.Remove(this);
-            Place.Free();
             Endpoint.Metrics.ConnectionClosed(_inbox.CloseReason);
             Endpoint.Log.ConnectionEnded(_inbox, _inbox.CloseReason);
+            Place.OnLoopEnded();
         }
     }
 

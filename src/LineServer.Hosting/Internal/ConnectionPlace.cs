@@ -11,4 +11,7 @@ internal class ConnectionPlace(Admission admission, EndPoint? peer)
 
     /// <summary>The connection no longer counts, though it may not quite have ended.</summary>
     public void Free() => Interlocked.Exchange(ref _admission, null)?.Leave(peer);
+
+    /// <summary>The connection loop has ended, and no longer uses the connection.</summary>
+    public virtual void OnLoopEnded() => Free();
 }

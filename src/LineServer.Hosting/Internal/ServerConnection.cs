@@ -4,12 +4,13 @@ using Microsoft.AspNetCore.Connections;
 
 namespace LineServer.Hosting.Internal;
 
-/// <summary>A connection that an endpoint has let in, from accept to close. All that is kept of it beside the transport's and the loop's.</summary>
+/// <summary>
+/// A connection that an endpoint has let in, from accept to close: everything kept of it beside the transport's
+/// connection and the connection loop.
+/// </summary>
 internal sealed class ServerConnection(ConnectionEndpoint endpoint, ConnectionContext context, Admission admission, EndPoint? peer)
     : ConnectionPlace(admission, peer), IThreadPoolWorkItem
 {
-    private Task? _served;
-
     /// <summary>Links of the endpoint's list; under its lock.</summary>
     public ServerConnection? Next { get; set; }
 
@@ -18,7 +19,9 @@ internal sealed class ServerConnection(ConnectionEndpoint endpoint, ConnectionCo
 
     public ConnectionContext Context => context;
 
-    /// <summary>Serves, where the connection's first read is to happen: on its event loop, or on the thread pool.</summary>
+    /// <summary>
+    /// Starts to serve where the connection's first read is to happen: on its event loop, or on the thread pool.
+    /// </summary>
     public void Start(bool startsInline)
     {
         if (startsInline && context.Features.Get<IEventLoopFeature>() is { } eventLoop)
@@ -31,40 +34,65 @@ internal sealed class ServerConnection(ConnectionEndpoint endpoint, ConnectionCo
         }
     }
 
+    /// <summary>The connection loop has ended. Unless middleware is around it, so has the connection.</summary>
+    /// <remarks>
+    /// The loop calls this because a continuation of its task would cost each idle connection a delegate of 64
+    /// bytes.
+    /// </remarks>
+    public override void OnLoopEnded()
+    {
+        Free();
+        if (endpoint.ServesLinesOnly)
+        {
+            _ = EndAsync(null);
+        }
+    }
+
     void IThreadPoolWorkItem.Execute()
     {
+        if (!endpoint.ServesLinesOnly)
+        {
+            _ = RunPipelineAsync();
+            return;
+        }
+
         try
         {
-            _served = endpoint.ServeAsync(this);
+            endpoint.ServeLines(this);
+        }
+#pragma warning disable CA1031 // No memory for the loop ends this connection, and no other.
+        catch (Exception e)
+#pragma warning restore CA1031
+        {
+            _ = EndAsync(e);
+        }
+    }
+
+    private async Task RunPipelineAsync()
+    {
+        Exception? failure = null;
+        try
+        {
+            await endpoint.RunPipelineAsync(this).ConfigureAwait(false);
         }
 #pragma warning disable CA1031 // Whatever middleware or a handler's constructor throws ends this connection, and no other.
         catch (Exception e)
 #pragma warning restore CA1031
         {
-            _served = Task.FromException(e);
+            failure = e;
         }
 
-        if (_served.IsCompleted)
-        {
-            OnServed();
-        }
-        else
-        {
-            // A delegate, and no async method around the whole: thousands lie idle, and each would keep that method's state.
-            _served.ConfigureAwait(false).GetAwaiter().UnsafeOnCompleted(OnServed);
-        }
+        await EndAsync(failure).ConfigureAwait(false);
     }
 
-    private void OnServed() => _ = EndAsync(_served!);
-
-    private async Task EndAsync(Task served)
+    private async Task EndAsync(Exception? failure)
     {
         try
         {
-            if (served.Exception is { } exception)
+            if (failure is not null)
             {
-                endpoint.ReportFailure(context, exception.InnerException ?? exception);
-                context.Abort(new ConnectionAbortedException("What serves the connection failed.", exception));
+                endpoint.ReportFailure(context, failure);
+                context.Abort(new ConnectionAbortedException("What serves the connection failed.", failure));
             }
 
             await context.DisposeAsync().ConfigureAwait(false);

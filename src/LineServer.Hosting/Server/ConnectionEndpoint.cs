@@ -120,14 +120,15 @@ public sealed partial class ConnectionEndpoint
         }
     }
 
-    /// <summary>Serves a connection to its end, and returns then.</summary>
-    internal Task ServeAsync(ServerConnection connection)
-    {
-        if (_lines is not null && !_hasMiddleware)
-        {
-            return _lines.ServeAsync(connection.Context, connection);
-        }
+    /// <summary>True if a connection loop is all that serves a connection: no middleware, no other delegate.</summary>
+    internal bool ServesLinesOnly => _lines is not null && !_hasMiddleware;
 
+    /// <summary>Starts the connection loop, which calls <see cref="ConnectionPlace.OnLoopEnded"/> when it has ended.</summary>
+    internal void ServeLines(ServerConnection connection) => _ = _lines!.ServeAsync(connection.Context, connection);
+
+    /// <summary>Runs the endpoint's pipeline. The task ends with the connection.</summary>
+    internal Task RunPipelineAsync(ServerConnection connection)
+    {
         // Middleware stands between the connection and its lines, which find their place by this.
         connection.Context.Features.Set<ConnectionPlace>(connection);
         return _application(connection.Context);
@@ -231,7 +232,7 @@ public sealed partial class ConnectionEndpoint
                 return;
             }
 
-            entered.Start(!_hasMiddleware && _lines is { Endpoint.StartsInline: true });
+            entered.Start(ServesLinesOnly && _lines!.Endpoint.StartsInline);
         }
         catch (Exception e)
         {

@@ -23,6 +23,9 @@ internal sealed class OutboundQueue
     /// <summary>The number of bytes that were flushed and that the kernel has not taken.</summary>
     public long UnsentBytes { get; private set; }
 
+    /// <summary>The number of bytes that were not flushed.</summary>
+    public long UnflushedBytes { get; private set; }
+
     /// <summary>The number of flushed pieces.</summary>
     public int FlushedCount => _flushedCount;
 
@@ -42,6 +45,7 @@ internal sealed class OutboundQueue
     public void Add(byte[] array, int start, int end)
     {
         MakeRoom();
+        UnflushedBytes += end - start;
         At(_count++) = new Piece { Array = array, Start = start, End = end };
     }
 
@@ -63,6 +67,8 @@ internal sealed class OutboundQueue
         {
             UnsentBytes += At(_flushedCount).End - At(_flushedCount).Start;
         }
+
+        UnflushedBytes = 0;
     }
 
     /// <summary>
@@ -118,6 +124,7 @@ internal sealed class OutboundQueue
 
         _flushedCount = 0;
         UnsentBytes = 0;
+        UnflushedBytes = 0;
     }
 
     private void MakeRoom()

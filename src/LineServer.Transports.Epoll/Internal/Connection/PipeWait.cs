@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using System.Threading.Tasks.Sources;
 
@@ -44,7 +45,7 @@ internal struct PipeWait
     private object? _awaiter;
     private int _state;
     private short _version;
-    private CancellationTokenRegistration _registration;
+    private StrongBox<CancellationTokenRegistration>? _registration; // boxed because few waits watch a token
 
     /// <summary>Distinguishes one wait from the next.</summary>
     public readonly short Version => _version;
@@ -60,7 +61,9 @@ internal struct PipeWait
     {
         if (cancellationToken.CanBeCanceled)
         {
-            _registration = cancellationToken.UnsafeRegister(onCancelled, owner);
+            var box = new StrongBox<CancellationTokenRegistration>();
+            box.Value = cancellationToken.UnsafeRegister(onCancelled, owner);
+            _registration = box;
         }
     }
 
@@ -300,14 +303,14 @@ internal struct PipeWait
     // Disposing waits for a running callback, so that the next wait does not mistake it for its own.
     private CancellationToken EndWatch()
     {
-        if (_registration == default)
+        if (_registration is not { Value: var registration })
         {
             return default;
         }
 
-        CancellationToken cancellationToken = _registration.Token;
-        _registration.Dispose();
-        _registration = default;
+        CancellationToken cancellationToken = registration.Token;
+        registration.Dispose();
+        _registration = null;
         return cancellationToken;
     }
 

@@ -35,19 +35,15 @@ internal sealed partial class SocketConnection<TCalls> :
 
     private static long _lastId = DateTime.UtcNow.Ticks;
 
-    private string? _id;
-    private CancellationTokenSource? _closedSource;
     private volatile bool _hasEnded;
-    private KeyValuePair<Type, object?>[]? _otherFeatures; // set by the host
-    private int _revision;
     private object? _handler;
     private object? _work; // posted work: an IThreadPoolWorkItem, or a Queue of several
     private Extras? _extras;
 
     public override string ConnectionId
     {
-        get => _id ??= Interlocked.Increment(ref _lastId).ToString("X", CultureInfo.InvariantCulture);
-        set => _id = value;
+        get => Rare.Id ??= Interlocked.Increment(ref _lastId).ToString("X", CultureInfo.InvariantCulture);
+        set => Rare.Id = value;
     }
 
     public override IFeatureCollection Features => this;
@@ -77,7 +73,7 @@ internal sealed partial class SocketConnection<TCalls> :
                 return replaced;
             }
 
-            CancellationTokenSource source = LazyInitializer.EnsureInitialized(ref _closedSource);
+            CancellationTokenSource source = LazyInitializer.EnsureInitialized(ref Rare.ClosedSource);
             if (_hasEnded)
             {
                 CancelOnThreadPool(source);
@@ -116,7 +112,7 @@ internal sealed partial class SocketConnection<TCalls> :
 
     bool IFeatureCollection.IsReadOnly => false;
 
-    int IFeatureCollection.Revision => _revision;
+    int IFeatureCollection.Revision => _extras?.Revision ?? 0;
 
     object? IFeatureCollection.this[Type key]
     {
@@ -142,7 +138,7 @@ internal sealed partial class SocketConnection<TCalls> :
             }
         }
 
-        foreach ((Type type, object? feature) in _otherFeatures ?? [])
+        foreach ((Type type, object? feature) in _extras?.OtherFeatures ?? [])
         {
             if (feature is not null && !_transport.FeatureTypes.Contains(type))
             {
@@ -155,7 +151,7 @@ internal sealed partial class SocketConnection<TCalls> :
 
     private object? FindFeature(Type key)
     {
-        foreach ((Type type, object? feature) in _otherFeatures ?? [])
+        foreach ((Type type, object? feature) in _extras?.OtherFeatures ?? [])
         {
             if (type == key)
             {
@@ -168,7 +164,8 @@ internal sealed partial class SocketConnection<TCalls> :
 
     private void SetFeature(Type key, object? feature)
     {
-        KeyValuePair<Type, object?>[] others = _otherFeatures ?? new KeyValuePair<Type, object?>[UsualFeatures];
+        Extras rare = Rare;
+        KeyValuePair<Type, object?>[] others = rare.OtherFeatures ?? new KeyValuePair<Type, object?>[UsualFeatures];
         int index = 0;
         while (index < others.Length && others[index].Key is { } other && other != key)
         {
@@ -181,8 +178,8 @@ internal sealed partial class SocketConnection<TCalls> :
         }
 
         others[index] = new(key, feature);
-        _otherFeatures = others;
-        _revision++;
+        rare.OtherFeatures = others;
+        rare.Revision++;
     }
 
     void IEventLoopFeature.Post(IThreadPoolWorkItem item)
@@ -280,7 +277,7 @@ internal sealed partial class SocketConnection<TCalls> :
         // Either this sees the source that ConnectionClosed has just created, or ConnectionClosed sees
         // _hasEnded.
         Interlocked.MemoryBarrier();
-        if (_closedSource is { } source)
+        if (_extras?.ClosedSource is { } source)
         {
             CancelOnThreadPool(source);
         }
@@ -371,6 +368,10 @@ internal sealed partial class SocketConnection<TCalls> :
     /// <summary>State that few connections need.</summary>
     private sealed class Extras
     {
+        public string? Id;
+        public KeyValuePair<Type, object?>[]? OtherFeatures; // set by the host
+        public int Revision;
+        public CancellationTokenSource? ClosedSource;
         public IDictionary<object, object?>? Items;
         public IDuplexPipe? Transport;
         public CancellationToken? ConnectionClosed;

@@ -26,7 +26,6 @@ internal sealed unsafe class SocketWriter<TCalls>(SocketConnection<TCalls> conne
     private int _start;
     private int _end;
     private AdaptiveSize _size;
-    private long _queuedUnflushed;
     private OutboundQueue? _queue;
     private int _signals; // reasons to end a pending flush
     private int _route;
@@ -65,7 +64,7 @@ internal sealed unsafe class SocketWriter<TCalls>(SocketConnection<TCalls> conne
 
     public override bool CanGetUnflushedBytes => true;
 
-    public override long UnflushedBytes => _queuedUnflushed + (_end - _start);
+    public override long UnflushedBytes => (_queue?.UnflushedBytes ?? 0) + (_end - _start);
 
     /// <summary>True if nothing is left to send, because it was sent or is lost.</summary>
     public bool IsDrained => IsLost || (!IsQueueing && !_isPending);
@@ -316,7 +315,6 @@ internal sealed unsafe class SocketWriter<TCalls>(SocketConnection<TCalls> conne
                 queue.Add(_array!, _start, _end);
             }
 
-            _queuedUnflushed += _end - _start;
             _size.Note(_end - _start, isFilled: true);
         }
         else if (_array is not null)
@@ -344,7 +342,7 @@ internal sealed unsafe class SocketWriter<TCalls>(SocketConnection<TCalls> conne
             {
                 Drop();
             }
-            else if (throughQueue || _isPending || IsQueueing || _queuedUnflushed > 0)
+            else if (throughQueue || _isPending || IsQueueing || _queue is { UnflushedBytes: > 0 })
             {
                 // _isPending is tested before the route: SendPending sets the route before it clears the
                 // mark.
@@ -407,7 +405,6 @@ internal sealed unsafe class SocketWriter<TCalls>(SocketConnection<TCalls> conne
                 AddArray(queue);
             }
 
-            _queuedUnflushed = 0;
             queue.Flush();
             // Set the route before the send that fails, so that the edge that follows finds the queue.
             if (Interlocked.CompareExchange(ref _route, Route.Queued, Route.Direct) == Route.Direct && !_isPending)
@@ -627,14 +624,12 @@ internal sealed unsafe class SocketWriter<TCalls>(SocketConnection<TCalls> conne
 
     private void Drop()
     {
-        if (_queuedUnflushed > 0)
+        if (_queue is { UnflushedBytes: > 0 } queue)
         {
-            lock (_queue!)
+            lock (queue)
             {
-                _queue.Clear();
+                queue.Clear();
             }
-
-            _queuedUnflushed = 0;
         }
 
         ReturnArray();

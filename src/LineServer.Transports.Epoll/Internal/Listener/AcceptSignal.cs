@@ -1,5 +1,4 @@
 using System.Diagnostics.CodeAnalysis;
-using System.Runtime.CompilerServices;
 using System.Threading.Tasks.Sources;
 
 namespace LineServer.Transports.Epoll.Internal;
@@ -52,15 +51,24 @@ internal sealed class AcceptSignal(IWaitScheduler listener) : IValueTaskSource, 
 
     /// <summary>Waits until it is set. Only one wait at a time.</summary>
     /// <exception cref="OperationCanceledException">The token was cancelled.</exception>
-    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
-    public async ValueTask WaitAsync(CancellationToken cancellationToken)
+    public ValueTask WaitAsync(CancellationToken cancellationToken)
     {
-        await using (cancellationToken.UnsafeRegister(static signal => ((AcceptSignal)signal!).Set(), this).ConfigureAwait(false))
+        _wait.Watch(static signal => ((AcceptSignal)signal!).Set(), this, cancellationToken);
+        _wait.Begin();
+        do
         {
-            await WaitAsync().ConfigureAwait(false);
-        }
+            if (Volatile.Read(ref _isSet) != 0)
+            {
+                // Not the token that Withdraw returns: one that was cancelled already leaves no registration.
+                _ = _wait.Withdraw();
+                End(cancellationToken);
+                return default;
+            }
 
-        cancellationToken.ThrowIfCancellationRequested();
+            _wait.PutBack();
+        }
+        while (Volatile.Read(ref _isSet) != 0 && _wait.TryTake());
+        return new ValueTask(this, _wait.Version);
     }
 
     /// <summary>
@@ -90,33 +98,17 @@ internal sealed class AcceptSignal(IWaitScheduler listener) : IValueTaskSource, 
         }
     }
 
-    void IValueTaskSource.GetResult(short token)
-    {
-        _ = _wait.GetResult(token);
-        // Discard earlier sets: the accept that follows is newer than they are.
-        Interlocked.Exchange(ref _isSet, 0);
-    }
+    void IValueTaskSource.GetResult(short token) => End(_wait.GetResult(token));
 
     ValueTaskSourceStatus IValueTaskSource.GetStatus(short token) => _wait.GetStatus(token);
 
     void IValueTaskSource.OnCompleted(Action<object?> continuation, object? state, short token, ValueTaskSourceOnCompletedFlags flags) =>
         _wait.OnCompleted(continuation, state, token, flags, listener, this);
 
-    private ValueTask WaitAsync()
+    private void End(CancellationToken cancellationToken)
     {
-        _wait.Begin();
-        do
-        {
-            if (Volatile.Read(ref _isSet) != 0)
-            {
-                _ = _wait.Withdraw();
-                Interlocked.Exchange(ref _isSet, 0);
-                return default;
-            }
-
-            _wait.PutBack();
-        }
-        while (Volatile.Read(ref _isSet) != 0 && _wait.TryTake());
-        return new ValueTask(this, _wait.Version);
+        // Discard earlier sets: the accept that follows is newer than they are.
+        Interlocked.Exchange(ref _isSet, 0);
+        cancellationToken.ThrowIfCancellationRequested();
     }
 }
