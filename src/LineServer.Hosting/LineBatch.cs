@@ -12,6 +12,9 @@ namespace LineServer.Hosting;
 /// </summary>
 public readonly ref struct LineBatch
 {
+    // Half of an L1 data cache: docs/decisions/0005.
+    private const int RunSize = 16 * 1024;
+
     private readonly LineReader _lines;
     private readonly TransportOutput _output;
 
@@ -63,7 +66,8 @@ public readonly ref struct LineBatch
 
     /// <summary>
     /// Takes a contiguous run of whole lines, terminators included, to pass them on unchanged. It stops with
-    /// the line that fills the output. Returns false if there is no line or the next one does not qualify;
+    /// the line that fills the output, or that completes 16 KiB: what was just searched is still in the
+    /// processor's first cache when it is copied. Returns false if there is no line or the next one does not qualify;
     /// <see cref="TryRead"/> tells which.
     /// </summary>
     public bool TryReadRun(out ReadOnlySpan<byte> lines)
@@ -74,7 +78,7 @@ public readonly ref struct LineBatch
             return false;
         }
 
-        return _lines.TryReadRun(_output.Room, out lines);
+        return _lines.TryReadRun(Math.Min(_output.Room, RunSize), out lines);
     }
 
     /// <summary>
