@@ -1,16 +1,17 @@
 namespace LineServer.Hosting.Internal;
 
 /// <summary>
-/// The bytes that all connections of a server hold while they wait: lines that their handlers have not taken, replies that their clients
-/// have not read. Beyond the limit the connections that hold most are closed, and the others are served.
+/// Limits the bytes that all connections of a server hold while they wait: lines that handlers have not taken,
+/// and replies that clients have not read. Beyond the limit, the connections that hold most are closed; the
+/// others are served.
 /// </summary>
 /// <remarks>
-/// A connection is charged when it begins to wait, and no sooner: one that is served and read from costs nothing here. Those that hold
-/// most have stopped reading by then, since a connection that waits for its client or its handler reads nothing.
+/// A connection is charged only when it begins to wait, so one that is being served pays nothing here. By then
+/// it has stopped reading: a connection that waits for its client or its handler reads nothing.
 /// </remarks>
 internal sealed class BufferBudget(long limit)
 {
-    // Room that has to be there again before the closing ends, so that it does not begin anew with the next byte.
+    // Close until an eighth of the limit is free again. Otherwise the next byte would start over.
     private const int RoomDivisor = 8;
 
     private readonly Lock _gate = new();
@@ -18,16 +19,19 @@ internal sealed class BufferBudget(long limit)
     private long _held;
     private int _isReclaiming;
 
-    /// <summary>The most bytes.</summary>
+    /// <summary>The maximum number of bytes.</summary>
     public long Limit => limit;
 
-    /// <summary>Bytes held now.</summary>
+    /// <summary>The number of bytes held now.</summary>
     public long Held => Volatile.Read(ref _held);
 
-    /// <summary>What a single connection may still take when the closing lags behind: many begin to wait within a moment.</summary>
+    /// <summary>
+    /// Where a connection that asks for more must close itself, because many began to wait at once and closing
+    /// lags behind.
+    /// </summary>
     private long HardLimit => limit + (limit / 4);
 
-    /// <summary>An endpoint's connections count from now on.</summary>
+    /// <summary>Adds the connections of an endpoint.</summary>
     public void Add(ConnectionTable table)
     {
         lock (_gate)
@@ -36,7 +40,7 @@ internal sealed class BufferBudget(long limit)
         }
     }
 
-    /// <summary>An endpoint has ended.</summary>
+    /// <summary>Removes an endpoint that has ended.</summary>
     public void Remove(ConnectionTable table)
     {
         lock (_gate)
@@ -45,8 +49,8 @@ internal sealed class BufferBudget(long limit)
         }
     }
 
-    /// <summary>A connection holds so many bytes more, or fewer.</summary>
-    /// <returns>False: it is one too many, and closes itself.</returns>
+    /// <summary>Charges a connection for bytes, or gives them back if negative.</summary>
+    /// <returns>False if the connection must close itself.</returns>
     public bool Charge(long bytes)
     {
         long held = Interlocked.Add(ref _held, bytes);
@@ -57,7 +61,7 @@ internal sealed class BufferBudget(long limit)
 
         if (Interlocked.Exchange(ref _isReclaiming, 1) == 0)
         {
-            // Elsewhere: this may be an event loop.
+            // On the thread pool, because this may be an event loop.
             ThreadPool.UnsafeQueueUserWorkItem(static budget => budget.Reclaim(), this, preferLocal: false);
         }
 
@@ -72,13 +76,13 @@ internal sealed class BufferBudget(long limit)
         }
         catch (OutOfMemoryException)
         {
-            // On the thread pool it would end the process. Whoever is charged next beyond the limit has it tried again.
+            // The next charge beyond the limit tries again.
         }
     }
 
     private void CloseThoseThatHoldMost()
     {
-        // Before the look: who comes over the limit after it asks again.
+        // Clear it before looking: a charge that this does not see starts another pass.
         Volatile.Write(ref _isReclaiming, 0);
         Interlocked.MemoryBarrier();
         ConnectionTable[] tables;
@@ -93,7 +97,7 @@ internal sealed class BufferBudget(long limit)
         {
             foreach (ConnectionLoop connection in table.All())
             {
-                // What is being closed gives its bytes back by itself.
+                // A connection that is closing will give its bytes back without our help.
                 if (connection.HeldBytes is > 0 and var bytes && connection.CloseReason == CloseReason.None)
                 {
                     holders.Add((bytes, connection));

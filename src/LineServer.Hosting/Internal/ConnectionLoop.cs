@@ -18,7 +18,7 @@ namespace LineServer.Hosting.Internal;
 /// (<see cref="PendingHandler"/>), and the close (<see cref="OrderlyClose"/>).
 /// </remarks>
 [SuppressMessage("Design", "CA1031", Justification = "Only this connection ends, whatever a handler or a transport throws, or if memory runs out.")]
-internal sealed class ConnectionLoop
+internal sealed class ConnectionLoop : ILinkedItem<ConnectionLoop>
 {
     private readonly Inbox _inbox;
     private readonly PipeReader _input;
@@ -46,11 +46,9 @@ internal sealed class ConnectionLoop
     /// <summary>The connection, as its handler and the rest of the application see it.</summary>
     public LineConnection Connection => _inbox;
 
-    /// <summary>A link of the connection table's list. Guarded by the table's lock.</summary>
-    public ConnectionLoop? Next { get; set; }
+    ConnectionLoop? ILinkedItem<ConnectionLoop>.Next { get; set; }
 
-    /// <inheritdoc cref="Next"/>
-    public ConnectionLoop? Previous { get; set; }
+    ConnectionLoop? ILinkedItem<ConnectionLoop>.Previous { get; set; }
 
     /// <summary>The connection's place. Freed when the connection has ended, or slightly earlier.</summary>
     public ConnectionPlace Place { get; }
@@ -143,7 +141,7 @@ internal sealed class ConnectionLoop
     }
 
     /// <summary>
-    /// Begins an orderly close; the first close reason wins. This and the next four members are thread-safe.
+    /// Begins an orderly close; the first close reason wins. This and the next five members are thread-safe.
     /// </summary>
     public void RequestClose(CloseReason reason) => _inbox.RequestClose(reason);
 
@@ -151,9 +149,13 @@ internal sealed class ConnectionLoop
     public void Abort(CloseReason reason) => _inbox.Abort(reason);
 
     /// <summary>
-    /// Handles what was received, then closes in order. <see cref="LineLimits.DrainTimeout"/> starts now.
+    /// Handles what was received, then closes in order; <see cref="LineLimits.DrainTimeout"/> starts now. For a
+    /// host that tells each connection, as Kestrel does.
     /// </summary>
     public void BeginDrain() => _inbox.BeginDrain(Table.DeadlineAfter(Endpoint.Limits.DrainTimeout));
+
+    /// <summary>The same, for a host that watches the time of the drain itself.</summary>
+    public void BeginUntimedDrain() => _inbox.BeginDrain(deadline: long.MaxValue);
 
     /// <summary>
     /// True if the drain deadline has passed at <paramref name="now"/>, on the table's clock.

@@ -2,8 +2,8 @@
 namespace LineServer.Hosting.Internal;
 
 /// <summary>
-/// The connections of an endpoint: how many there are, and what each is waiting for. One timer looks after all of them, so that a line
-/// costs no timer: a connection only notes until when it waits, on a clock that the timer sets.
+/// The connection loops of an endpoint, and the timer that ends waits past their deadline. One timer serves all
+/// of them, so a line costs none: a loop only notes until when it waits, on a clock that the timer advances.
 /// </summary>
 internal sealed class ConnectionTable
 {
@@ -13,8 +13,7 @@ internal sealed class ConnectionTable
     private readonly EndpointLog _log;
     private readonly TimeSpan _interval;
     private readonly ITimer _timer;
-    private ConnectionLoop? _first;
-    private int _count;
+    private LinkedItems<ConnectionLoop> _connections;
     private bool _isDraining;
     private long _now;
     private long _lastTick;
@@ -29,44 +28,43 @@ internal sealed class ConnectionTable
     }
 
     /// <summary>
-    /// Milliseconds, from an arbitrary start, as of the last tick. A tick adds one interval at most: when ticks come late, because the process
-    /// was held up, the time in which nobody could read is not the clients'.
+    /// Milliseconds, from an arbitrary start, as of the last tick. A tick adds at most one interval: if ticks come
+    /// late because the process was stopped, clients are not charged for time in which nobody could read.
     /// </summary>
     public long Now => Volatile.Read(ref _now);
 
-    /// <summary>When a wait that begins now has lasted <paramref name="timeout"/>: never early, and at most two ticks late.</summary>
+    /// <summary>
+    /// The deadline of a wait that begins now: never early, and at most two ticks late.
+    /// </summary>
     public long DeadlineAfter(TimeSpan? timeout) =>
         timeout is { } span ? Now + (long)Math.Ceiling(span.TotalMilliseconds + _interval.TotalMilliseconds) : long.MaxValue;
 
-    /// <summary>Adds a connection, which is then looked after.</summary>
+    /// <summary>Adds a connection, whose deadlines are watched from now on.</summary>
     public void Add(ConnectionLoop connection)
     {
         bool isDraining;
         lock (_gate)
         {
-            if (_count++ == 0)
+            if (_connections.Count == 0)
             {
                 _lastTick = RealTime;
                 _timer.Change(_interval, _interval);
             }
 
-            connection.Next = _first;
-            if (_first is not null)
-            {
-                _first.Previous = connection;
-            }
-
-            _first = connection;
+            _connections.Add(connection);
             isDraining = _isDraining;
         }
 
         if (isDraining)
         {
-            connection.BeginDrain();
+            connection.BeginUntimedDrain();
         }
     }
 
-    /// <summary>Drains the connections that there are, and those that come.</summary>
+    /// <summary>
+    /// Drains the connections in the table, and those added later. The caller watches the time, and aborts
+    /// those that have not ended in time: middleware may hold connections that are not in the table.
+    /// </summary>
     public void BeginDrain()
     {
         lock (_gate)
@@ -74,7 +72,7 @@ internal sealed class ConnectionTable
             _isDraining = true;
         }
 
-        Array.ForEach(All(), static connection => connection.BeginDrain());
+        Array.ForEach(All(), static connection => connection.BeginUntimedDrain());
     }
 
     /// <summary>Aborts all connections.</summary>
@@ -90,48 +88,27 @@ internal sealed class ConnectionTable
         }
     });
 
-    /// <summary>The endpoint has ended: no tick comes any more.</summary>
+    /// <summary>The endpoint has ended: stops the timer.</summary>
     public void Stop() => _timer.Dispose();
 
     public void Remove(ConnectionLoop connection)
     {
         lock (_gate)
         {
-            if (connection.Previous is null)
-            {
-                _first = connection.Next;
-            }
-            else
-            {
-                connection.Previous.Next = connection.Next;
-            }
-
-            if (connection.Next is not null)
-            {
-                connection.Next.Previous = connection.Previous;
-            }
-
-            connection.Next = connection.Previous = null;
-            if (--_count == 0)
+            _connections.Remove(connection);
+            if (_connections.Count == 0)
             {
                 _timer.Change(Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
             }
         }
     }
 
-    /// <summary>The connections at this moment.</summary>
+    /// <summary>A snapshot of the connections.</summary>
     public ConnectionLoop[] All()
     {
         lock (_gate)
         {
-            var all = new ConnectionLoop[_count];
-            int count = 0;
-            for (ConnectionLoop? connection = _first; connection is not null; connection = connection.Next)
-            {
-                all[count++] = connection;
-            }
-
-            return all;
+            return _connections.ToArray();
         }
     }
 
@@ -141,7 +118,7 @@ internal sealed class ConnectionTable
         {
             EndLate();
         }
-#pragma warning disable CA1031 // On a timer: no memory for a list is no reason to end the process. The next tick finds the same.
+#pragma warning disable CA1031 // On a timer it would end the process. The next tick finds the same connections late.
         catch (Exception e)
 #pragma warning restore CA1031
         {
@@ -158,7 +135,7 @@ internal sealed class ConnectionTable
             long real = RealTime;
             Volatile.Write(ref _now, _now + Math.Min(real - _lastTick, (long)_interval.TotalMilliseconds));
             _lastTick = real;
-            for (ConnectionLoop? connection = _first; connection is not null; connection = connection.Next)
+            foreach (ConnectionLoop connection in _connections)
             {
                 if (connection.IsDrainLate(_now))
                 {
@@ -171,7 +148,7 @@ internal sealed class ConnectionTable
             }
         }
 
-        // Outside the lock: closing may run the connection's loop, which removes it from here.
+        // Outside the lock: closing may run the loop, which removes itself from the table.
         late?.ForEach(static connection => connection.OnLate());
         if (undrained is not null)
         {

@@ -9,13 +9,11 @@ namespace LineServer.Hosting.Internal;
 /// connection and the connection loop.
 /// </summary>
 internal sealed class ServerConnection(ConnectionEndpoint endpoint, ConnectionContext context, Admission admission, EndPoint? peer)
-    : ConnectionPlace(admission, peer), IThreadPoolWorkItem
+    : ConnectionPlace(admission, peer), ILinkedItem<ServerConnection>, IThreadPoolWorkItem
 {
-    /// <summary>Links of the endpoint's list; under its lock.</summary>
-    public ServerConnection? Next { get; set; }
+    ServerConnection? ILinkedItem<ServerConnection>.Next { get; set; }
 
-    /// <inheritdoc cref="Next"/>
-    public ServerConnection? Previous { get; set; }
+    ServerConnection? ILinkedItem<ServerConnection>.Previous { get; set; }
 
     public ConnectionContext Context => context;
 

@@ -31,8 +31,7 @@ public sealed partial class ConnectionEndpoint
     private readonly TaskCompletionSource _abortRequested = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly TaskCompletionSource _empty = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly Lock _gate = new();
-    private ServerConnection? _first;
-    private int _count;
+    private LinkedItems<ServerConnection> _connections;
     private bool _isClosed; // set by the abort: connections accepted later are closed at once
     private EndpointState _state;
     private Task _accepting = Task.CompletedTask;
@@ -78,7 +77,7 @@ public sealed partial class ConnectionEndpoint
         {
             lock (_gate)
             {
-                return _count;
+                return _connections.Count;
             }
         }
     }
@@ -138,22 +137,8 @@ public sealed partial class ConnectionEndpoint
     {
         lock (_gate)
         {
-            if (connection.Previous is null)
-            {
-                _first = connection.Next;
-            }
-            else
-            {
-                connection.Previous.Next = connection.Next;
-            }
-
-            if (connection.Next is not null)
-            {
-                connection.Next.Previous = connection.Previous;
-            }
-
-            connection.Next = connection.Previous = null;
-            if (--_count == 0 && _state is EndpointState.Draining && _accepting.IsCompleted)
+            _connections.Remove(connection);
+            if (_connections.Count == 0 && _state is EndpointState.Draining && _accepting.IsCompleted)
             {
                 _empty.TrySetResult();
             }
@@ -285,14 +270,7 @@ public sealed partial class ConnectionEndpoint
                 return false;
             }
 
-            connection.Next = _first;
-            if (_first is not null)
-            {
-                _first.Previous = connection;
-            }
-
-            _first = connection;
-            _count++;
+            _connections.Add(connection);
             return true;
         }
     }
@@ -384,7 +362,7 @@ public sealed partial class ConnectionEndpoint
         await _accepting.ConfigureAwait(false);
         lock (_gate)
         {
-            if (_count == 0)
+            if (_connections.Count == 0)
             {
                 _empty.TrySetResult();
             }
@@ -419,12 +397,7 @@ public sealed partial class ConnectionEndpoint
         lock (_gate)
         {
             _isClosed = true;
-            left = new ServerConnection[_count];
-            int count = 0;
-            for (ServerConnection? connection = _first; connection is not null; connection = connection.Next)
-            {
-                left[count++] = connection;
-            }
+            left = _connections.ToArray();
         }
 
         foreach (ServerConnection connection in left)
