@@ -1,15 +1,16 @@
 #!/usr/bin/env bash
-# Measures all there is to measure, in one command: builds the daemon, lineperf and every peer (as root it installs the Debian packages that they need; one
-# that cannot be built is named in the tables with the reason), runs all workloads on all servers, then those of "threads or events?", and writes
-#   docs/performance.json.gz, docs/performance.html            all workloads but scale-*: every round, and a page with charts
-#   docs/threads-or-events.json, docs/threads-or-events.html   scale-*, in the same way
-#   README.md, docs/performance.md, docs/threads-or-events.md  their tables, between the marks; what is written around them stays
+# Measures everything with one command: builds the daemon, lineperf and every peer (as root it installs the Debian packages that they need; the tables name a
+# peer that cannot be built, with the reason), runs all workloads on all servers, then those of "threads or events?", and writes
+#   perf/results/performance.json.gz, performance.html             all workloads except scale-*: every round, and a page with charts
+#   perf/results/threads-or-events.json.gz, threads-or-events.html scale-*, in the same way
+#   README.md, docs/performance.md, docs/threads-or-events.md      their tables, between the marks; the text around the marks stays
+# Git ignores perf/results.
 #
 # usage: perf/measure.sh [--quick] [--rounds N] [--seconds N] [--warmup N] [--later-warmup N] [--server-cpus LIST] [--generator-cpus LIST]
 #                        [--json FILE] [--html FILE] [--scale-json FILE] [--scale-html FILE]
-#   --quick    2 rounds of 0.5 s after 1 s of warm-up: to see that all of it works; not for figures to be published
-# The other options are those of 'lineperf compare'. Exit status: 0; 1 when a server failed at work (what the others showed is written); 2 for a bad option,
-# which is told before anything is built where it can be.
+#   --quick    2 rounds of 0.5 s after 1 s of warm-up: shows that everything works; its figures are not for publication
+# The other options are those of 'lineperf compare'. Exit status: 0; 1 when a server failed at work (the results of the others are written); 2 for a bad
+# option, which is reported before anything is built where possible.
 set -uo pipefail
 
 usage() { sed -nE '/^# usage/,/^[^#]/s/^# ?//p' "$0"; }
@@ -41,10 +42,12 @@ done
 options=()
 for name in "${!option[@]}"; do options+=("$name" "${option[$name]}"); done
 cd "$(dirname "$0")/.." || exit 1
-json=${file[--json]:-$PWD/docs/performance.json.gz} page=${file[--html]:-$PWD/docs/performance.html}
-scale=${file[--scale-json]:-$PWD/docs/threads-or-events.json} scale_page=${file[--scale-html]:-$PWD/docs/threads-or-events.html}
+results=$PWD/perf/results
+mkdir -p "$results" || wrong "$results cannot be made"
+json=${file[--json]:-$results/performance.json.gz} page=${file[--html]:-$results/performance.html}
+scale=${file[--scale-json]:-$results/threads-or-events.json.gz} scale_page=${file[--scale-html]:-$results/threads-or-events.html}
 
-# All four now: the first of them is written when a workload of all servers is over.
+# All four are checked now: lineperf writes the first of them only after all servers have run a workload.
 declare -A seen=()
 for written in "$json" "$page" "$scale" "$scale_page"; do
   [[ ! -d $written ]] || wrong "$written is a folder"
@@ -62,7 +65,7 @@ perf/peers/build.sh >&2 || echo "== going on without what could not be built" >&
 lineperf=perf/LineServer.Perf/bin/Release/net10.0/lineperf
 built=$SECONDS
 
-# A bad option of one comparison (2) takes nothing from the other, nor does a server that failed (1).
+# A comparison that ends with a bad option (2) or a failed server (1) does not stop the other.
 status=0
 note() { if (($1 == 2)); then status=2; elif (($1 != 0 && status == 0)); then status=1; fi; }
 compare() { # SERVERS WORKLOADS OPTIONS...
@@ -73,7 +76,7 @@ compare() { # SERVERS WORKLOADS OPTIONS...
 }
 report() { "$lineperf" report "$@" || note 1; }
 names() { paste -sd,; }
-all=0 all_scale=0 # Whether there is something to make tables of.
+all=0 all_scale=0 # 1: there are results to make tables of.
 
 echo "== measuring all workloads on all servers" >&2
 compare "$("$lineperf" servers | names)" "$("$lineperf" workloads | grep -v '^scale-' | names)" --json "$json" --html "$page" && all=1

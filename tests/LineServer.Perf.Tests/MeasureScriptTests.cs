@@ -53,7 +53,7 @@ public sealed class MeasureScriptTests : IDisposable
 
     [Theory]
     [InlineData(2, "performance.json.gz", 2, "docs/threads-or-events.md")]
-    [InlineData(2, "threads-or-events.json", 2, "README.md docs/performance.md")]
+    [InlineData(2, "threads-or-events.json.gz", 2, "README.md docs/performance.md")]
     [InlineData(1, "performance.json.gz", 1, "README.md docs/performance.md docs/threads-or-events.md")]
     [InlineData(0, "performance.json.gz", 0, "README.md docs/performance.md docs/threads-or-events.md")]
     public async Task A_comparison_that_ends_badly_takes_nothing_from_the_other(int ends, string json, int status, string written)
@@ -65,6 +65,18 @@ public sealed class MeasureScriptTests : IDisposable
         (int exitStatus, _) = await RunAsync("--quick");
         Assert.Equal(status, exitStatus);
         Assert.Equal(written, (await File.ReadAllTextAsync(Path.Combine(_folder, "documents"))).Trim());
+    }
+
+    [Fact]
+    public async Task Whole_runs_go_into_a_folder_that_git_ignores()
+    {
+        Script("perf/LineServer.Perf/bin/Release/net10.0/lineperf", """[[ $1 != compare ]] || printf '%s\n' "$@" | grep /results/ >> written""");
+        (int exitStatus, _) = await RunAsync("--quick");
+        Assert.Equal(0, exitStatus);
+        string results = Path.Combine(_folder, "perf/results");
+        string[] names = ["performance.json.gz", "performance.html", "threads-or-events.json.gz", "threads-or-events.html"];
+        Assert.Equal(names.Select(name => Path.Combine(results, name)), await File.ReadAllLinesAsync(Path.Combine(_folder, "written")), StringComparer.Ordinal);
+        Assert.Contains("perf/results/", await File.ReadAllLinesAsync(Path.Combine(Checkout.Root, ".gitignore")), StringComparer.Ordinal);
     }
 
     private void Script(string name, string text)

@@ -6,7 +6,10 @@ using LineServer.Perf.Work;
 
 namespace LineServer.Perf.Reporting;
 
-/// <summary>A comparison as one page that needs nothing else: charts, each with its figures as a table, then the tables, the servers and the machine.</summary>
+/// <summary>
+/// A comparison as one page that needs nothing else: the result in a sentence, the contents, the overview, charts (each with its figures as a table) and
+/// tables of each workload, then what has no result, the servers and the machine.
+/// </summary>
 internal sealed class HtmlReport
 {
     private const int Colours = 8;
@@ -23,7 +26,8 @@ internal sealed class HtmlReport
     {
         var report = new HtmlReport(document);
         report.Head();
-        report.Summary();
+        report.Contents();
+        report.Overview();
         report.ByConnections();
         foreach (Workload workload in document.Workloads)
         {
@@ -31,12 +35,14 @@ internal sealed class HtmlReport
         }
 
         report.MemoryByConnections();
+        report.Absences();
         report.Origin();
         return report._page.Append($"<div id=\"tip\" role=\"status\" hidden></div>\n<script>\n{Resource("report.js")}</script>\n</body>\n</html>\n").ToString();
     }
 
     private void Head()
     {
+        (string result, string basis) = Headline.Of(_document);
         _ = _page.Append(
             $"""
             <!DOCTYPE html>
@@ -50,9 +56,10 @@ internal sealed class HtmlReport
             </head>
             <body>
             <header><h1>Line servers side by side</h1><button id="theme" type="button">light / dark</button></header>
+            <p class="headline">{Svg.Escape(result)}</p>
+            <p class="soft">{Svg.Escape(basis)}</p>
             <p class="soft">{Svg.Escape($"{_document.Machine.Processor}, {_document.Machine.Cores} cores, Linux {_document.Machine.Kernel}, {_document.Machine.Runtime}; {_document.Started:yyyy-MM-dd HH:mm zzz}")}</p>
-            <p><code>{Svg.Escape(_document.Command)}</code></p>
-            <nav aria-label="Servers">
+            <nav class="legend" aria-label="Servers">
 
             """);
         foreach (ComparedServer server in _document.Servers)
@@ -64,24 +71,55 @@ internal sealed class HtmlReport
         _ = _page.Append("</nav>\n<main>\n");
     }
 
-    private void Summary()
+    // The sections of the page, in its order.
+    private void Contents()
     {
-        ReportTable absences = ReportTables.Absences(_document);
-        if (absences.Rows.Count > 0)
+        (string Id, string Title)[] sections =
+        [
+            .. HasOverview ? [("overview", "Overview")] : Array.Empty<(string, string)>(),
+            .. ScaleTables.WorkloadsOf(_document).Count < 2 ? [] : new[] { ("by-connections", "By the number of connections") },
+            .. _document.Workloads.Select(workload => (workload.Name, workload.Name)),
+            .. _document.Workloads.Where(workload => StepsOf(workload).Length > 0).Select(workload => ($"{workload.Name}-memory", "Memory by connections")),
+            .. _document.Absences.Count == 0 ? [] : new[] { ("absences", "Without a result") },
+            ("servers", "Servers"),
+            ("machine", "Machine and measurement"),
+        ];
+        _ = _page.Append("<nav class=\"contents\" aria-label=\"Contents\"><ul>\n");
+        foreach ((string id, string title) in sections)
         {
-            _ = _page.Append("<h2 class=\"bad\">Servers without a result</h2>\n");
-            Table(absences);
+            _ = _page.Append($"<li><a href=\"#{Svg.Escape(id)}\">{Svg.Escape(title)}</a></li>\n");
+        }
+
+        _ = _page.Append("</ul></nav>\n");
+    }
+
+    private bool HasOverview => ReportTables.Overview(_document).Columns.Count > 1;
+
+    private void Overview()
+    {
+        if (!HasOverview)
+        {
+            return;
         }
 
         ReportTable overview = ReportTables.Overview(_document);
-        if (overview.Columns.Count > 1)
-        {
-            _ = _page.Append($"<h2>Overview</h2>\n<p class=\"soft\">{Svg.Escape(overview.Title)}. ≥: the generator was saturated, the server may be faster.</p>\n");
-            Table(overview);
-        }
+        _ = _page.Append($"<h2 id=\"overview\">Overview</h2>\n<p class=\"soft\">{Svg.Escape(overview.Title)}. ≥: the generator was saturated, the server may be faster.</p>\n");
+        Table(overview);
     }
 
-    // What the sections of the single workloads, which follow, cannot show: the same figure with few connections and with many. One number makes no line.
+    private void Absences()
+    {
+        if (_document.Absences.Count == 0)
+        {
+            return;
+        }
+
+        _ = _page.Append("<section>\n<h2 id=\"absences\" class=\"bad\">Without a result</h2>\n");
+        Table(ReportTables.Absences(_document));
+        _ = _page.Append("</section>\n");
+    }
+
+    // The sections of the single workloads, which follow, cannot show one figure with few connections and with many. One number of connections makes no line.
     private void ByConnections()
     {
         IReadOnlyList<Workload> scale = ScaleTables.WorkloadsOf(_document);
@@ -90,7 +128,7 @@ internal sealed class HtmlReport
             return;
         }
 
-        _ = _page.Append($"<section>\n<h2 id=\"by-connections\">By the number of connections</h2>\n<p class=\"soft\">{Svg.Escape($"{scale[0].Name} to {scale[^1].Name}: medians of {_document.Rounds} rounds, and between what they lay")}</p>\n<div class=\"grid\">\n");
+        _ = _page.Append($"<section>\n<h2 id=\"by-connections\">By the number of connections</h2>\n<p class=\"soft\">{Svg.Escape($"{scale[0].Name} to {scale[^1].Name}: medians of {_document.Rounds} rounds; whiskers from the smallest round to the largest")}</p>\n<div class=\"grid\">\n");
         foreach (ScaleFigure figure in ScaleFigure.All)
         {
             ByConnections(scale, figure);
@@ -114,7 +152,7 @@ internal sealed class HtmlReport
             return;
         }
 
-        // The numbers of which this figure is told: the others would be empty paper.
+        // Only the numbers that this figure was measured with.
         int[] numbers = [.. known.Select(point => point.Connections).Distinct().Order()];
         double room = Math.Max(1.15, Math.Pow((double)numbers[^1] / numbers[0], 0.05));
         var x = Axis.Log(numbers[0] / room, numbers[^1] * room, [.. numbers.Select(number => ((double)number, Quantity.Short(Quantity.Count(number))))]);
@@ -122,11 +160,11 @@ internal sealed class HtmlReport
         string capped = known.Any(point => point.IsSaturated) ? ". Hollow, and ≥: the generator was saturated, the server may be faster" : "";
         Figure(
             figure.Title,
-            $"{figure.Meaning}{capped}",
+            $"{figure.Meaning}; {Told(figure.Better)}{capped}",
             LineChart.Draw(
                 figure.Name,
                 $"{figure.Title}, by the number of connections",
-                $"A line for each server, from the fewest connections to the most: {figure.Title}, {figure.Meaning}. {(y.IsLog ? "Both axes are" : "The axis of connections is")} logarithmic.",
+                $"A line for each server, from the fewest connections to the most: {figure.Title}, {figure.Meaning}; {Told(figure.Better)}. {(y.IsLog ? "Both axes are" : "The axis of connections is")} logarithmic.",
                 [
                     .. known.GroupBy(point => point.Server, StringComparer.Ordinal).Select(points => new Series(
                         points.Key,
@@ -136,9 +174,10 @@ internal sealed class HtmlReport
                         [.. points.Select(point => ((double)point.Connections, point.Figure.Min, point.Figure.Max))])),
                 ],
                 x,
-                "connections, logarithmic",
+                "connections",
                 y,
-                y.IsLog ? "logarithmic" : "",
+                "",
+                figure.Better,
                 isSideBySide: true),
             ScaleTables.TableOf(_document, figure));
 
@@ -179,13 +218,14 @@ internal sealed class HtmlReport
         string id = $"{workload.Name}-{figure.Id}";
         Figure(
             figure.Title,
-            $"{figure.Better}.{capped}",
+            $"{figure.Meaning}; {Told(figure.Better)}.{capped}",
             RowChart.Draw(
                 id,
                 $"{workload.Name}: {figure.Title}",
-                $"{figure.Better}. For each server the median of the rounds, and between what they lay.{capped}",
+                $"{figure.Meaning}; {Told(figure.Better)}. For each server the median, the smallest and the largest of the rounds.{capped}",
                 [.. _document.Servers.Select(server => new ServerMark(server.Name, ColourOf(server.Name), FigureOf(server), _document.ReasonFor(workload.Name, server.Name) ?? "", IsSaturated(server)))],
                 figure.Format,
+                figure.Better,
                 isRatio: false),
             new(id, "", ["server", "median", "min", "max", "each round"], [.. _document.Servers.Select(server => SpreadRow(server, FigureOf(server), figure.Format, ranking.Of(server.Name).Select(Of)))]));
 
@@ -193,13 +233,14 @@ internal sealed class HtmlReport
         {
             Figure(
                 $"{figure.Title} ÷ {_document.Reference}",
-                "each round's ratio, their median, and how often the sign of the difference held",
+                $"each round's ratio, their median, and how often the sign of the difference held; {Told(figure.Better)}",
                 RowChart.Draw(
                     $"{id}-ratio",
                     $"{workload.Name}: {figure.Title} as a ratio to {_document.Reference}",
-                    "For each server the ratio to the reference, taken within each round: the median, between what the rounds lay, and each round.",
+                    $"For each server the ratio to the reference, taken within each round: the median, the smallest, the largest and each round; {Told(figure.Better)}.",
                     [.. _document.Servers.Select(server => new ServerMark(server.Name, ColourOf(server.Name), ranking.RatioOf(server.Name, Of), _document.ReasonFor(workload.Name, server.Name) ?? ranking.SignHeldFor(server.Name, Of) ?? "", IsSaturated(server)))],
                     Quantity.Ratio,
+                    figure.Better,
                     isRatio: true),
                 new(id, "", ["server", "median", "min", "max", "sign held"], [.. _document.Servers.Select(server => RatioRow(server, ranking, Of))]));
         }
@@ -228,7 +269,7 @@ internal sealed class HtmlReport
         ];
         Figure(
             title,
-            $"{meaning}; all rounds; lower is better",
+            $"{meaning}; all rounds; {Told(Direction.Less)}",
             LineChart.Draw(
                 $"{workload.Name}-{id}",
                 $"{workload.Name}: {title}",
@@ -237,7 +278,8 @@ internal sealed class HtmlReport
                 x,
                 "part of the lines that took no longer",
                 y,
-                "time"),
+                "time",
+                Direction.Less),
             new(
                 id,
                 "",
@@ -250,19 +292,22 @@ internal sealed class HtmlReport
                 ]));
     }
 
-    // Over the workloads that look at memory: a line's slope is what a connection costs.
+    // A line's slope is what a connection costs.
     private void MemoryByConnections()
     {
         foreach (Workload workload in _document.Workloads)
         {
             Ranking ranking = _document.RankingOf(workload.Name);
-            int[] steps = [.. _document.Servers.SelectMany(server => ranking.Of(server.Name)).SelectMany(measured => measured.IdleSteps ?? []).Select(step => step.Connections).Distinct().Order()];
+            int[] steps = StepsOf(workload);
             if (steps.Length > 0)
             {
                 MemoryByConnections(workload, steps, _document.Servers.ToDictionary(server => server.Name, server => steps.Select(step => ranking.Of(server.Name, measured => MemoryOf(measured, step))).ToArray(), StringComparer.Ordinal));
             }
         }
     }
+
+    private int[] StepsOf(Workload workload) =>
+        [.. _document.Servers.SelectMany(server => _document.RankingOf(workload.Name).Of(server.Name)).SelectMany(measured => measured.IdleSteps ?? []).Select(step => step.Connections).Distinct().Order()];
 
     private void MemoryByConnections(Workload workload, int[] steps, Dictionary<string, Spread?[]> held)
     {
@@ -279,7 +324,7 @@ internal sealed class HtmlReport
         _ = _page.Append($"<section>\n<h2 id=\"{Svg.Escape(workload.Name)}-memory\">Memory by connections</h2>\n<p class=\"soft\">{Svg.Escape(workload.Name)}: {Svg.Escape(workload.Summary)}</p>\n<div class=\"grid\">\n");
         Figure(
             "Memory of idle connections",
-            "resident memory beyond that without connections; the slope is what one costs",
+            $"resident memory beyond that without connections; the slope is what one costs; {Told(Direction.Less)}",
             LineChart.Draw(
                 $"{workload.Name}-steps",
                 $"{workload.Name}: Memory by connections",
@@ -288,12 +333,13 @@ internal sealed class HtmlReport
                 Axis.Linear(steps[^1], Quantity.Count),
                 "connections",
                 Axis.Linear(held.Values.SelectMany(spreads => spreads).OfType<Spread>().Max(spread => spread.Max), Quantity.Bytes),
-                "memory"),
+                "memory",
+                Direction.Less),
             new("steps", "", ["server", .. steps.Select(step => step.ToString("#,0", CultureInfo.InvariantCulture))], [.. _document.Servers.Select(server => (IReadOnlyList<string>)[server.Name, .. held[server.Name].Select(spread => spread is null ? "–" : Quantity.Bytes(spread.Median))])]));
         _ = _page.Append("</div>\n</section>\n");
     }
 
-    // Beyond what it held without connections, which is known from the largest number of them.
+    // Less the memory without connections, which the step with the most connections gives.
     private static double? MemoryOf(Measurement measured, int connections) =>
         measured is { IdleSteps: [.., var last] all, BytesPerConnection: { } each } && all.FirstOrDefault(step => step.Connections == connections) is { } at
             ? at.ResidentBytes - last.ResidentBytes + (each * last.Connections)
@@ -301,9 +347,9 @@ internal sealed class HtmlReport
 
     private void Origin()
     {
-        _ = _page.Append("<section>\n<h2>Servers</h2>\n");
+        _ = _page.Append("<section>\n<h2 id=\"servers\">Servers</h2>\n");
         Table(ReportTables.Servers(_document));
-        _ = _page.Append("</section>\n<section>\n<h2>Machine and measurement</h2>\n");
+        _ = _page.Append("</section>\n<section>\n<h2 id=\"machine\">Machine and measurement</h2>\n");
         Table(ReportTables.MachineOf(_document));
         _ = _page.Append("</section>\n</main>\n");
     }
@@ -347,7 +393,7 @@ internal sealed class HtmlReport
         ? [server.Name, Quantity.Ratio(ratio.Median), Quantity.Ratio(ratio.Min), Quantity.Ratio(ratio.Max), ranking.SignHeldFor(server.Name, of) ?? "–"]
         : [server.Name, "no result"];
 
-    // The reference has the ink's own colour; of the others each has a colour or, when those are used up, the same with a dashed line.
+    // The reference has the colour of the text. Each of the others has a colour of its own; when those are used up, the same again with a dashed line.
     private string ColourOf(string server)
     {
         if (server == _document.Reference)
@@ -358,6 +404,8 @@ internal sealed class HtmlReport
         int place = _document.Servers.Where(other => other.Name != _document.Reference).TakeWhile(other => other.Name != server).Count();
         return $"s{place % Colours}{(place >= Colours ? " d1" : "")}";
     }
+
+    private static string Told(Direction better) => better == Direction.More ? "more is better" : "less is better";
 
     private static string Percent(double part) => $"{(part * 100).ToString("0.####", CultureInfo.InvariantCulture)} %";
 

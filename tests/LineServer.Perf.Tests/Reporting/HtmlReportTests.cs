@@ -25,10 +25,10 @@ public sealed partial class HtmlReportTests : IDisposable
         string[] figures = [.. dom.Split("<figure").Skip(1)];
         Assert.Equal(
             [
-                "Throughput", "Throughput ÷ c-epoll", "CPU a line", "CPU a line ÷ c-epoll", "Latency from sent",
-                "Throughput", "Throughput ÷ c-epoll", "CPU a line", "CPU a line ÷ c-epoll", "Latency from sent",
-                "CPU a line", "CPU a line ÷ c-epoll", "Latency from sent", "Latency from due",
-                "Memory a connection", "Memory a connection ÷ c-epoll",
+                "Throughput", "Throughput ÷ c-epoll", "CPU per line", "CPU per line ÷ c-epoll", "Latency from sent",
+                "Throughput", "Throughput ÷ c-epoll", "CPU per line", "CPU per line ÷ c-epoll", "Latency from sent",
+                "CPU per line", "CPU per line ÷ c-epoll", "Latency from sent", "Latency from due",
+                "Memory per connection", "Memory per connection ÷ c-epoll",
                 "Quiet connections beside a flood", "Latency from sent", "Latency from due", "Latency from due without the flood",
                 "Memory of idle connections",
             ],
@@ -122,7 +122,7 @@ public sealed partial class HtmlReportTests : IDisposable
         Assert.Contains("saturated\"", figures[5]); // pipelined: Throughput
         Assert.Contains("≥ 100 k/s", figures[5]);
         Assert.DoesNotContain("saturated\"", figures[0]);
-        Assert.Contains("Servers without a result", dom);
+        Assert.Contains("Without a result", dom);
         Assert.Contains("'dead' ended with status 3 before it listened", WebUtility.HtmlDecode(dom));
         Assert.Contains("no result", figures[0]);
         Assert.Contains("A processor, 2 cores", dom);
@@ -133,10 +133,71 @@ public sealed partial class HtmlReportTests : IDisposable
     public void The_page_needs_nothing_else()
     {
         string page = HtmlReport.Of(Sample.Document);
-        Assert.DoesNotMatch("(?i)(src|href)\\s*=|@import|url\\(|https?://|fetch\\(", page);
+        Assert.DoesNotMatch("(?i)(src|href)\\s*=(?!\"#)|@import|url\\(|https?://|fetch\\(", page);
 
         // One identity for one element.
         Assert.Distinct(Identity().Matches(page).Select(match => match.Value), StringComparer.Ordinal);
+    }
+
+    [Fact]
+    public void The_result_stands_at_the_head_then_the_contents_then_the_results_then_what_has_none()
+    {
+        string page = WebUtility.HtmlDecode(HtmlReport.Of(Sample.Document));
+        AssertInOrder(
+            page,
+            "<h1>", "<p class=\"headline\">c-epoll takes the least CPU time per line; sockets takes 2.20 times as much, with <&\" in it ",
+            "<nav class=\"contents\"", "<h2 id=\"overview\">", "<h2 id=\"request-reply\">", "<h2 id=\"flood\">", "<h2 id=\"absences\"", "<h2 id=\"servers\">", "<h2 id=\"machine\">");
+        Assert.Contains("Not ranked, because a result is missing: dead.", page);
+    }
+
+    [Fact]
+    public void Every_section_is_in_the_contents_in_its_order()
+    {
+        Assert.All([Sample.Document, ScaleTablesTests.Document], document =>
+        {
+            string page = HtmlReport.Of(document);
+            string[] sections = [.. Heading().Matches(page).Select(match => match.Groups["id"].Value)];
+            Assert.Equal(sections, Link().Matches(page).Select(match => match.Groups["id"].Value), StringComparer.Ordinal);
+            Assert.Equal(sections.Length, page.Split("<h2").Length - 1);
+        });
+    }
+
+    [Fact]
+    public void Every_chart_says_which_way_is_better_and_which_axis_is_logarithmic()
+    {
+        string page = HtmlReport.Of(Sample.Document) + HtmlReport.Of(ScaleTablesTests.Document);
+        Assert.All(page.Split("<figure>").Skip(1), figure =>
+        {
+            Assert.Matches("(more|less) is better", figure.Split("</figcaption>")[0]);
+            Assert.Matches("<text class=\"better [a-z]+\"[^>]*>(better →|← better|↑ better|↓ better)</text>", figure);
+
+            // Whoever cannot see it reads of the axes in the description; whoever can, at the axes.
+            int told = figure.Contains("oth axes are logarithmic", StringComparison.Ordinal) ? 2 : figure.Contains("logarithmic.</desc>", StringComparison.Ordinal) ? 1 : 0;
+            Assert.Equal(told, LogarithmicAxis().Count(figure));
+        });
+    }
+
+    [Theory]
+    [InlineData(0)]
+    [InlineData(1)]
+    public void Bars_and_marks_have_a_contrast_of_3_to_1_and_text_of_4_5_to_1_on_light_and_dark_paper(int theme)
+    {
+        string page = HtmlReport.Of(Sample.Document);
+        Dictionary<string, int> colours = Variable().Matches(page).ToDictionary(
+            match => match.Groups["name"].Value, match => Convert.ToInt32(match.Groups[theme == 0 ? "light" : "dark"].Value, 16), StringComparer.Ordinal);
+        double opacity = BarOpacity().Match(page) is { Success: true } found ? double.Parse(found.Groups["part"].Value, CultureInfo.InvariantCulture) : 1;
+        string[] drawn = ["ink", .. Enumerable.Range(0, 8).Select(i => $"c{i}")];
+        Assert.All(drawn, name => Assert.InRange(Contrast(Blend(colours[name], colours["card"], opacity), colours["card"]), 3, 21));
+        Assert.All((string[])["ink", "soft", "bad", "link"], name => Assert.All((string[])["paper", "card"], back => Assert.InRange(Contrast(colours[name], colours[back]), 4.5, 21)));
+    }
+
+    [Fact]
+    public void A_headline_needs_a_result_of_the_reference()
+    {
+        Assert.Equal("No CPU time per line was measured of the reference, so no server is ranked.", Headline.Of(Sample.Document with { Measurements = [] }).Result);
+        Assert.Equal(
+            "c-epoll takes 9.00 µs of CPU time per line in request-reply; no other server has a result of every workload.",
+            Headline.Of(Sample.Document with { Measurements = [.. Sample.Document.Measurements.Where(round => round.Server == "c-epoll")] }).Result);
     }
 
     [Theory]
@@ -165,6 +226,33 @@ public sealed partial class HtmlReportTests : IDisposable
         Assert.All(Place().Matches(drawings), match => Assert.InRange(double.Parse(match.Groups["number"].Value, CultureInfo.InvariantCulture), -1, 1_000));
     }
 
+    private static void AssertInOrder(string page, params string[] parts)
+    {
+        int from = 0;
+        Assert.All(parts, part => from = page.IndexOf(part, from, StringComparison.Ordinal) is >= 0 and int at ? at : throw new Xunit.Sdk.XunitException($"not here, or not in this order: {part}"));
+    }
+
+    // By the definition of WCAG 2.
+    private static double Contrast(int one, int other)
+    {
+        (double a, double b) = (Luminance(one), Luminance(other));
+        return (Math.Max(a, b) + 0.05) / (Math.Min(a, b) + 0.05);
+    }
+
+    private static double Luminance(int colour)
+    {
+        return (0.2126 * Linear(colour >> 16)) + (0.7152 * Linear(colour >> 8)) + (0.0722 * Linear(colour));
+
+        static double Linear(int part) => (part & 0xff) / 255.0 is var value && value <= 0.04045 ? value / 12.92 : Math.Pow((value + 0.055) / 1.055, 2.4);
+    }
+
+    private static int Blend(int colour, int back, double opacity)
+    {
+        return (Part(16) << 16) | (Part(8) << 8) | Part(0);
+
+        int Part(int shift) => (int)Math.Round((((colour >> shift) & 0xff) * opacity) + (((back >> shift) & 0xff) * (1 - opacity)));
+    }
+
     private string Write(ComparisonDocument? document = null)
     {
         string file = Path.Combine(_folder, "report.html");
@@ -189,4 +277,19 @@ public sealed partial class HtmlReportTests : IDisposable
 
     [GeneratedRegex(" id=\"[^\"]+\"", RegexOptions.ExplicitCapture, 1000)]
     private static partial Regex Identity();
+
+    [GeneratedRegex("<h2 id=\"(?<id>[^\"]+)\"", RegexOptions.ExplicitCapture, 1000)]
+    private static partial Regex Heading();
+
+    [GeneratedRegex("<a href=\"#(?<id>[^\"]+)\"", RegexOptions.ExplicitCapture, 1000)]
+    private static partial Regex Link();
+
+    [GeneratedRegex("<text class=\"tick [a-z]+\"[^>]*>([^<]*, )?logarithmic</text>", RegexOptions.ExplicitCapture, 1000)]
+    private static partial Regex LogarithmicAxis();
+
+    [GeneratedRegex("--(?<name>\\w+): light-dark\\(#(?<light>[0-9a-f]{6}), #(?<dark>[0-9a-f]{6})\\)", RegexOptions.ExplicitCapture, 1000)]
+    private static partial Regex Variable();
+
+    [GeneratedRegex("\\.bar \\{[^}]*opacity: (?<part>[0-9.]+)", RegexOptions.ExplicitCapture, 1000)]
+    private static partial Regex BarOpacity();
 }

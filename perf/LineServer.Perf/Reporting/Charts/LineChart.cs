@@ -22,8 +22,9 @@ internal static class LineChart
     /// <param name="xName">What it is of.</param>
     /// <param name="y">The axis at the left.</param>
     /// <param name="yName">What it is of.</param>
+    /// <param name="better">Which figures are better.</param>
     /// <param name="isSideBySide">The servers have the same places on the lower axis: each is drawn a little to the right of the one before it, or their whiskers would be one.</param>
-    public static string Draw(string id, string title, string description, IReadOnlyList<Series> series, Axis x, string xName, Axis y, string yName, bool isSideBySide = false)
+    public static string Draw(string id, string title, string description, IReadOnlyList<Series> series, Axis x, string xName, Axis y, string yName, Direction better, bool isSideBySide = false)
     {
         double beside = isSideBySide && series.Count > 1 ? Math.Min(Beside, AllBeside / (series.Count - 1)) : 0;
         double AtX(double value) => Left + (x.At(value) * (Right - Left));
@@ -47,8 +48,9 @@ internal static class LineChart
             svg.Text("tick end", Left - 5, AtY(value) + 4, label);
         }
 
-        svg.Text("tick start", 2, Top - 8, yName);
-        svg.Text("tick middle", (Left + Right) / 2, Height - 6, xName);
+        svg.Text("tick start", 2, Top - 8, Named(yName, y));
+        svg.Text("better end", Right, Top - 8, better == Direction.More ? "↑ better" : "↓ better");
+        svg.Text("tick middle", (Left + Right) / 2, Height - 6, Named(xName, x));
         for (int i = 0; i < series.Count; i++)
         {
             Series line = series[i];
@@ -70,6 +72,8 @@ internal static class LineChart
 
         return svg.End();
     }
+
+    private static string Named(string name, Axis axis) => !axis.IsLog ? name : name.Length == 0 ? "logarithmic" : $"{name}, logarithmic";
 
     // A distribution has more points than anybody can see: those less than a unit from the last are left out, but for the last of all.
     private static IEnumerable<(double X, double Y)> Thinned(IEnumerable<(double X, double Y)> points)

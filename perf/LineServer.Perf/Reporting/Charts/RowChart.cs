@@ -3,19 +3,22 @@ using LineServer.Perf.Comparing;
 namespace LineServer.Perf.Reporting.Charts;
 
 /// <summary>
-/// A row for each server: a bar from 0 to the median, or, where the figures lie too far apart for that, a dot on a logarithmic axis; a whisker between what
-/// the rounds lay, and each round as a small dot. Ratios have their middle at 1.
+/// A row for each server: a bar from 0 to the median, or, where the figures lie too far apart for that, a dot on a logarithmic axis; a whisker from the
+/// smallest round to the largest, and each round as a small dot. Ratios are logarithmic around 1.
 /// </summary>
 internal static class RowChart
 {
     private const double Width = 400;
     private const double Left = 112;
-    private const double Right = 306;
+    private const double Right = 292;
     private const double Top = 6;
     private const double RowHeight = 24;
     private const double Bottom = 24;
 
-    public static string Draw(string id, string title, string description, IReadOnlyList<ServerMark> marks, Func<double, string> format, bool isRatio)
+    // Longer names would be cut off at the left edge; the tip has them whole.
+    private const int LongestName = 17;
+
+    public static string Draw(string id, string title, string description, IReadOnlyList<ServerMark> marks, Func<double, string> format, Direction better, bool isRatio)
     {
         double bottom = Top + (marks.Count * RowHeight);
         Spread[] known = [.. marks.Select(mark => mark.Figure).OfType<Spread>()];
@@ -35,6 +38,8 @@ internal static class RowChart
             svg.Text("tick middle", place, bottom + 15, label);
         }
 
+        svg.Text("tick start", 2, bottom + 15, isLog ? "logarithmic" : "");
+        svg.Text("better end", Width - 2, bottom + 15, better == Direction.More ? "better →" : "← better");
         if (isRatio)
         {
             svg.Line("one", At(1), Top, At(1), bottom);
@@ -50,10 +55,11 @@ internal static class RowChart
 
     private static void Row(Svg svg, ServerMark mark, double y, Func<double, double> at, Func<double, string> format, bool hasBar)
     {
+        string name = mark.Server.Length > LongestName ? $"{mark.Server[..(LongestName - 1)]}…" : mark.Server;
         if (mark.Figure is not { } figure)
         {
             svg.BeginServer(mark.Server, mark.Classes, mark.Note);
-            svg.Text("name end", Left - 8, y + 4, mark.Server);
+            svg.Text("name end", Left - 8, y + 4, name);
             svg.Text("none start", Left + 4, y + 4, "no result");
             svg.EndServer();
             return;
@@ -63,14 +69,16 @@ internal static class RowChart
         string tip = $"{mark.Server}: {atLeast}{format(figure.Median)}, rounds {format(figure.Min)} to {format(figure.Max)}{(mark.Note.Length > 0 ? $", {mark.Note}" : "")}{(mark.IsSaturated ? "; the generator was saturated" : "")}";
         svg.BeginServer(mark.Server, $"{mark.Classes}{(mark.IsSaturated ? " saturated" : "")}", tip);
 
-        // What the pointer has to be on: the whole row.
+        // The whole row shows the tip.
         svg.Rectangle("row", 0, y - (RowHeight / 2), Width, RowHeight);
-        svg.Text("name end", Left - 8, y + 4, mark.Server);
+        svg.Text("name end", Left - 8, y + 4, name);
         if (hasBar)
         {
             svg.Rectangle("bar", Left, y - 7, at(figure.Median) - Left, 14);
         }
 
+        // On a bar of its own colour a whisker would not be seen.
+        svg.Line("halo", at(figure.Min), y, at(figure.Max), y);
         svg.Line("whisker", at(figure.Min), y, at(figure.Max), y);
         foreach (double end in new[] { figure.Min, figure.Max })
         {

@@ -1,4 +1,4 @@
-// The page is whole without this: it shows what a mark stands for, and one server among the others.
+// The page is complete without this script, which shows what a mark stands for, and one server among the others.
 "use strict";
 const rule = document.head.appendChild(document.createElement("style"));
 const tip = document.getElementById("tip");
