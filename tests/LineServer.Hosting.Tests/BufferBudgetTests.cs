@@ -45,6 +45,30 @@ public class BufferBudgetTests
         Until.True(() => server.Server.TotalBufferSize == 0);
     }
 
+    [Fact]
+    public async Task A_short_line_that_a_handler_keeps_counts_as_the_whole_buffer_that_it_is_in()
+    {
+        await using var server = new TestServer();
+        var released = new TaskCompletionSource();
+        ConnectionEndpoint endpoint = await server.ListenAsync(builder => builder.UseLines(_ => new Waiting(released.Task)));
+        using Socket client = await endpoint.ConnectAsync();
+        await client.SendTextAsync("short\n");
+        // Kestrel's blocks have 4 KiB.
+        Until.True(() => server.Server.TotalBufferSize == 4096);
+        released.SetResult();
+        Assert.Equal("done\n", await client.ReceiveTextAsync(5));
+        Until.True(() => server.Server.TotalBufferSize == 0);
+    }
+
+    private sealed class Waiting(Task released) : LineHandler
+    {
+        public override async ValueTask OnLineAsync(Framing.LineMemory line, LineOutput reply, CancellationToken cancellationToken)
+        {
+            await released.WaitAsync(cancellationToken);
+            reply.WriteLine("done");
+        }
+    }
+
     // Until the server reads no more, or has closed.
     private static async Task SendUntilFullAsync(Socket client)
     {

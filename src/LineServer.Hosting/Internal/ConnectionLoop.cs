@@ -336,7 +336,7 @@ internal sealed class ConnectionLoop
         if (!read.IsCompleted)
         {
             _deadlines.WatchRead(Table, Endpoint.Limits, _read.IsWithinLine);
-            Hold(_read.Length);
+            Hold(_read.HeldBytes);
         }
 
         return read;
@@ -590,7 +590,7 @@ internal sealed class ConnectionLoop
 
     private async ValueTask<bool> EndFlushAsync(ValueTask<FlushResult> flush, int staged)
     {
-        Hold(_read.Length + staged);
+        Hold(_read.HeldBytes + staged);
         _deadlines.Watch(Wait.Send, Table.DeadlineAfter(Endpoint.Limits.SendTimeout));
         try
         {
