@@ -620,7 +620,8 @@ internal sealed class ConnectionLoop
         }
 
         Volatile.Write(ref _heldBytes, bytes);
-        if (!budget.Charge(more))
+        // Once: an abort wakes the wait that is about to begin, which would then never wait.
+        if (!budget.Charge(more) && _inbox.State < ConnectionState.Lost)
         {
             Abort(CloseReason.BufferLimit);
         }
