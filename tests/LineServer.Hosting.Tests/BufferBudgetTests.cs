@@ -45,6 +45,60 @@ public class BufferBudgetTests
         Until.True(() => server.Server.TotalBufferSize == 0);
     }
 
+    [Fact]
+    public async Task A_short_line_that_a_handler_keeps_counts_as_the_whole_buffer_that_it_is_in()
+    {
+        await using var server = new TestServer();
+        var released = new TaskCompletionSource();
+        ConnectionEndpoint endpoint = await server.ListenAsync(builder => builder.UseLines(_ => new Waiting(released.Task)));
+        using Socket client = await endpoint.ConnectAsync();
+        await client.SendTextAsync("short\n");
+        // Kestrel's blocks have 4 KiB.
+        Until.True(() => server.Server.TotalBufferSize == 4096);
+        released.SetResult();
+        Assert.Equal("done\n", await client.ReceiveTextAsync(5));
+        Until.True(() => server.Server.TotalBufferSize == 0);
+    }
+
+    [Fact]
+    public async Task Connections_far_beyond_the_budget_whose_handlers_do_not_end_wait_without_using_the_processor()
+    {
+        await using var server = new TestServer(maxTotalBufferSize: 64 * 1024);
+        var released = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        ConnectionEndpoint endpoint = await server.ListenAsync(builder => builder.UseLines(_ => new Deaf(released.Task)));
+        ConnectionEndpoint echo = await server.ListenAsync(builder => builder.UseLines((in line, reply) => reply.WriteLine(line)));
+        using Socket good = await echo.ConnectAndEchoAsync();
+        var greedy = new List<Socket>();
+        // 4 KiB each: the budget holds 16, and the last refuse themselves.
+        for (int i = 0; i < 64; i++)
+        {
+            greedy.Add(await endpoint.ConnectAsync());
+            await greedy[^1].SendTextAsync("keep\n");
+        }
+
+        // A connection that spins occupies a thread of the pool, which this needs.
+        Until.True(() => server.Server.TotalBufferSize >= 64 * 4096);
+        await good.SendTextAsync("good\n");
+        Assert.Equal("good\n", await good.ReceiveTextAsync(5));
+        released.SetResult();
+        greedy.ForEach(static client => client.Dispose());
+        Until.True(() => server.Server.TotalBufferSize == 0);
+    }
+
+    private sealed class Deaf(Task released) : LineHandler
+    {
+        public override async ValueTask OnLineAsync(Framing.LineMemory line, LineOutput reply, CancellationToken cancellationToken) => await released;
+    }
+
+    private sealed class Waiting(Task released) : LineHandler
+    {
+        public override async ValueTask OnLineAsync(Framing.LineMemory line, LineOutput reply, CancellationToken cancellationToken)
+        {
+            await released.WaitAsync(cancellationToken);
+            reply.WriteLine("done");
+        }
+    }
+
     // Until the server reads no more, or has closed.
     private static async Task SendUntilFullAsync(Socket client)
     {

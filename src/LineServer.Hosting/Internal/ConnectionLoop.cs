@@ -338,7 +338,7 @@ internal sealed class ConnectionLoop : ILinkedItem<ConnectionLoop>
         if (!read.IsCompleted)
         {
             _deadlines.WatchRead(Table, Endpoint.Limits, _read.IsWithinLine);
-            Hold(_read.Length);
+            Hold(_read.HeldBytes);
         }
 
         return read;
@@ -592,7 +592,7 @@ internal sealed class ConnectionLoop : ILinkedItem<ConnectionLoop>
 
     private async ValueTask<bool> EndFlushAsync(ValueTask<FlushResult> flush, int staged)
     {
-        Hold(_read.Length + staged);
+        Hold(_read.HeldBytes + staged);
         _deadlines.Watch(Wait.Send, Table.DeadlineAfter(Endpoint.Limits.SendTimeout));
         try
         {
@@ -622,7 +622,8 @@ internal sealed class ConnectionLoop : ILinkedItem<ConnectionLoop>
         }
 
         Volatile.Write(ref _heldBytes, bytes);
-        if (!budget.Charge(more))
+        // Once: an abort wakes the wait that is about to begin, which would then never wait.
+        if (!budget.Charge(more) && _inbox.State < ConnectionState.Lost)
         {
             Abort(CloseReason.BufferLimit);
         }

@@ -59,7 +59,7 @@ internal sealed class PendingHandler(ConnectionLoop loop, Inbox inbox) : WakeSig
             }
 
             loop.Deadlines.Watch(Wait.Handler, deadline);
-            loop.Hold(loop.Read.Length + loop.StagedReplies);
+            loop.Hold(loop.Read.HeldBytes + loop.StagedReplies);
             await WaitAsync();
             loop.Hold(0);
         }
@@ -136,7 +136,7 @@ internal sealed class PendingHandler(ConnectionLoop loop, Inbox inbox) : WakeSig
         while (inbox.State == ConnectionState.Open && await loop.SendAsync())
         {
             loop.Deadlines.WatchRead(loop.Endpoint.Connections, loop.Endpoint.Limits, isWithinLine: true);
-            loop.Hold(loop.Read.Length);
+            loop.Hold(loop.Read.HeldBytes);
             TransportRead read = await loop.ReadAsync();
             loop.Hold(0);
             loop.Deadlines.EndWatchRead(loop.Endpoint.Connections);

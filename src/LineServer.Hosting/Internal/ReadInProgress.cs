@@ -1,6 +1,7 @@
 using System.Buffers;
 using System.Diagnostics;
 using System.IO.Pipelines;
+using System.Runtime.InteropServices;
 using LineServer.Framing;
 
 namespace LineServer.Hosting.Internal;
@@ -46,9 +47,10 @@ internal struct ReadInProgress(LineReader lines)
     public readonly bool IsOpen => _isOpen;
 
     /// <summary>
-    /// The bytes held: those of the open read, or else those of an unfinished line or payload.
+    /// The bytes held. While a read is open, whole buffers count: the transport cannot release one, however few
+    /// bytes are in it. Otherwise it is the length of an unfinished line or payload.
     /// </summary>
-    public readonly int Length => _length;
+    public readonly int HeldBytes => _isOpen ? Math.Max(_length, SizeOf(lines.Unread)) : _length;
 
     /// <summary>True once the stream has ended: no more bytes will arrive.</summary>
     public bool IsLast { get; private set; }
@@ -133,6 +135,25 @@ internal struct ReadInProgress(LineReader lines)
         input.AdvanceTo(consumed, examined);
         return new Ended(taken, oversize, endedLine);
     }
+
+    private static int SizeOf(in ReadOnlySequence<byte> bytes)
+    {
+        if (bytes.IsSingleSegment)
+        {
+            return SizeOf(bytes.First);
+        }
+
+        long size = 0;
+        foreach (ReadOnlyMemory<byte> segment in bytes)
+        {
+            size += SizeOf(segment);
+        }
+
+        return (int)Math.Min(size, int.MaxValue);
+    }
+
+    private static int SizeOf(ReadOnlyMemory<byte> segment) =>
+        MemoryMarshal.TryGetArray(segment, out ArraySegment<byte> part) ? part.Array!.Length : segment.Length;
 
     /// <summary>The result of a read.</summary>
     /// <param name="LinesTaken">The number of lines that the handler took.</param>
