@@ -4,21 +4,22 @@ namespace LineServer.Connections;
 public interface IEventLoopFeature
 {
     /// <summary>
-    /// True if the awaiter of a read or a flush runs on the event loop, and not on the thread pool. Set it before the first
-    /// read. Code that blocks there holds up every connection of the loop.
+    /// True if the continuation of a read or a flush runs on the event loop, false if it runs on the thread
+    /// pool. Set it before the first read. Code that blocks on the event loop blocks all of the loop's
+    /// connections.
     /// </summary>
     bool RunsInline { get; set; }
 
     /// <summary>
-    /// The transport names it, by its <see cref="object.ToString"/>, when code blocks the event loop; null if nobody has
-    /// set it.
+    /// What serves the connection. When its code blocks the event loop, the transport logs its
+    /// <see cref="object.ToString"/>. Null if nobody has set it.
     /// </summary>
     object? Handler { get; set; }
 
     /// <summary>
-    /// Runs <paramref name="item"/> on the event loop, soon, and never within the caller. From any thread, any number of
-    /// times; what one thread posts runs in its order. When the loop has ended, the thread pool runs it. An item that
-    /// throws ends the connection.
+    /// Queues <paramref name="item"/> to run on the event loop; it never runs within the caller. Any thread
+    /// may call this, any number of times. Items posted by one thread run in order. After the loop has ended,
+    /// items run on the thread pool. An item that throws ends the connection.
     /// </summary>
     void Post(IThreadPoolWorkItem item);
 }

@@ -6,28 +6,36 @@ using System.Text;
 namespace LineServer.Linux;
 
 /// <summary>
-/// The grammar of addresses that the programs share: <c>tcp://HOST:PORT</c> with IPv6 in brackets, <c>unix:PATH</c>, and
-/// <c>unix:@NAME</c> for an abstract name. Schemes are not case-sensitive.
+/// The grammar of addresses that the programs share: <c>tcp://HOST:PORT</c> with IPv6 in brackets,
+/// <c>unix:PATH</c>, and <c>unix:@NAME</c> for an abstract name. Schemes are not case-sensitive.
 /// </summary>
 internal static class AddressText
 {
     public const string Tcp = "tcp://";
     public const string Unix = "unix:";
 
-    // sun_path of unix(7), without the terminating NUL.
+    // The size of sun_path, without the terminating NUL: unix(7).
     private const int LongestUnixPath = 107;
 
     private const char Abstract = '@';
 
-    /// <summary>Reads HOST:PORT.</summary>
-    /// <param name="address">The whole address, as messages show it.</param>
-    /// <param name="hostAndPort">What follows its scheme.</param>
-    /// <param name="listens">True for a server's own address: port 0 lets the kernel choose, and the host may be * for every address.</param>
-    /// <param name="host">A name, or an IP address in its usual spelling and without brackets.</param>
-    /// <param name="port">0 or 1 to 65535.</param>
-    /// <param name="problem">What is wrong, in one sentence; null if nothing is.</param>
+    /// <summary>Parses HOST:PORT.</summary>
+    /// <param name="address">The whole address, for messages.</param>
+    /// <param name="hostAndPort">The part after the scheme.</param>
+    /// <param name="listens">
+    /// True for an address to listen on. Such an address may have port 0 (the kernel chooses) and host *
+    /// (every address).
+    /// </param>
+    /// <param name="host">A name, or an IP address in canonical form without brackets.</param>
+    /// <param name="port">1 to 65535, or 0 for an address to listen on.</param>
+    /// <param name="problem">The error, in one sentence; null if there is none.</param>
     public static bool TryParseTcp(
-        string address, string hostAndPort, bool listens, [NotNullWhen(true)] out string? host, out int port, [NotNullWhen(false)] out string? problem)
+        string address,
+        string hostAndPort,
+        bool listens,
+        [NotNullWhen(true)] out string? host,
+        out int port,
+        [NotNullWhen(false)] out string? problem)
     {
         host = null;
         (problem, port) = (null, 0);
@@ -37,13 +45,14 @@ internal static class AddressText
         {
             problem = $"'{address}' has a path; write {address[..(address.Length - hostAndPort.Length + slash)]}";
         }
-        else if (colon < 0 || !int.TryParse(hostAndPort.AsSpan(colon + 1), NumberStyles.None, CultureInfo.InvariantCulture, out port))
+        else if (colon < 0
+            || !int.TryParse(hostAndPort.AsSpan(colon + 1), NumberStyles.None, CultureInfo.InvariantCulture, out port))
         {
             problem = $"'{address}' has no port; write tcp://HOST:PORT";
         }
         else if (port < (listens ? 0 : 1) || port > ushort.MaxValue)
         {
-            problem = $"{port} is no port; they go from {(listens ? "0 (any)" : "1")} to {ushort.MaxValue}";
+            problem = $"{port} is not a port; ports go from {(listens ? "0 (any)" : "1")} to {ushort.MaxValue}";
         }
         else if (hostAndPort[..colon] is not ['[', .. var inBrackets, ']'])
         {
@@ -55,23 +64,26 @@ internal static class AddressText
         }
         else
         {
-            problem = $"'{address}' has no IPv6 address between its brackets";
+            problem = $"'{address}' has no IPv6 address in its brackets";
         }
 
         return host is not null;
     }
 
-    /// <summary>Reads a path, or @ and an abstract name.</summary>
-    /// <param name="text">What follows <c>unix:</c>.</param>
-    /// <param name="absolute">True where the working directory may change before the path is used.</param>
+    /// <summary>Parses a path, or @ and an abstract name.</summary>
+    /// <param name="text">The part after <c>unix:</c>.</param>
+    /// <param name="absolute">
+    /// True to make the path absolute, because the working directory may change before it is used.
+    /// </param>
     /// <param name="path">The path, or @ and the name.</param>
-    /// <param name="problem">What is wrong, in one sentence; null if nothing is.</param>
-    public static bool TryParseUnix(string text, bool absolute, [NotNullWhen(true)] out string? path, [NotNullWhen(false)] out string? problem)
+    /// <param name="problem">The error, in one sentence; null if there is none.</param>
+    public static bool TryParseUnix(
+        string text, bool absolute, [NotNullWhen(true)] out string? path, [NotNullWhen(false)] out string? problem)
     {
         (path, problem) = (null, null);
         if (text.Contains('\0', StringComparison.Ordinal) || text is "" or "@")
         {
-            problem = $"'unix:{text}' is no path and no abstract name";
+            problem = $"'unix:{text}' is neither a path nor an abstract name";
             return false;
         }
 
@@ -98,8 +110,9 @@ internal static class AddressText
 
     public static bool IsAbstract(string path) => path[0] == Abstract;
 
-    /// <summary>The path as the kernel has it: an abstract name begins with NUL, not with @.</summary>
-    public static System.Net.Sockets.UnixDomainSocketEndPoint ToUnixEndPoint(string path) => new(IsAbstract(path) ? $"\0{path[1..]}" : path);
+    /// <summary>The path in the kernel's form: an abstract name begins with NUL instead of @.</summary>
+    public static System.Net.Sockets.UnixDomainSocketEndPoint ToUnixEndPoint(string path) =>
+        new(IsAbstract(path) ? $"\0{path[1..]}" : path);
 
     private static (string? Host, string? Problem) PlainHost(string address, string host, int port, bool listens)
     {
@@ -110,10 +123,10 @@ internal static class AddressText
 
         if (host.Contains(':', StringComparison.Ordinal))
         {
-            return (null, $"'{address}': an IPv6 address stands in brackets: tcp://[{host}]:{port}");
+            return (null, $"'{address}': an IPv6 address needs brackets: tcp://[{host}]:{port}");
         }
 
-        // One spelling for one address, so that two endpoints on it are noticed.
+        // One spelling per address, so that two endpoints on the same address are detected.
         return (IPAddress.TryParse(host, out IPAddress? ip) ? ip.ToString() : host, null);
     }
 }

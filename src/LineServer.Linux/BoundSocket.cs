@@ -4,11 +4,14 @@ using System.Runtime.InteropServices;
 
 namespace LineServer.Linux;
 
-/// <summary>Sockets that are bound and do not listen yet: of an IP address, of a Unix socket's name, or passed by another process.</summary>
+/// <summary>
+/// Makes sockets that are bound but do not listen yet: to an IP address, to a Unix socket's name, or from a
+/// descriptor that another process passed.
+/// </summary>
 internal static class BoundSocket
 {
-    /// <summary>Binds to an address and port; <c>[::]</c> takes IPv4 too.</summary>
-    /// <exception cref="SocketException">It cannot be bound.</exception>
+    /// <summary>Binds to an address and port. <c>[::]</c> accepts IPv4 as well.</summary>
+    /// <exception cref="SocketException">The socket cannot be bound.</exception>
     public static Socket OfAddress(IPEndPoint endPoint)
     {
         var socket = new Socket(endPoint.AddressFamily, SocketType.Stream, ProtocolType.Tcp);
@@ -29,11 +32,11 @@ internal static class BoundSocket
         }
     }
 
-    /// <summary>Binds to a path, or to an abstract name, which makes no file: unix(7).</summary>
-    /// <param name="endPoint">Where.</param>
-    /// <param name="mode">The file's permissions; null leaves what the umask left.</param>
-    /// <param name="group">The file's group; null is the process's own.</param>
-    /// <exception cref="SocketException">It cannot be bound.</exception>
+    /// <summary>Binds to a path, or to an abstract name, which creates no file: unix(7).</summary>
+    /// <param name="endPoint">The path or abstract name.</param>
+    /// <param name="mode">The file's permissions; null leaves those that the umask gives.</param>
+    /// <param name="group">The file's group; null keeps the process's group.</param>
+    /// <exception cref="SocketException">The socket cannot be bound.</exception>
     public static Socket OfName(UnixDomainSocketEndPoint endPoint, UnixFileMode? mode = null, uint? group = null)
     {
         string name = endPoint.ToString();
@@ -55,23 +58,25 @@ internal static class BoundSocket
         }
     }
 
-    /// <summary>A socket that another process has bound and passed; the caller owns it from now on.</summary>
+    /// <summary>
+    /// Wraps a socket that another process bound and passed. The caller owns it from now on.
+    /// </summary>
     public static Socket OfDescriptor(int descriptor) => new(new SafeSocketHandle(descriptor, ownsHandle: true));
 
-    /// <summary>Why a passed descriptor cannot be accepted on; null if it can.</summary>
+    /// <summary>Why accept cannot work on a passed descriptor; null if it can.</summary>
     public static unsafe string? ProblemOf(int descriptor)
     {
         int type = 0;
         int length = sizeof(int);
         if (Libc.GetSocketOption(descriptor, Libc.LevelSocket, Libc.OptionType, &type, &length) == 0)
         {
-            return type == Libc.SocketStream ? null : $"descriptor {descriptor} is no stream socket";
+            return type == Libc.SocketStream ? null : $"descriptor {descriptor} is not a stream socket";
         }
 
         var error = (Errno)Marshal.GetLastSystemError();
         return error switch
         {
-            Errno.ENOTSOCK => $"descriptor {descriptor} is no socket",
+            Errno.ENOTSOCK => $"descriptor {descriptor} is not a socket",
             Errno.EBADF => $"descriptor {descriptor} is not open",
             _ => $"descriptor {descriptor}: {Marshal.GetPInvokeErrorMessage((int)error)}",
         };

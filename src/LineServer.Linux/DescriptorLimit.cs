@@ -1,20 +1,21 @@
 namespace LineServer.Linux;
 
 /// <summary>
-/// Whether few descriptors are left (RLIMIT_NOFILE: getrlimit(2)). The kernel gives the lowest number that is free, so the number that it gives
-/// says how many are taken.
+/// Detects that few descriptors are left (RLIMIT_NOFILE: getrlimit(2)). The kernel hands out the lowest free
+/// number, so a new descriptor's number tells how many are in use.
 /// </summary>
 internal sealed unsafe class DescriptorLimit
 {
-    // A pipe of .NET's own (strace, .NET 10). Without it the process ends, "Out of memory", and nobody can catch that.
+    // .NET opens a pipe per thread (seen with strace, .NET 10). If it cannot, the process ends with "Out of
+    // memory", which no code can catch.
     private const int TakenByThread = 2;
 
-    // Twice what accepting leaves free: threads of the pool, assemblies, log files come after the start.
+    // Twice the accept loop's reserve: pool threads, assemblies and log files come after the start.
     private const int KeptForProcess = 64;
 
     private readonly long _firstReserved = long.MaxValue;
 
-    /// <param name="reserved">Descriptors to leave free.</param>
+    /// <param name="reserved">How many descriptors to leave free.</param>
     public DescriptorLimit(int reserved)
     {
         if (reserved > 0 && Current() is var limit && limit < int.MaxValue)
@@ -23,15 +24,19 @@ internal sealed unsafe class DescriptorLimit
         }
     }
 
-    /// <summary>Descriptors that this process may have at once.</summary>
+    /// <summary>The most descriptors that this process may have open.</summary>
     public static long Current()
     {
         ulong* currentAndMost = stackalloc ulong[2];
-        return Libc.GetLimit(Libc.ResourceOpenFiles, currentAndMost) == 0 ? (long)Math.Min(currentAndMost[0], long.MaxValue) : long.MaxValue;
+        return Libc.GetLimit(Libc.ResourceOpenFiles, currentAndMost) == 0
+            ? (long)Math.Min(currentAndMost[0], long.MaxValue)
+            : long.MaxValue;
     }
 
-    /// <summary>Before a thread is started: whether .NET gets the descriptors that it takes for one.</summary>
-    /// <exception cref="IOException">It does not.</exception>
+    /// <summary>
+    /// Call before starting a thread: throws if .NET could not get the descriptors that a thread needs.
+    /// </summary>
+    /// <exception cref="IOException">Too few descriptors are left.</exception>
     public static void ThrowIfNoneForThread()
     {
         int* probes = stackalloc int[TakenByThread];
@@ -54,8 +59,8 @@ internal sealed unsafe class DescriptorLimit
     }
 
     /// <summary>
-    /// Connections that the descriptors at hand suffice for: RLIMIT_NOFILE, less those that are open, less some for the rest of the
-    /// process. At least 1; null where no limit is known.
+    /// How many connections the remaining descriptors allow: RLIMIT_NOFILE, less the open ones, less a
+    /// reserve for the rest of the process. At least 1; null if no limit is known.
     /// </summary>
     public static int? ConnectionsAtHand()
     {
@@ -71,10 +76,10 @@ internal sealed unsafe class DescriptorLimit
         return Math.Max((int)currentAndMost[0] - open - KeptForProcess, 1);
     }
 
-    /// <summary>True if a descriptor that was just given is one of those to leave free.</summary>
+    /// <summary>True if a new descriptor is one of the reserved ones.</summary>
     public bool IsReserved(int descriptor) => descriptor >= _firstReserved;
 
-    /// <summary>True if the next descriptor would be one.</summary>
+    /// <summary>True if the next descriptor would be a reserved one, or if none is left.</summary>
     public bool IsReached()
     {
         if (_firstReserved == long.MaxValue)

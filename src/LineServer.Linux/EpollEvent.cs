@@ -3,7 +3,10 @@ using System.Runtime.InteropServices;
 
 namespace LineServer.Linux;
 
-/// <summary>struct epoll_event of &lt;sys/epoll.h&gt;. It is packed on x64 only, so its size is not the same everywhere.</summary>
+/// <summary>
+/// struct epoll_event of &lt;sys/epoll.h&gt;. It is packed only on x86 and x64, so its size depends on the
+/// architecture.
+/// </summary>
 internal static unsafe class EpollEvent
 {
     public const uint In = 0x001;
@@ -14,11 +17,12 @@ internal static unsafe class EpollEvent
     public const uint ReadHangUp = 0x2000;
     public const uint EdgeTriggered = 1u << 31;
 
-    /// <summary>Bytes of one event.</summary>
+    /// <summary>The size of one event, in bytes.</summary>
     public static readonly int Size = SizeOn(RuntimeInformation.ProcessArchitecture);
 
-    /// <summary>Bytes of one event on an architecture.</summary>
-    public static int SizeOn(Architecture architecture) => architecture is Architecture.X64 or Architecture.X86 ? 12 : 16;
+    /// <summary>The size of one event on an architecture, in bytes.</summary>
+    public static int SizeOn(Architecture architecture) =>
+        architecture is Architecture.X64 or Architecture.X86 ? 12 : 16;
 
     public static uint Events(byte* @event) => Unsafe.ReadUnaligned<uint>(@event);
 

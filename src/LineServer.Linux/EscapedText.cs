@@ -5,12 +5,13 @@ using System.Text;
 namespace LineServer.Linux;
 
 /// <summary>
-/// What somebody else wrote, fit for a log or a terminal: one line, no control character, and nothing that could be taken for another text.
-/// Printable characters and tabs stay; a backslash is doubled; any other byte is written <c>\xNN</c>, and other characters <c>\uNNNN</c>.
+/// Escapes foreign text for a log or a terminal. The result is one line without control characters, and no
+/// two texts escape to the same result. Printable characters and tabs stay; a backslash is doubled; any other
+/// byte becomes <c>\xNN</c>, and other characters <c>\uNNNN</c>.
 /// </summary>
 internal static class EscapedText
 {
-    /// <summary>Escapes bytes; those that are no UTF-8 too.</summary>
+    /// <summary>Escapes bytes, including those that are not UTF-8.</summary>
     public static void Write(ReadOnlySpan<byte> bytes, IBufferWriter<byte> output)
     {
         while (!bytes.IsEmpty)
@@ -37,9 +38,12 @@ internal static class EscapedText
         }
     }
 
-    /// <summary>Escapes a text.</summary>
+    /// <summary>Escapes a string.</summary>
     /// <param name="text">The text.</param>
-    /// <param name="doublesBackslash">False where the text is our own but for names in it, which an operator should find again.</param>
+    /// <param name="doublesBackslash">
+    /// False for a text of our own that only contains foreign names: an operator should be able to find those
+    /// again, so a backslash stays single.
+    /// </param>
     public static string Of(string text, bool doublesBackslash = false)
     {
         var escaped = new StringBuilder(text.Length);
@@ -61,7 +65,8 @@ internal static class EscapedText
     private static int PlainLength(ReadOnlySpan<byte> bytes)
     {
         int length = 0;
-        while (length < bytes.Length && (bytes[length] is >= 0x20 and < 0x7F and not (byte)'\\' || bytes[length] == (byte)'\t'))
+        while (length < bytes.Length
+            && (bytes[length] is >= 0x20 and < 0x7F and not (byte)'\\' || bytes[length] == (byte)'\t'))
         {
             length++;
         }
@@ -69,9 +74,11 @@ internal static class EscapedText
         return length;
     }
 
-    // Separators of lines and paragraphs end a line somewhere; format characters turn the order of a line round.
+    // Some viewers break lines at line and paragraph separators. Format characters can reverse the order of a
+    // line.
     private static bool IsPrintable(Rune rune) => Rune.GetUnicodeCategory(rune) is not (
-        UnicodeCategory.Control or UnicodeCategory.Format or UnicodeCategory.LineSeparator or UnicodeCategory.ParagraphSeparator
+        UnicodeCategory.Control or UnicodeCategory.Format or UnicodeCategory.LineSeparator
+        or UnicodeCategory.ParagraphSeparator
         or UnicodeCategory.Surrogate or UnicodeCategory.PrivateUse or UnicodeCategory.OtherNotAssigned);
 
     private static void WriteEscaped(ReadOnlySpan<byte> bytes, IBufferWriter<byte> output)

@@ -3,9 +3,13 @@ using System.Text;
 
 namespace LineServer.Linux;
 
-/// <summary>Which file a path or a descriptor names: device and inode, by statx(2). A path alone may name another file a moment later.</summary>
-/// <param name="Device">The device's number, in the form of stat(2).</param>
-/// <param name="Inode">The inode's number on that device. The kernel gives it again once nobody has the file open.</param>
+/// <summary>
+/// Identifies a file by device and inode: statx(2). A path alone may name another file a moment later.
+/// </summary>
+/// <param name="Device">The device number, in the form of stat(2).</param>
+/// <param name="Inode">
+/// The inode number on that device. The kernel may reuse it once the file is deleted and nobody has it open.
+/// </param>
 /// <param name="IsSocket">True for a Unix socket.</param>
 internal readonly unsafe record struct FileIdentity(ulong Device, ulong Inode, bool IsSocket)
 {
@@ -21,7 +25,10 @@ internal readonly unsafe record struct FileIdentity(ulong Device, ulong Inode, b
     private const int TypeMask = 0xF000;
     private const int SocketType = 0xC000;
 
-    /// <summary>The file of a path; a symbolic link is a file of its own. Null: there is none, or nobody may know.</summary>
+    /// <summary>
+    /// The file at a path. A symbolic link is not followed. Null if there is no file or this process may not
+    /// see it.
+    /// </summary>
     public static FileIdentity? OfPath(string path)
     {
         byte[] name = new byte[Encoding.UTF8.GetMaxByteCount(path.Length) + 1];
@@ -32,7 +39,7 @@ internal readonly unsafe record struct FileIdentity(ulong Device, ulong Inode, b
         }
     }
 
-    /// <summary>The file of an open descriptor. Null: it is not open.</summary>
+    /// <summary>The file of an open descriptor. Null if the descriptor is not open.</summary>
     public static FileIdentity? OfDescriptor(int descriptor)
     {
         byte empty = 0;

@@ -6,7 +6,10 @@ namespace LineServer.Linux;
 [StructLayout(LayoutKind.Sequential)]
 internal unsafe struct IoVector
 {
-    /// <summary>Pieces that one call takes here, for as many are pinned by statements. The kernel would take 1024 (IOV_MAX).</summary>
+    /// <summary>
+    /// The most pieces per call here, because each is pinned by a statement of its own. The kernel allows
+    /// 1024 (IOV_MAX).
+    /// </summary>
     public const int MaxCount = 8;
 
     public byte* Base;

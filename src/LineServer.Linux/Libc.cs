@@ -3,8 +3,9 @@ using System.Runtime.InteropServices;
 namespace LineServer.Linux;
 
 /// <summary>
-/// The C library, glibc or musl. Blittable and without SetLastError: on the way of a byte that would cost two calls more for each. Who
-/// sees −1 reads errno at once (Marshal.GetLastSystemError); the runtime keeps it over the return from native code.
+/// The C library, glibc or musl. Declarations are blittable and without SetLastError, which would cost two
+/// more calls each on the hot path. A caller that sees −1 reads errno at once (Marshal.GetLastSystemError);
+/// the runtime preserves it across the return from native code.
 /// </summary>
 internal static unsafe partial class Libc
 {
@@ -93,7 +94,9 @@ internal static unsafe partial class Libc
     [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
     public static extern int SetSocketOption(int socket, int level, int name, int* value, int length);
 
-    /// <summary>open(2), to read, without waiting for a FIFO's writer; −errno if it fails.</summary>
+    /// <summary>
+    /// open(2) for reading, without waiting for a FIFO's writer. Returns −errno on failure.
+    /// </summary>
     public static int Open(string path)
     {
         int descriptor = OpenForReading(path, NonBlocking | CloseOnExec);
@@ -118,17 +121,20 @@ internal static unsafe partial class Libc
     public const short PollOut = 4;
     public const int OptionType = 3; // SO_TYPE
 
-    /// <summary>open(2), to read and write, made if it is not there; a symbolic link is not followed; −errno if it fails.</summary>
+    /// <summary>
+    /// open(2) for reading and writing. Creates a missing file; does not follow a symbolic link. Returns
+    /// −errno on failure.
+    /// </summary>
     public static int OpenOrCreate(string path, int mode)
     {
         int descriptor = OpenWithMode(path, ReadWrite | Create | CloseOnExec | NonBlocking | NoFollow, mode);
         return descriptor >= 0 ? descriptor : -Marshal.GetLastPInvokeError();
     }
 
-    // O_NOFOLLOW is one of the few flags that differ.
+    // O_NOFOLLOW is one of the few flags that differ between architectures.
     private static int NoFollow => RuntimeInformation.ProcessArchitecture == Architecture.Arm64 ? 0x8000 : 0x20000;
 
-    /// <summary>chown(2) of a path, its group alone; 0, or −errno.</summary>
+    /// <summary>chown(2) of a path, group only. Returns 0, or −errno.</summary>
     public static int ChangeGroup(string path, uint group) =>
         ChangeOwner(path, uint.MaxValue, group) == 0 ? 0 : -Marshal.GetLastPInvokeError();
 
@@ -160,7 +166,7 @@ internal static unsafe partial class Libc
     [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
     public static extern int GetGroup(byte* name, byte* group, byte* buffer, nuint length, byte** result);
 
-    /// <summary>Ends the process at once: no finalizer, no handler, nothing that could wait.</summary>
+    /// <summary>Ends the process at once: no finalizer, no exit handler, nothing that could wait.</summary>
     [DllImport("libc", EntryPoint = "_exit")]
     [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
     public static extern void Exit(int status);

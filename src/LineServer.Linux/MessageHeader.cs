@@ -2,7 +2,10 @@ using System.Runtime.InteropServices;
 
 namespace LineServer.Linux;
 
-/// <summary>struct msghdr of &lt;sys/socket.h&gt;. Eight bytes for the counts fit glibc, and musl too where the machine is little-endian.</summary>
+/// <summary>
+/// struct msghdr of &lt;sys/socket.h&gt;. Eight-byte counts fit glibc, and on little-endian machines musl
+/// too.
+/// </summary>
 [StructLayout(LayoutKind.Sequential)]
 internal unsafe struct MessageHeader
 {

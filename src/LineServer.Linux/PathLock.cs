@@ -4,8 +4,8 @@ using System.Runtime.InteropServices;
 namespace LineServer.Linux;
 
 /// <summary>
-/// The right to a path: flock(2) on <c>PATH.lock</c>. The kernel takes the lock away when its process ends, however that ends, so a lock file
-/// that was left behind stops nobody.
+/// Exclusive ownership of a path: flock(2) on <c>PATH.lock</c>. The kernel releases the lock when the process
+/// ends, for whatever reason, so a leftover lock file blocks nobody.
 /// </summary>
 internal sealed class PathLock : IDisposable
 {
@@ -20,8 +20,10 @@ internal sealed class PathLock : IDisposable
         _descriptor = descriptor;
     }
 
-    /// <summary>Takes the lock, without waiting.</summary>
-    /// <exception cref="SocketFileException">Another process has it; or the lock file cannot be made.</exception>
+    /// <summary>Takes the lock without waiting.</summary>
+    /// <exception cref="SocketFileException">
+    /// Another process holds the lock, or the lock file cannot be created.
+    /// </exception>
     public static PathLock Take(string path)
     {
         string file = $"{path}.lock";
@@ -42,7 +44,8 @@ internal sealed class PathLock : IDisposable
                     : new SocketFileException(SocketError.SocketError, $"{file}: {Marshal.GetPInvokeErrorMessage((int)error)}");
             }
 
-            // The last owner may have deleted the file between our open and our lock: then the lock is on a file that nobody else will find.
+            // The last owner may have deleted the file between our open and our lock. Then we hold a lock on
+            // a file that nobody else can find.
             if (IsAt(file, descriptor))
             {
                 return new PathLock(file, descriptor);
@@ -52,7 +55,10 @@ internal sealed class PathLock : IDisposable
         }
     }
 
-    /// <summary>Gives the lock back, and removes its file first, if that is still this lock's: whoever has it open finds out (above).</summary>
+    /// <summary>
+    /// Deletes the lock file, if it is still this lock's, and then releases the lock. A process that opened
+    /// the file before sees in <see cref="Take"/> that the file is gone.
+    /// </summary>
     public void Dispose()
     {
         int descriptor = Interlocked.Exchange(ref _descriptor, -1);
@@ -73,8 +79,10 @@ internal sealed class PathLock : IDisposable
     private static SocketFileException CannotOpen(string file, Errno error) => error switch
     {
         Errno.ENOENT or Errno.ENOTDIR => new(SocketError.AddressNotAvailable, "the directory does not exist"),
-        Errno.EACCES or Errno.EPERM when FileIdentity.OfPath(file) is not null => new(SocketError.AccessDenied, $"permission denied: {file} is another user's"),
-        Errno.EACCES or Errno.EPERM or Errno.EROFS => new(SocketError.AccessDenied, "permission denied: the directory cannot be written"),
+        Errno.EACCES or Errno.EPERM when FileIdentity.OfPath(file) is not null =>
+            new(SocketError.AccessDenied, $"permission denied: {file} belongs to another user"),
+        Errno.EACCES or Errno.EPERM or Errno.EROFS =>
+            new(SocketError.AccessDenied, "permission denied: the directory is not writable"),
         _ => new(SocketError.SocketError, $"{file}: {Marshal.GetPInvokeErrorMessage((int)error)}"),
     };
 }

@@ -3,12 +3,13 @@ using System.Runtime.InteropServices;
 namespace LineServer.Linux;
 
 /// <summary>
-/// write(2) to standard output or standard error. Not Console's streams: these swallow EPIPE, and lines would be lost without a word. Not a
-/// FileStream: that writes a file at a position of its own, over what another process writes to the same file.
+/// Writes to standard output or standard error by write(2). Console's streams swallow EPIPE, so lines would
+/// be lost silently. A FileStream keeps a file position of its own, and would overwrite what another process
+/// writes to the same file.
 /// </summary>
 internal sealed class StandardStream(int descriptor)
 {
-    /// <summary>Standard input: only whether it is there is asked of it.</summary>
+    /// <summary>Standard input; used only to check that it is open.</summary>
     public static StandardStream Input { get; } = new(0);
 
     public static StandardStream Output { get; } = new(1);
@@ -16,19 +17,22 @@ internal sealed class StandardStream(int descriptor)
     public static StandardStream Error { get; } = new(2);
 
     /// <summary>
-    /// False if the process was started without this stream. What the runtime has opened by then may have its number: that closes on exec(2), which
-    /// nothing does that came through one.
+    /// False if the process was started without this stream. The runtime may since have given its number to a
+    /// descriptor of its own. Such a descriptor has FD_CLOEXEC; an inherited one cannot have it.
     /// </summary>
-    public bool IsOpen { get; } = Libc.DescriptorControl(descriptor, Libc.GetDescriptorFlags) is var flags && flags >= 0 && (flags & Libc.DescriptorClosesOnExec) == 0;
+    public bool IsOpen { get; } =
+        Libc.DescriptorControl(descriptor, Libc.GetDescriptorFlags) is var flags
+        && flags >= 0
+        && (flags & Libc.DescriptorClosesOnExec) == 0;
 
-    /// <summary>True if it goes to a terminal.</summary>
+    /// <summary>True if the stream is a terminal.</summary>
     public bool IsTerminal => IsOpen && Libc.IsTerminal(descriptor) == 1;
 
-    /// <summary>The file behind it; null if it is closed.</summary>
+    /// <summary>The file behind the stream; null if the stream is closed.</summary>
     public FileIdentity? File => IsOpen ? FileIdentity.OfDescriptor(descriptor) : null;
 
-    /// <summary>Writes all of it, and waits as long as that takes.</summary>
-    /// <exception cref="IOException">It is closed, or full.</exception>
+    /// <summary>Writes all bytes, and blocks for as long as that takes.</summary>
+    /// <exception cref="IOException">The stream is closed, or the write failed.</exception>
     public unsafe void Write(ReadOnlySpan<byte> bytes)
     {
         if (!IsOpen)
@@ -53,7 +57,7 @@ internal sealed class StandardStream(int descriptor)
             int error = Marshal.GetLastSystemError();
             if (error == (int)Errno.EAGAIN)
             {
-                // Another process that shares it has made it non-blocking.
+                // Another process that shares the stream has made it non-blocking.
                 var poll = new PollDescriptor { Descriptor = descriptor, Events = Libc.PollOut };
                 _ = Libc.Poll(&poll, 1, -1);
             }
@@ -64,7 +68,10 @@ internal sealed class StandardStream(int descriptor)
         }
     }
 
-    /// <summary>Writes a line if it can be written within that time; nobody may read the other end.</summary>
+    /// <summary>
+    /// Writes a line if the stream becomes writable within the timeout; otherwise drops it. There may be no
+    /// reader.
+    /// </summary>
     public unsafe void TryWrite(ReadOnlySpan<byte> line, TimeSpan timeout)
     {
         var poll = new PollDescriptor { Descriptor = descriptor, Events = Libc.PollOut };

@@ -4,19 +4,19 @@ using System.Text;
 
 namespace LineServer.Linux;
 
-/// <summary>Groups of the system: getgrnam_r(3).</summary>
+/// <summary>The system's groups: getgrnam_r(3).</summary>
 internal static unsafe class SystemGroup
 {
     // struct group of <grp.h>: two pointers, the number, a pointer.
     private static readonly int NumberOffset = 2 * sizeof(nint);
     private const int LongestEntry = 1 << 20;
 
-    /// <summary>The number of a group that is given by name or number. Null: there is no such group.</summary>
+    /// <summary>The number of a group given by name or number. Null if there is no such group.</summary>
     public static uint? Find(string nameOrNumber)
     {
         if (uint.TryParse(nameOrNumber, NumberStyles.None, CultureInfo.InvariantCulture, out uint number))
         {
-            // The last one means "leave it as it is": chown(2).
+            // The highest number means "do not change": chown(2).
             return number == uint.MaxValue ? null : number;
         }
 

@@ -5,9 +5,10 @@ using System.Runtime.InteropServices;
 namespace LineServer.Linux;
 
 /// <summary>
-/// A socket that is bound to a file. Its owner holds the lock of that path from before the bind until after the close; so of several processes
-/// that start at once exactly one gets it, although a socket that is bound and does not listen yet looks stale. Disposing removes the file, if it
-/// is still this socket's: .NET's own socket would delete whatever has the name by then.
+/// A socket that is bound to a file. It holds the path's lock from before the bind until after the close: a
+/// socket that is bound but does not listen yet looks stale, and without the lock another starting process
+/// would replace it. Dispose deletes the file if it is still this socket's; .NET's own socket would delete
+/// whatever is at the path by then.
 /// </summary>
 internal sealed class UnixListenSocket : Socket
 {
@@ -23,11 +24,13 @@ internal sealed class UnixListenSocket : Socket
         _lock = pathLock;
     }
 
-    /// <summary>Binds. A stale file is replaced; a live one, and what is no socket, stays.</summary>
+    /// <summary>
+    /// Binds to a path. A stale socket file is replaced; a live one, or a file that is not a socket, stays.
+    /// </summary>
     /// <param name="path">An absolute path.</param>
-    /// <param name="mode">The file's permissions; null leaves what the umask left.</param>
-    /// <param name="group">The file's group; null is the process's own.</param>
-    /// <exception cref="SocketException">It cannot be bound.</exception>
+    /// <param name="mode">The file's permissions; null leaves those that the umask gives.</param>
+    /// <param name="group">The file's group; null keeps the process's group.</param>
+    /// <exception cref="SocketException">The socket cannot be bound.</exception>
     public static UnixListenSocket Bind(string path, UnixFileMode? mode, uint? group)
     {
         PathLock pathLock = PathLock.Take(path);
@@ -37,7 +40,7 @@ internal sealed class UnixListenSocket : Socket
             var endPoint = new UnixDomainSocketEndPoint(path);
             RemoveStaleFile(path, endPoint);
             handle = BindHandle(endPoint);
-            // Before listen(2): until then nobody can connect.
+            // Before listen(2), so that nobody connects with the wrong permissions.
             SetOwnership(path, mode, group);
             return new UnixListenSocket(handle, path, pathLock);
         }
@@ -57,7 +60,7 @@ internal sealed class UnixListenSocket : Socket
     protected override void Dispose(bool disposing)
     {
         PathLock? pathLock = disposing ? Interlocked.Exchange(ref _lock, null) : null;
-        // Only while this socket is open: until then the kernel gives its inode to no other file.
+        // Compare while the socket is still open: as long as it is, the kernel does not reuse its inode.
         if (pathLock is not null && _file is not null && FileIdentity.OfPath(_path) == _file)
         {
             TryDelete(_path);
@@ -74,40 +77,44 @@ internal sealed class UnixListenSocket : Socket
             return;
         }
 
-        // Asked first: connect(2) refuses a regular file as it does a socket that nobody listens on.
+        // Check the type first: connect(2) gives ECONNREFUSED for a regular file too.
         if (!file.IsSocket)
         {
-            throw new SocketFileException(SocketError.AddressAlreadyInUse, "the path exists, and is no socket");
+            throw new SocketFileException(SocketError.AddressAlreadyInUse, "the path exists and is not a socket");
         }
 
         switch (TryConnect(endPoint))
         {
             case Errno.ECONNREFUSED:
-                // A process that was killed has left it behind.
+                // A killed process left it behind.
                 File.Delete(path);
                 break;
             case Errno.EACCES:
-                throw new SocketFileException(SocketError.AccessDenied, "the path exists, and this user may not connect to it");
+                throw new SocketFileException(
+                    SocketError.AccessDenied, "the path exists, and this user may not connect to it");
             case Errno.ENOENT:
                 break;
             default:
-                // It answered; or its queue is full (EAGAIN), so that somebody listens.
+                // The connection succeeded, or the queue is full (EAGAIN): another process listens.
                 throw new SocketFileException(SocketError.AddressAlreadyInUse, "another process listens on it");
         }
     }
 
-    // Null: connected. Without waiting: a blocking connect waits for a place in the accept queue, for ever if its owner accepts no more.
+    // Null: connected. Non-blocking, because a blocking connect waits for room in the accept queue: for ever,
+    // if the owner has stopped accepting.
     private static unsafe Errno? TryConnect(UnixDomainSocketEndPoint endPoint)
     {
         using SafeSocketHandle probe = Open(Libc.NonBlocking);
         SocketAddress address = endPoint.Serialize();
         fixed (byte* start = address.Buffer.Span)
         {
-            return Libc.Connect((int)probe.DangerousGetHandle(), start, address.Size) == 0 ? null : (Errno)Marshal.GetLastSystemError();
+            return Libc.Connect((int)probe.DangerousGetHandle(), start, address.Size) == 0
+                ? null
+                : (Errno)Marshal.GetLastSystemError();
         }
     }
 
-    // By hand: a socket that .NET has bound deletes the path when it is disposed.
+    // By hand: a socket bound by .NET deletes the path when it is disposed.
     private static unsafe SafeSocketHandle BindHandle(UnixDomainSocketEndPoint endPoint)
     {
         SafeSocketHandle handle = Open(flags: 0);
@@ -124,9 +131,12 @@ internal sealed class UnixListenSocket : Socket
         handle.Dispose();
         throw error switch
         {
-            Errno.EADDRINUSE => new SocketFileException(SocketError.AddressAlreadyInUse, "another process has taken the path"),
-            Errno.EACCES or Errno.EROFS => new SocketFileException(SocketError.AccessDenied, "permission denied: the directory cannot be written"),
-            Errno.ENOENT or Errno.ENOTDIR => new SocketFileException(SocketError.AddressNotAvailable, "the directory does not exist"),
+            Errno.EADDRINUSE =>
+                new SocketFileException(SocketError.AddressAlreadyInUse, "another process has taken the path"),
+            Errno.EACCES or Errno.EROFS =>
+                new SocketFileException(SocketError.AccessDenied, "permission denied: the directory is not writable"),
+            Errno.ENOENT or Errno.ENOTDIR =>
+                new SocketFileException(SocketError.AddressNotAvailable, "the directory does not exist"),
             _ => new SocketFileException(SocketError.SocketError, Marshal.GetPInvokeErrorMessage((int)error)),
         };
     }
@@ -143,7 +153,8 @@ internal sealed class UnixListenSocket : Socket
     {
         if (group is { } owner && Libc.ChangeGroup(path, owner) is var error && error != 0)
         {
-            throw new SocketFileException(SocketError.AccessDenied, $"its group cannot be set: {Marshal.GetPInvokeErrorMessage(-error)}");
+            throw new SocketFileException(
+                SocketError.AccessDenied, $"its group cannot be set: {Marshal.GetPInvokeErrorMessage(-error)}");
         }
 
         if (mode is { } permissions && OperatingSystem.IsLinux())
@@ -160,7 +171,7 @@ internal sealed class UnixListenSocket : Socket
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            // The directory may be written no more. The next start finds the file stale.
+            // The directory may have become read-only. The next start replaces the stale file.
         }
     }
 }

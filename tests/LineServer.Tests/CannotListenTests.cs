@@ -65,7 +65,7 @@ public sealed class CannotListenTests : IDisposable
         await RequireNobodyAsync();
         await SetModeAsync("755", _directory.Path);
         string address = $"unix:{_directory["a.sock"]}";
-        await AssertCannotListen(AsNobody("--listen", address), address, "permission denied: the directory cannot be written");
+        await AssertCannotListen(AsNobody("--listen", address), address, "permission denied: the directory is not writable");
     }
 
     [Fact]
@@ -77,7 +77,7 @@ public sealed class CannotListenTests : IDisposable
         await using DaemonProcess first = DaemonProcess.Start("--listen", $"unix:{path}");
         await first.EndPointAsync();
         await SetModeAsync("600", path);
-        await AssertCannotListen(AsNobody("--listen", $"unix:{path}"), $"unix:{path}", $"permission denied: {path}.lock is another user's");
+        await AssertCannotListen(AsNobody("--listen", $"unix:{path}"), $"unix:{path}", $"permission denied: {path}.lock belongs to another user");
         Assert.True(File.Exists(path));
     }
 

@@ -22,7 +22,7 @@ public class DescriptorTests
         LineSocket first = clients[0];
         await first.SendAsync("first\n");
         Assert.Equal("first", await first.ReadLineAsync());
-        await daemon.Log.FirstAsync("accepts no more for now: few file descriptors are left (RLIMIT_NOFILE)");
+        await daemon.Log.FirstAsync("stops accepting for now: few file descriptors are left (RLIMIT_NOFILE)");
         LineSocket last = clients[^1];
         await last.SendAsync("last\n");
         foreach (LineSocket client in clients.Except([first, last]))

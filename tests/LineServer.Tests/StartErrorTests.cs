@@ -13,7 +13,7 @@ public sealed class StartErrorTests : IDisposable
     // A file's text; and what the line says after the file's name.
     public static TheoryData<string, string> Files => new()
     {
-        { """{ "LineServer": { "Endpoints": { "e": { "Address": "unix:/tmp/a\u0000b" } } } }""", @":1: LineServer:Endpoints:e:Address: 'unix:/tmp/a\x00b' is no path and no abstract name" },
+        { """{ "LineServer": { "Endpoints": { "e": { "Address": "unix:/tmp/a\u0000b" } } } }""", @":1: LineServer:Endpoints:e:Address: 'unix:/tmp/a\x00b' is neither a path nor an abstract name" },
         { "{ \"LineServer\": { \"Endpoints\": { \"e\": { \"Address\": \"tcp://127.0.0.1:0\",\n\"Prefix\": \"\\ud800\" } } } }", ":2: a string holds half of a surrogate pair, which is no character" },
         { """{ "LineServer": { "\udc00": 1 } }""", ":1: a string holds half of a surrogate pair, which is no character" },
         { "{\n\"LineServer\": { \"Transport\": \"\u00ff\" } }", ":2: no valid UTF-8" },
@@ -60,7 +60,7 @@ public sealed class StartErrorTests : IDisposable
         { """exec "$0" --config /dev/zero""", 78, "/dev/zero: the file is larger than 1048576 bytes" },
         { """mkdir gone; cd gone; rmdir ../gone; exec "$0" --listen unix:a""", 2, "--listen: the working directory is gone; 'unix:a' needs an absolute path.\nTry 'lineserver --help'." },
         { """mkdir gone; cd gone; rmdir ../gone; exec "$0" --config a.json""", 78, "a.json: the file cannot be read: it does not exist" },
-        { """export LISTEN_PID=$$ LISTEN_FDS=1 LISTEN_FDNAMES=x; exec "$0" --listen systemd:x 3</dev/null""", 1, "endpoint 'echo' cannot listen on systemd:x: descriptor 3 is no socket" },
+        { """export LISTEN_PID=$$ LISTEN_FDS=1 LISTEN_FDNAMES=x; exec "$0" --listen systemd:x 3</dev/null""", 1, "endpoint 'echo' cannot listen on systemd:x: descriptor 3 is not a socket" },
         { """exec "$0" check >&-""", 1, "standard output cannot be written: it is closed" },
         { """exec "$0" --version >&-""", 1, "standard output cannot be written: it is closed" },
         { """exec "$0" handlers >/dev/full""", 1, "standard output cannot be written: No space left on device" },

@@ -87,7 +87,7 @@ public sealed class SystemdTests : IDisposable
         using LineSocket client = await LineSocket.ConnectAsync(endPoint);
         Assert.Equal(1, await daemon.ExitAsync());
         Assert.Equal(
-            "lineserver: endpoint 'echo' cannot listen on systemd:lines: systemd has passed no socket of that name; there are: telnet", daemon.Log.Lines[^1]);
+            "lineserver: endpoint 'echo' cannot listen on systemd:lines: systemd has passed no socket of that name; it has passed: telnet", daemon.Log.Lines[^1]);
     }
 
     [Theory]

@@ -47,7 +47,7 @@ public sealed class UnixSocketTests : IDisposable
     public async Task A_regular_file_is_an_error_and_stays()
     {
         await File.WriteAllTextAsync(Path, "precious", TestContext.Current.CancellationToken);
-        await AssertRefused("the path exists, and is no socket");
+        await AssertRefused("the path exists and is not a socket");
         Assert.Equal("precious", await File.ReadAllTextAsync(Path, TestContext.Current.CancellationToken));
     }
 
@@ -55,21 +55,21 @@ public sealed class UnixSocketTests : IDisposable
     public async Task A_directory_is_an_error()
     {
         Directory.CreateDirectory(Path);
-        await AssertRefused("the path exists, and is no socket");
+        await AssertRefused("the path exists and is not a socket");
     }
 
     [Fact]
     public async Task A_fifo_is_an_error_and_does_not_hang_the_start()
     {
         Assert.Equal(0, (await Tool.RunAsync("mkfifo", Path)).Status);
-        await AssertRefused("the path exists, and is no socket");
+        await AssertRefused("the path exists and is not a socket");
     }
 
     [Fact]
     public async Task A_dangling_link_is_an_error()
     {
         File.CreateSymbolicLink(Path, _directory["nowhere"]);
-        await AssertRefused("the path exists, and is no socket");
+        await AssertRefused("the path exists and is not a socket");
     }
 
     [Fact]

@@ -4,13 +4,16 @@ using System.Net.Sockets;
 
 namespace LineServer.Hosting.Internal;
 
-/// <summary>Whom limits per peer count as one: the leading bits of an IP address. An IPv4-mapped address is an IPv4 one.</summary>
-/// <param name="Bits">The masked address, IPv4 in its mapped form.</param>
+/// <summary>
+/// The leading bits of an IP address that identify one peer for limits per peer. An IPv4-mapped address
+/// counts as IPv4.
+/// </summary>
+/// <param name="Bits">The masked address; IPv4 in its mapped form.</param>
 internal readonly record struct PeerPrefix(UInt128 Bits)
 {
     private const int BitsBeforeIPv4 = 96;
 
-    /// <summary>The peer of an address; null where limits per peer do not apply (a Unix socket).</summary>
+    /// <summary>The peer of an address; null if limits per peer do not apply (a Unix socket).</summary>
     public static PeerPrefix? Of(EndPoint? endPoint, int prefixLengthIPv4, int prefixLengthIPv6)
     {
         if (endPoint is not IPEndPoint { Address: { } address })

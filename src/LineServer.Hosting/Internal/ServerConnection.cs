@@ -5,10 +5,11 @@ using Microsoft.AspNetCore.Connections;
 namespace LineServer.Hosting.Internal;
 
 /// <summary>
-/// A connection that an endpoint has let in, from accept to close: everything kept of it beside the transport's
-/// connection and the connection loop.
+/// A connection that an endpoint has admitted, from accept to close. Holds all of its state outside the
+/// transport's connection and the connection loop.
 /// </summary>
-internal sealed class ServerConnection(ConnectionEndpoint endpoint, ConnectionContext context, Admission admission, EndPoint? peer)
+internal sealed class ServerConnection(
+    ConnectionEndpoint endpoint, ConnectionContext context, Admission admission, EndPoint? peer)
     : ConnectionPlace(admission, peer), ILinkedItem<ServerConnection>, IThreadPoolWorkItem
 {
     ServerConnection? ILinkedItem<ServerConnection>.Next { get; set; }
@@ -18,7 +19,7 @@ internal sealed class ServerConnection(ConnectionEndpoint endpoint, ConnectionCo
     public ConnectionContext Context => context;
 
     /// <summary>
-    /// Starts to serve where the connection's first read is to happen: on its event loop, or on the thread pool.
+    /// Starts serving where the first read should run: on the connection's event loop, or on the thread pool.
     /// </summary>
     public void Start(bool startsInline)
     {
@@ -32,10 +33,12 @@ internal sealed class ServerConnection(ConnectionEndpoint endpoint, ConnectionCo
         }
     }
 
-    /// <summary>The connection loop has ended. Unless middleware is around it, so has the connection.</summary>
+    /// <summary>
+    /// Called when the connection loop has ended. Without middleware, the connection ends too.
+    /// </summary>
     /// <remarks>
-    /// The loop calls this because a continuation of its task would cost each idle connection a delegate of 64
-    /// bytes.
+    /// The loop calls this, because a continuation on its task would cost each idle connection a delegate of
+    /// 64 bytes.
     /// </remarks>
     public override void OnLoopEnded()
     {
@@ -58,7 +61,7 @@ internal sealed class ServerConnection(ConnectionEndpoint endpoint, ConnectionCo
         {
             endpoint.ServeLines(this);
         }
-#pragma warning disable CA1031 // No memory for the loop ends this connection, and no other.
+#pragma warning disable CA1031 // Running out of memory here ends only this connection.
         catch (Exception e)
 #pragma warning restore CA1031
         {
@@ -73,7 +76,7 @@ internal sealed class ServerConnection(ConnectionEndpoint endpoint, ConnectionCo
         {
             await endpoint.RunPipelineAsync(this).ConfigureAwait(false);
         }
-#pragma warning disable CA1031 // Whatever middleware or a handler's constructor throws ends this connection, and no other.
+#pragma warning disable CA1031 // An exception of middleware or a handler's constructor ends only this connection.
         catch (Exception e)
 #pragma warning restore CA1031
         {
@@ -90,12 +93,12 @@ internal sealed class ServerConnection(ConnectionEndpoint endpoint, ConnectionCo
             if (failure is not null)
             {
                 endpoint.ReportFailure(context, failure);
-                context.Abort(new ConnectionAbortedException("What serves the connection failed.", failure));
+                context.Abort(new ConnectionAbortedException("The connection's handler or middleware failed.", failure));
             }
 
             await context.DisposeAsync().ConfigureAwait(false);
         }
-#pragma warning disable CA1031 // Nobody is left to tell, and the endpoint must not lose count.
+#pragma warning disable CA1031 // The connection has ended anyway, and the endpoint's count must stay correct.
         catch (Exception)
 #pragma warning restore CA1031
         {

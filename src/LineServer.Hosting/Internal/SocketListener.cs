@@ -7,7 +7,7 @@ using Microsoft.Extensions.Logging;
 
 namespace LineServer.Hosting.Internal;
 
-/// <summary>Accepts by .NET's sockets.</summary>
+/// <summary>Accepts connections from a .NET socket.</summary>
 internal sealed partial class SocketListener(
     Socket socket, SocketConnectionContextFactory connections, DescriptorLimit? descriptors, ILogger logger) : IConnectionListener
 {
@@ -18,19 +18,22 @@ internal sealed partial class SocketListener(
     private readonly CancellationTokenSource _unbound = new();
     private TimeSpan _backOff = FirstBackOff;
     private long _mayLogAt;
-    private bool _isShort; // of descriptors, when the last connection was accepted
+    private bool _isShort; // the last accepted connection took a reserved descriptor
 
     public EndPoint EndPoint { get; } = socket.LocalEndPoint!;
 
-    /// <returns>Null once <see cref="UnbindAsync"/> was called.</returns>
-    /// <exception cref="SocketException">The socket no longer listens: a process that shares it has shut it down.</exception>
+    /// <returns>Null after <see cref="UnbindAsync"/> was called.</returns>
+    /// <exception cref="SocketException">
+    /// The socket no longer listens: a process that shares it has shut it down.
+    /// </exception>
     public async ValueTask<ConnectionContext?> AcceptAsync(CancellationToken cancellationToken = default)
     {
         while (!_unbound.IsCancellationRequested)
         {
             if (_isShort && descriptors!.IsReached())
             {
-                await BackOffAsync("few file descriptors are left (RLIMIT_NOFILE)", cancellationToken).ConfigureAwait(false);
+                await BackOffAsync("few file descriptors are left (RLIMIT_NOFILE)", cancellationToken)
+                    .ConfigureAwait(false);
                 continue;
             }
 
@@ -51,21 +54,21 @@ internal sealed partial class SocketListener(
             }
             catch (SocketException e) when (IsOfConnection(e.SocketErrorCode))
             {
-                // The client has gone before it was accepted: the next one.
+                // The client left before it was accepted. Accept the next one.
             }
         }
 
         return null;
     }
 
-    /// <summary>Accepting ends.</summary>
+    /// <summary>Stops accepting.</summary>
     public async ValueTask UnbindAsync(CancellationToken cancellationToken = default)
     {
         await _unbound.CancelAsync().ConfigureAwait(false);
         socket.Dispose();
     }
 
-    // _unbound is not disposed of: an accept that backs off may still ask for its token.
+    // _unbound is not disposed: an accept that is backing off may still read its token.
     public ValueTask DisposeAsync() => UnbindAsync();
 
     private ConnectionContext Create(Socket accepted)
@@ -81,13 +84,14 @@ internal sealed partial class SocketListener(
         }
     }
 
-    // No descriptor or memory left, or a firewall's rule: waiting is all we can do.
+    // No descriptor or memory is left, or a firewall rule rejects the call: all we can do is wait.
     private static bool WaitsOut(SocketError error) =>
         error is SocketError.TooManyOpenSockets or SocketError.NoBufferSpaceAvailable or SocketError.AccessDenied;
 
-    // accept(2): errors of the connection, or of its network, say to try again.
+    // accept(2) also returns errors of the new connection or its network; the man page says to retry.
     private static bool IsOfConnection(SocketError error) =>
-        error is SocketError.ConnectionReset or SocketError.ConnectionAborted or SocketError.NetworkDown or SocketError.NetworkUnreachable
+        error is SocketError.ConnectionReset or SocketError.ConnectionAborted
+            or SocketError.NetworkDown or SocketError.NetworkUnreachable
             or SocketError.HostDown or SocketError.HostUnreachable or SocketError.TimedOut or SocketError.Interrupted
             or SocketError.ProtocolOption or SocketError.ProtocolNotSupported;
 
@@ -96,7 +100,7 @@ internal sealed partial class SocketListener(
         long now = Environment.TickCount64;
         if (now >= _mayLogAt)
         {
-            // Clients can cause it: not a line for each of them.
+            // Clients can cause this, so limit the log.
             _mayLogAt = now + (long)LogInterval.TotalMilliseconds;
             LogBackOff(EndPoint, reason);
         }
@@ -107,6 +111,6 @@ internal sealed partial class SocketListener(
         _backOff = _backOff * 2 < LongestBackOff ? _backOff * 2 : LongestBackOff;
     }
 
-    [LoggerMessage(201, LogLevel.Warning, "{EndPoint} accepts no more for now: {Reason}")]
+    [LoggerMessage(201, LogLevel.Warning, "{EndPoint} stops accepting for now: {Reason}")]
     private partial void LogBackOff(EndPoint endPoint, string reason);
 }

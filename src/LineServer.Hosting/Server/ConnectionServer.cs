@@ -11,9 +11,9 @@ using Microsoft.Extensions.Options;
 namespace LineServer.Hosting;
 
 /// <summary>
-/// Endpoints over ASP.NET Core's connection abstractions, without an HTTP server: each has its own transport, middleware, handler and
-/// limits, and can come and go while others serve. An application gets one by
-/// <see cref="LineServerServiceCollectionExtensions.AddLineServer"/>.
+/// Serves endpoints over ASP.NET Core's connection abstractions, without an HTTP server. Each endpoint has
+/// its own transport, middleware, handler and limits, and can be added and removed while others serve. An
+/// application gets a server from <see cref="LineServerServiceCollectionExtensions.AddLineServer"/>.
 /// </summary>
 public sealed class ConnectionServer : IAsyncDisposable
 {
@@ -60,18 +60,22 @@ public sealed class ConnectionServer : IAsyncDisposable
     }
 
     /// <summary>
-    /// The most connections over all endpoints: what <see cref="ConnectionServerOptions.Limits"/> says, or else the file descriptors that
-    /// were left when the server was made (RLIMIT_NOFILE), less some for the rest of the process. Null: no limit is known.
+    /// The most connections over all endpoints: the limit in <see cref="ConnectionServerOptions.Limits"/>, or
+    /// else the number of file descriptors free when the server was created (RLIMIT_NOFILE), less a reserve
+    /// for the rest of the process. Null if no limit is known.
     /// </summary>
     public int? MaxConcurrentConnections { get; }
 
-    /// <summary>Connections that all endpoints together have let in, and that have not ended.</summary>
+    /// <summary>The number of admitted connections of all endpoints that have not ended.</summary>
     public int ConnectionCount => _admission.Count;
 
-    /// <summary>Bytes that all connections together hold while they wait; see <see cref="ConnectionServerOptions.MaxTotalBufferSize"/>.</summary>
+    /// <summary>
+    /// The bytes that all connections hold while they wait; see
+    /// <see cref="ConnectionServerOptions.MaxTotalBufferSize"/>.
+    /// </summary>
     public long TotalBufferSize => _budget.Held;
 
-    /// <summary>The endpoints that have been added and not removed.</summary>
+    /// <summary>The endpoints that were added and not removed.</summary>
     public IReadOnlyList<ConnectionEndpoint> Endpoints
     {
         get
@@ -83,8 +87,8 @@ public sealed class ConnectionServer : IAsyncDisposable
         }
     }
 
-    /// <summary>Has the endpoints of the options listen: all of them, or none.</summary>
-    /// <exception cref="AddressInUseException">Somebody listens there.</exception>
+    /// <summary>Starts the endpoints of the options: all of them, or none.</summary>
+    /// <exception cref="AddressInUseException">The address is already in use.</exception>
     /// <exception cref="IOException">An endpoint cannot listen.</exception>
     public async Task StartAsync(CancellationToken cancellationToken = default)
     {
@@ -102,10 +106,13 @@ public sealed class ConnectionServer : IAsyncDisposable
         }
     }
 
-    /// <summary>Adds an endpoint, which listens when this returns.</summary>
-    /// <exception cref="AddressInUseException">Somebody listens there.</exception>
-    /// <exception cref="InvalidOperationException">The server has been stopped, perhaps while the endpoint was bound.</exception>
-    public async Task<ConnectionEndpoint> AddAsync(EndPoint endPoint, Action<EndpointBuilder> configure, CancellationToken cancellationToken = default)
+    /// <summary>Adds an endpoint, which is listening when this returns.</summary>
+    /// <exception cref="AddressInUseException">The address is already in use.</exception>
+    /// <exception cref="InvalidOperationException">
+    /// The server has been stopped, perhaps while the endpoint was being bound.
+    /// </exception>
+    public async Task<ConnectionEndpoint> AddAsync(
+        EndPoint endPoint, Action<EndpointBuilder> configure, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(endPoint);
         ArgumentNullException.ThrowIfNull(configure);
@@ -130,7 +137,7 @@ public sealed class ConnectionServer : IAsyncDisposable
         }
         catch
         {
-            // The budget already holds the endpoint's table, and the socket may listen.
+            // The budget already has the endpoint's table, and the socket may be listening.
             builder.Lines?.Endpoint.Stop();
             if (listener is not null)
             {
@@ -141,8 +148,11 @@ public sealed class ConnectionServer : IAsyncDisposable
         }
     }
 
-    /// <summary>Drains an endpoint and removes it; the others serve on. See <see cref="ConnectionEndpoint.StopAsync"/>.</summary>
-    /// <returns>How many connections were aborted.</returns>
+    /// <summary>
+    /// Drains an endpoint and removes it; the others keep serving. See
+    /// <see cref="ConnectionEndpoint.StopAsync"/>.
+    /// </summary>
+    /// <returns>The number of aborted connections.</returns>
     public async Task<int> RemoveAsync(ConnectionEndpoint endpoint, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(endpoint);
@@ -156,9 +166,10 @@ public sealed class ConnectionServer : IAsyncDisposable
     }
 
     /// <summary>
-    /// Drains all endpoints at once; see <see cref="ConnectionEndpoint.StopAsync"/>. No endpoint can be added afterwards.
+    /// Drains all endpoints at once; see <see cref="ConnectionEndpoint.StopAsync"/>. After this, no endpoint
+    /// can be added.
     /// </summary>
-    /// <returns>How many connections were aborted.</returns>
+    /// <returns>The number of aborted connections.</returns>
     public Task<int> StopAsync(CancellationToken cancellationToken = default)
     {
         lock (_gate)
@@ -169,12 +180,13 @@ public sealed class ConnectionServer : IAsyncDisposable
         return RemoveAllAsync(cancellationToken);
     }
 
-    /// <summary>Aborts what is left.</summary>
+    /// <summary>Stops the server and aborts the remaining connections.</summary>
     public async ValueTask DisposeAsync() => await StopAsync(new CancellationToken(canceled: true)).ConfigureAwait(false);
 
     private async Task<int> RemoveAllAsync(CancellationToken cancellationToken)
     {
-        int[] aborted = await Task.WhenAll(Endpoints.Select(endpoint => RemoveAsync(endpoint, cancellationToken))).ConfigureAwait(false);
+        IEnumerable<Task<int>> removals = Endpoints.Select(endpoint => RemoveAsync(endpoint, cancellationToken));
+        int[] aborted = await Task.WhenAll(removals).ConfigureAwait(false);
         return aborted.Sum();
     }
 
@@ -184,7 +196,7 @@ public sealed class ConnectionServer : IAsyncDisposable
         {
             if (_isStopped)
             {
-                throw new InvalidOperationException("The server has been stopped: no endpoint can be added.");
+                throw new InvalidOperationException("The server has been stopped; no endpoint can be added.");
             }
         }
     }
@@ -193,7 +205,8 @@ public sealed class ConnectionServer : IAsyncDisposable
     {
         IConnectionListenerFactory? registered = _services.GetServices<IConnectionListenerFactory>()
             .LastOrDefault(factory => factory is not IConnectionListenerFactorySelector selector || selector.CanBind(endPoint));
-        return registered ?? LazyInitializer.EnsureInitialized(ref _sockets, () => new SocketListenerFactory(new SocketListenerOptions(), _loggerFactory));
+        return registered ?? LazyInitializer.EnsureInitialized(
+            ref _sockets, () => new SocketListenerFactory(new SocketListenerOptions(), _loggerFactory));
     }
 
     private void OnFailed(ConnectionEndpoint endpoint)

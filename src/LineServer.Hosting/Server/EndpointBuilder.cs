@@ -4,7 +4,10 @@ using Microsoft.AspNetCore.Connections;
 
 namespace LineServer.Hosting;
 
-/// <summary>An endpoint before it listens: where, by which transport, and through which connection middleware to which handler.</summary>
+/// <summary>
+/// Configures an endpoint before it listens: its name, its transport, its connection middleware and its
+/// handler.
+/// </summary>
 /// <example>
 /// <code>
 /// server.Listen(new IPEndPoint(IPAddress.Any, 7007), endpoint =>
@@ -27,15 +30,16 @@ public sealed class EndpointBuilder : IConnectionBuilder
         _pipeline = new ConnectionBuilder(services);
     }
 
-    /// <summary>Where to listen.</summary>
+    /// <summary>The address to listen on.</summary>
     public EndPoint EndPoint { get; }
 
     /// <summary>The endpoint's name in logs and metrics. Defaults to its address.</summary>
     public string? Name { get; set; }
 
     /// <summary>
-    /// The transport of this endpoint. Defaults to the <see cref="IConnectionListenerFactory"/> that the application registered last, and
-    /// to <see cref="SocketListenerFactory"/> where it registered none. Whoever sets it disposes it.
+    /// The transport of this endpoint. Defaults to the <see cref="IConnectionListenerFactory"/> that the
+    /// application registered last, or to <see cref="SocketListenerFactory"/> if it registered none. The
+    /// caller disposes a transport that it sets.
     /// </summary>
     public IConnectionListenerFactory? Transport { get; set; }
 
@@ -49,7 +53,7 @@ public sealed class EndpointBuilder : IConnectionBuilder
     /// <summary>Set by <c>UseLines</c>.</summary>
     internal LineConnectionHandler? Lines { get; set; }
 
-    /// <summary>True if connection middleware stands before the lines.</summary>
+    /// <summary>True if connection middleware runs before the line handler.</summary>
     internal bool HasMiddleware => _middlewareCount > 1;
 
     /// <inheritdoc/>

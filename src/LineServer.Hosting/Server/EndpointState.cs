@@ -1,6 +1,6 @@
 namespace LineServer.Hosting;
 
-/// <summary>What an endpoint does.</summary>
+/// <summary>The state of an endpoint.</summary>
 /// <remarks>
 /// <code>
 /// Listening → Draining → Stopped
@@ -9,15 +9,19 @@ namespace LineServer.Hosting;
 /// </remarks>
 public enum EndpointState
 {
-    /// <summary>It accepts.</summary>
+    /// <summary>The endpoint accepts connections.</summary>
     Listening,
 
-    /// <summary>It accepts no more; connections finish what was received.</summary>
+    /// <summary>
+    /// The endpoint no longer accepts. Its connections finish the bytes that they have received.
+    /// </summary>
     Draining,
 
-    /// <summary>It accepts no more, though nobody asked it to stop; its connections are served on.</summary>
+    /// <summary>
+    /// The endpoint stopped accepting though nobody stopped it. Its connections are still served.
+    /// </summary>
     Failed,
 
-    /// <summary>It has ended, with all of its connections.</summary>
+    /// <summary>The endpoint and all its connections have ended.</summary>
     Stopped,
 }

@@ -8,10 +8,12 @@ namespace LineServer.Hosting;
 public static class LineServerServiceCollectionExtensions
 {
     /// <summary>
-    /// Adds a <see cref="ConnectionServer"/>, which starts and drains with the host:
-    /// <c>builder.Services.AddLineServer(server => server.ListenLocalhost(7007, endpoint => endpoint.UseLines(…)))</c>.
+    /// Adds a <see cref="ConnectionServer"/> that starts and drains with the host:
+    /// <c>builder.Services.AddLineServer(server => server.ListenLocalhost(7007, endpoint =>
+    /// endpoint.UseLines(…)))</c>.
     /// </summary>
-    public static IServiceCollection AddLineServer(this IServiceCollection services, Action<ConnectionServerOptions>? configure = null)
+    public static IServiceCollection AddLineServer(
+        this IServiceCollection services, Action<ConnectionServerOptions>? configure = null)
     {
         ArgumentNullException.ThrowIfNull(services);
         if (configure is not null)
@@ -24,7 +26,7 @@ public static class LineServerServiceCollectionExtensions
         return services;
     }
 
-    // The server is asked for by applications that add endpoints while it runs, so it is a service by itself.
+    // Applications that add endpoints at run time request the server itself, so it is a separate service.
     private sealed class ConnectionServerService(ConnectionServer server) : IHostedService
     {
         public Task StartAsync(CancellationToken cancellationToken) => server.StartAsync(cancellationToken);

@@ -9,20 +9,22 @@ using Microsoft.Extensions.Logging;
 namespace LineServer.Hosting;
 
 /// <summary>
-/// Kestrel's socket connections under an accept loop of our own. Kestrel's would spin where descriptors run out or the listening socket
-/// is shut down; this one waits, or says that it has ended.
+/// Kestrel's socket connections under an accept loop of our own. When descriptors run out or the listening
+/// socket is shut down, Kestrel's accept loop would spin. This one backs off, or reports that it has ended.
 /// </summary>
-public sealed class SocketListenerFactory(SocketListenerOptions options, ILoggerFactory loggerFactory) : IConnectionListenerFactory, IDisposable
+public sealed class SocketListenerFactory(SocketListenerOptions options, ILoggerFactory loggerFactory)
+    : IConnectionListenerFactory, IDisposable
 {
     private readonly SocketConnectionContextFactory _connections =
         new(options.Connections, loggerFactory.CreateLogger("Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets"));
 
     private readonly ILogger _logger = loggerFactory.CreateLogger("LineServer.Hosting.Sockets");
-    private readonly DescriptorLimit? _descriptors = OperatingSystem.IsLinux() ? new DescriptorLimit(options.ReservedDescriptors) : null;
+    private readonly DescriptorLimit? _descriptors =
+        OperatingSystem.IsLinux() ? new DescriptorLimit(options.ReservedDescriptors) : null;
 
     /// <inheritdoc/>
-    /// <exception cref="AddressInUseException">Somebody listens there.</exception>
-    /// <exception cref="SocketException">It cannot be bound.</exception>
+    /// <exception cref="AddressInUseException">The address is already in use.</exception>
+    /// <exception cref="SocketException">The socket cannot be bound.</exception>
     public ValueTask<IConnectionListener> BindAsync(EndPoint endpoint, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(endpoint);
@@ -32,7 +34,8 @@ public sealed class SocketListenerFactory(SocketListenerOptions options, ILogger
             socket = options.CreateBoundListenSocket(endpoint);
             if (socket.ProtocolType == ProtocolType.Tcp)
             {
-                // Accepted connections inherit it from the listening socket: no system call for each.
+                // Accepted connections inherit it from the listening socket, which saves a system call for
+                // each.
                 socket.NoDelay = options.NoDelay;
             }
 

@@ -9,6 +9,8 @@ internal enum AddressKind
     /// <summary><c>unix:PATH</c></summary>
     Unix,
 
-    /// <summary><c>systemd:NAME</c>: a socket that systemd has bound, by its name in <c>LISTEN_FDNAMES</c>.</summary>
+    /// <summary>
+    /// <c>systemd:NAME</c>: a socket that systemd has bound, by its name in <c>LISTEN_FDNAMES</c>.
+    /// </summary>
     Systemd,
 }

@@ -10,20 +10,23 @@ using Microsoft.Extensions.Configuration.Memory;
 namespace LineServer.Configuration;
 
 /// <summary>
-/// .NET's usual order: a JSON file, then the environment (<c>LINESERVER__Limits__MaxLineSize</c>), then the command line
-/// (<c>--set Limits:MaxLineSize=1000</c>). Remembers who said what.
+/// The sources in .NET's usual order: a JSON file, then the environment
+/// (<c>LINESERVER__Limits__MaxLineSize</c>), then the command line (<c>--set Limits:MaxLineSize=1000</c>).
+/// Remembers which source sets each key.
 /// </summary>
 internal sealed class ConfigurationSources
 {
     public const string Section = "LineServer";
 
-    // Far beyond any configuration; /dev/zero is a file too.
+    // Far larger than any configuration, but a limit: the path may be /dev/zero.
     private const int LargestFile = 1 << 20;
 
     private readonly string? _file;
     private readonly JsonKeyLines? _lines;
 
-    /// <exception cref="InvalidConfigurationException">The file cannot be read, or is no JSON.</exception>
+    /// <exception cref="InvalidConfigurationException">
+    /// The file cannot be read, or is not valid JSON.
+    /// </exception>
     public ConfigurationSources(string? file, IEnumerable<KeyValuePair<string, string?>> commandLine)
     {
         _file = file;
@@ -59,10 +62,13 @@ internal sealed class ConfigurationSources
 
     public IConfigurationRoot Root { get; }
 
-    /// <summary>The file's name as it was given; null if there is none.</summary>
+    /// <summary>The file's name as given; null if there is none.</summary>
     public string? File => _file;
 
-    /// <summary>The file's sections beside ours and .NET's <c>Logging</c>. In the environment other names are other people's.</summary>
+    /// <summary>
+    /// The file's top-level sections other than ours and .NET's <c>Logging</c>. Only the file is checked: the
+    /// environment contains variables of other programs.
+    /// </summary>
     public IEnumerable<ConfigurationError> ForeignSections()
     {
         IConfigurationProvider? provider = Root.Providers.FirstOrDefault(provider => provider is JsonStreamConfigurationProvider);
@@ -75,10 +81,12 @@ internal sealed class ConfigurationSources
         }
     }
 
-    /// <summary>Who said it: a place in the file, a variable, or an option. The last to speak wins, as in .NET.</summary>
+    /// <summary>
+    /// Where a key is set: a place in the file, a variable, or an option. The last source wins, as in .NET.
+    /// </summary>
     public string? WhereIs(string key)
     {
-        // A value goes before a key below it: where both are, the value is what cannot be.
+        // A value ranks before a key below it: if both are set, the value is the error.
         IConfigurationProvider? provider = Root.Providers.LastOrDefault(provider => provider.TryGet(key, out string? value) && !string.IsNullOrEmpty(value))
             ?? Root.Providers.LastOrDefault(provider => provider.TryGet(key, out _) || provider.GetChildKeys([], key).Any());
         return provider switch
@@ -90,14 +98,14 @@ internal sealed class ConfigurationSources
         };
     }
 
-    /// <summary>Who names endpoints; null if nobody does.</summary>
+    /// <summary>Where endpoints are set; null if nowhere.</summary>
     public string? WhereAreEndpoints()
     {
         const string Endpoints = $"{Section}:Endpoints";
         return Root.GetSection(Endpoints).GetChildren().Any() ? WhereIs(Endpoints) : null;
     }
 
-    // As it is spelled in the environment: .NET takes any case, the shell does not.
+    // As spelled in the environment: .NET ignores case, but the shell does not.
     private static string Variable(string key)
     {
         string name = key.Replace(":", "__", StringComparison.Ordinal);

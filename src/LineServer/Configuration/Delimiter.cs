@@ -2,7 +2,10 @@ using System.Globalization;
 
 namespace LineServer.Configuration;
 
-/// <summary>The byte that ends a line, as it is written: <c>LF</c>, <c>NUL</c>, <c>CR</c>, or a number from 0 to 255.</summary>
+/// <summary>
+/// The byte that ends a line, in its written form: <c>LF</c>, <c>NUL</c>, <c>CR</c>, or a number from 0 to
+/// 255.
+/// </summary>
 internal readonly record struct Delimiter(byte Value)
 {
     private static readonly (string Name, byte Value)[] Names = [("LF", (byte)'\n'), ("NUL", 0), ("CR", (byte)'\r')];

@@ -5,20 +5,22 @@ using LineServer.Linux;
 namespace LineServer.Configuration;
 
 /// <summary>
-/// Where an endpoint listens, as it is written: <c>tcp://HOST:PORT</c>, <c>unix:PATH</c>, <c>unix:@NAME</c> for an abstract name,
-/// <c>systemd:NAME</c>.
+/// The address of an endpoint, in its written form: <c>tcp://HOST:PORT</c>, <c>unix:PATH</c>,
+/// <c>unix:@NAME</c> for an abstract name, or <c>systemd:NAME</c>.
 /// </summary>
-/// <param name="Kind">Which of these.</param>
-/// <param name="Name">The host; the path, or @ and the abstract name; the name of the socket that systemd passes.</param>
+/// <param name="Kind">The kind of address.</param>
+/// <param name="Name">
+/// The host; the path, or @ and the abstract name; or the name of a socket passed by systemd.
+/// </param>
 /// <param name="Port">0 to 65535; 0 lets the kernel choose.</param>
 internal sealed record EndpointAddress(AddressKind Kind, string Name, int Port = 0)
 {
     public static EndpointAddress Default { get; } = new(AddressKind.Tcp, "127.0.0.1", 7007);
 
-    /// <summary>True if two endpoints cannot both have it.</summary>
+    /// <summary>True if only one endpoint can have the address.</summary>
     public bool IsExclusive => Kind != AddressKind.Tcp || Port != 0;
 
-    /// <summary>True if listening makes a file.</summary>
+    /// <summary>True if listening creates a file.</summary>
     public bool IsFile => Kind == AddressKind.Unix && !AddressText.IsAbstract(Name);
 
     public static bool TryParse(string? text, [NotNullWhen(true)] out EndpointAddress? address, out string problem)

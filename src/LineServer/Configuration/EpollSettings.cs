@@ -2,10 +2,10 @@ using LineServer.Transports.Epoll;
 
 namespace LineServer.Configuration;
 
-/// <summary>What <c>Epoll</c> may hold: options of the epoll transport, by its names.</summary>
+/// <summary>The section <c>Epoll</c>: options of the epoll transport, under its names.</summary>
 internal sealed class EpollSettings
 {
-    // Each is a thread: more would fail at the start, one by one, in ways that differ.
+    // Each loop is a thread. With too many, threads would fail to start one by one, with different errors.
     private const int MostLoops = 1024;
 
     private static readonly EpollTransportOptions Defaults = new();
@@ -19,7 +19,9 @@ internal sealed class EpollSettings
     /// <summary><see cref="EpollTransportOptions.HeldLoopThreshold"/>.</summary>
     public TimeSpan? HeldLoopThreshold { get; set; } = Defaults.HeldLoopThreshold;
 
-    /// <summary>What is out of its range, each beginning with the name of its key.</summary>
+    /// <summary>
+    /// Describes each value that is out of range; each text begins with the name of its key.
+    /// </summary>
     public IEnumerable<string> Validate()
     {
         foreach (string problem in new EpollTransportOptions { LoopCount = LoopCount, ReadBudget = ReadBudget, HeldLoopThreshold = HeldLoopThreshold }.Validate())

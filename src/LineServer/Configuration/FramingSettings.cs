@@ -2,7 +2,7 @@ using LineServer.Framing;
 
 namespace LineServer.Configuration;
 
-/// <summary>What <c>Framing</c> may hold. Null: what the handler is made for.</summary>
+/// <summary>The section <c>Framing</c>. Null means the handler's default.</summary>
 internal sealed class FramingSettings
 {
     public Delimiter Delimiter { get; set; } = new(LineFormat.LineFeed);

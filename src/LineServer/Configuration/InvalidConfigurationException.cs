@@ -1,6 +1,6 @@
 namespace LineServer.Configuration;
 
-/// <summary>The configuration cannot be used; says all that is wrong with it.</summary>
+/// <summary>The configuration is not usable. Lists all errors.</summary>
 internal sealed class InvalidConfigurationException(IReadOnlyList<ConfigurationError> errors)
     : Exception(string.Join(Environment.NewLine, errors))
 {

@@ -2,7 +2,7 @@ using System.Text.Json;
 
 namespace LineServer.Configuration;
 
-/// <summary>In which line of a JSON file each key stands: .NET's configuration does not say.</summary>
+/// <summary>The line number of each key of a JSON file, which .NET's configuration does not keep.</summary>
 internal sealed class JsonKeyLines
 {
     private readonly Dictionary<string, int> _lines = new(StringComparer.OrdinalIgnoreCase);
@@ -46,10 +46,15 @@ internal sealed class JsonKeyLines
         }
     }
 
-    /// <summary>The line of the first string that has no characters: an escaped half of a surrogate pair.</summary>
+    /// <summary>
+    /// The line of the first string with an unpaired surrogate escape, which no text can hold.
+    /// </summary>
     public int? FirstUnreadable { get; }
 
-    /// <summary>The first key that stands there a second time, and where; .NET's configuration would throw.</summary>
+    /// <summary>
+    /// The first key that occurs twice, and the line of its second occurrence. .NET's configuration would
+    /// throw.
+    /// </summary>
     public (string Key, int Line)? FirstTwice { get; }
 
     private static bool IsReadable(ref Utf8JsonReader reader)
@@ -70,7 +75,7 @@ internal sealed class JsonKeyLines
         }
     }
 
-    /// <summary>The line of the key, or of the nearest one above it.</summary>
+    /// <summary>The line of the key, or of its nearest parent.</summary>
     public int Find(string key)
     {
         for (string rest = key; rest.Length > 0; rest = rest[..Math.Max(rest.LastIndexOf(':'), 0)])

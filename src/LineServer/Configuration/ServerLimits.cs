@@ -3,23 +3,26 @@ using LineServer.Hosting;
 
 namespace LineServer.Configuration;
 
-/// <summary>What <c>Limits</c> may hold for the whole server: the limits of all endpoints, and those that a transport has once.</summary>
+/// <summary>
+/// The server-wide section <c>Limits</c>: the limits of all endpoints, and those that exist once per server.
+/// </summary>
 internal sealed class ServerLimits : LineLimits
 {
-    /// <summary>Bytes of the largest size that may be set.</summary>
+    /// <summary>The largest size that may be set, in bytes.</summary>
     public const int LargestSize = 1 << 30;
 
-    /// <summary>Limits over all endpoints, which none can have for itself.</summary>
+    /// <summary>Limits over all endpoints, which no endpoint can set for itself.</summary>
     public static readonly string[] ServerOnly = [nameof(MaxTotalBufferSize)];
 
     private const int LargestBacklog = 1 << 20;
 
-    // The kernel's own default since Linux 5.4, for where /proc/sys cannot be seen (ProcSubset=pid of a systemd unit).
+    // The kernel's default since Linux 5.4, for when /proc/sys is hidden (ProcSubset=pid in a systemd unit).
     private const int UsualBacklog = 4096;
 
     /// <summary>
-    /// Connections that the kernel queues until they are accepted: listen(2). Defaults to net.core.somaxconn, above which the kernel queues no
-    /// more. A shorter queue drops the SYNs of a burst, and each of those clients waits a second or more before it tries again.
+    /// The number of connections that the kernel queues before they are accepted: listen(2). Defaults to
+    /// net.core.somaxconn, the kernel's maximum. A shorter queue drops SYNs in a burst, and each of those
+    /// clients waits at least a second before it retries.
     /// </summary>
     public int Backlog { get; set; } = LargestBacklogOfKernel();
 
@@ -27,15 +30,21 @@ internal sealed class ServerLimits : LineLimits
     public long MaxTotalBufferSize { get; set; } = new ConnectionServerOptions().MaxTotalBufferSize;
 
     /// <summary>
-    /// How long a TCP connection is silent before the kernel asks whether its peer is still there (TCP_KEEPIDLE: tcp(7)), in whole
-    /// seconds: 1 s to 32,767 s. Null: it never asks, and a peer that vanished keeps its connection. Defaults to one minute.
+    /// How long a TCP connection may be silent before the kernel probes its peer (TCP_KEEPIDLE: tcp(7)), in
+    /// whole seconds: 1 s to 32,767 s. Null: no probes, so the connection of a peer that vanished stays open.
+    /// Defaults to one minute.
     /// </summary>
     public TimeSpan? KeepAliveTime { get; set; } = TimeSpan.FromMinutes(1);
 
-    /// <summary>Time between two such questions (TCP_KEEPINTVL), in whole seconds: 1 s to 32,767 s. Defaults to 10 s.</summary>
+    /// <summary>
+    /// The time between two probes (TCP_KEEPINTVL), in whole seconds: 1 s to 32,767 s. Defaults to 10 s.
+    /// </summary>
     public TimeSpan KeepAliveInterval { get; set; } = TimeSpan.FromSeconds(10);
 
-    /// <summary>Questions without an answer until the connection counts as lost (TCP_KEEPCNT): 1 to 127. Defaults to 5.</summary>
+    /// <summary>
+    /// The number of unanswered probes after which the connection is lost (TCP_KEEPCNT): 1 to 127. Defaults
+    /// to 5.
+    /// </summary>
     public int KeepAliveRetryCount { get; set; } = 5;
 
     public override IEnumerable<string> Validate()
@@ -58,7 +67,7 @@ internal sealed class ServerLimits : LineLimits
 
         foreach ((string name, TimeSpan? value) in new[] { (nameof(KeepAliveTime), KeepAliveTime), (nameof(KeepAliveInterval), KeepAliveInterval) })
         {
-            // The kernel takes whole seconds, 32,767 at most (MAX_TCP_KEEPIDLE of <net/tcp.h>).
+            // The kernel takes whole seconds, up to 32,767 (MAX_TCP_KEEPIDLE of <net/tcp.h>).
             if (value?.TotalSeconds is < 1 or > short.MaxValue)
             {
                 yield return $"{name} must be 1 s to {TimeSpan.FromSeconds(short.MaxValue)}, not {value}.";
@@ -75,7 +84,7 @@ internal sealed class ServerLimits : LineLimits
             (nameof(MaxReadBufferSize), MaxReadBufferSize), (nameof(MaxWriteBufferSize), MaxWriteBufferSize), (nameof(MailboxSize), MailboxSize),
         })
         {
-            // A line may be this large, and the read buffer holds its terminator as well.
+            // A line may have the largest size, and the read buffer must also hold its terminator.
             if (size > LargestSize + 2)
             {
                 yield return $"{name} must be at most {LargestSize + 2}, not {size}.";

@@ -4,12 +4,12 @@ namespace LineServer.Configuration;
 internal sealed record ServerSettings(
     string Transport, SocketsSettings Sockets, EpollSettings Epoll, ServerLimits Limits, IReadOnlyList<EndpointSettings> Endpoints)
 {
-    /// <summary>Ours: docs/decisions/0005-epoll-transport.md.</summary>
+    /// <summary>Our own transport: docs/decisions/0005-epoll-transport.md.</summary>
     public const string EpollTransport = "epoll";
 
-    /// <summary>Kestrel's own.</summary>
+    /// <summary>Kestrel's sockets.</summary>
     public const string SocketsTransport = "sockets";
 
-    /// <summary>The transports that there are; the first is the default.</summary>
+    /// <summary>The available transports; the first is the default.</summary>
     public static readonly string[] Transports = [EpollTransport, SocketsTransport];
 }

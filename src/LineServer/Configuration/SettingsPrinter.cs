@@ -6,7 +6,7 @@ using System.Text.Json.Nodes;
 
 namespace LineServer.Configuration;
 
-/// <summary>The effective configuration, in the form in which it is read.</summary>
+/// <summary>Prints the effective configuration in the form in which it is read.</summary>
 internal static class SettingsPrinter
 {
     private static readonly JsonSerializerOptions Indented = new() { WriteIndented = true, Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };

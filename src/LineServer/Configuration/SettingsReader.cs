@@ -8,7 +8,9 @@ using Microsoft.Extensions.Logging;
 
 namespace LineServer.Configuration;
 
-/// <summary>Reads the configuration strictly: an unknown key and a bad value are errors, each with its place.</summary>
+/// <summary>
+/// Reads the configuration strictly. Unknown keys and bad values are errors, reported with their place.
+/// </summary>
 internal sealed class SettingsReader
 {
     private readonly ConfigurationSources _sources;
@@ -16,10 +18,12 @@ internal sealed class SettingsReader
 
     private SettingsReader(ConfigurationSources sources) => _sources = sources;
 
-    /// <param name="sources">Where to read.</param>
-    /// <param name="listen">Addresses that replace the endpoints of the configuration; none: they stay.</param>
-    /// <param name="handler">The handler of these addresses, or of the endpoint that exists when none is named.</param>
-    /// <exception cref="InvalidConfigurationException">Something is wrong; it names every mistake.</exception>
+    /// <param name="sources">The sources to read.</param>
+    /// <param name="listen">Addresses that replace the configured endpoints; if empty, those stay.</param>
+    /// <param name="handler">The handler for these addresses, or for the default endpoint.</param>
+    /// <exception cref="InvalidConfigurationException">
+    /// The configuration has errors; the exception lists them all.
+    /// </exception>
     public static ServerSettings Read(ConfigurationSources sources, IReadOnlyList<EndpointAddress> listen, string? handler)
     {
         var reader = new SettingsReader(sources);
@@ -235,14 +239,16 @@ internal sealed class SettingsReader
     {
         foreach (string problem in problems)
         {
-            // Each begins with the name of its key. If that is not set here, what is set here is too much for it.
+            // Each problem begins with the name of its key. If this section does not set that key, the error
+            // belongs to the key that it does set and that exceeds it.
             string name = problem[..problem.IndexOf(' ', StringComparison.Ordinal)];
             string? other = section.GetSection(name).Exists() ? null : section.GetChildren().FirstOrDefault(child => problem.Contains($" {child.Key} ", StringComparison.OrdinalIgnoreCase))?.Key;
             Error(section.GetSection(other ?? name), (other is null ? problem[(name.Length + 1)..] : problem).TrimEnd('.'));
         }
     }
 
-    // .NET's own section. The log has one form, so that of .NET's keys only the levels mean something: for all, or for this log ("Console").
+    // The section is .NET's. The log has only one format, so only the levels have a meaning: for all loggers,
+    // or for this one ("Console").
     private void CheckLogging(IConfigurationSection logging)
     {
         RequireSection(logging);

@@ -2,11 +2,14 @@ using System.Globalization;
 
 namespace LineServer.Configuration;
 
-/// <summary>Values as they are written in a configuration.</summary>
+/// <summary>Parses the values of a configuration.</summary>
 internal static class ValueParser
 {
-    /// <summary>Reads <paramref name="text"/> as a <paramref name="type"/>; null, an empty value and <c>null</c> are null where that is allowed.</summary>
-    /// <returns>What was expected, if it is none.</returns>
+    /// <summary>
+    /// Parses <paramref name="text"/> as a <paramref name="type"/>. For a nullable type, null, an empty value
+    /// and <c>null</c> give null.
+    /// </summary>
+    /// <returns>Null if the value is valid, else what was expected.</returns>
     public static string? TryParse(string? text, Type type, out object? value)
     {
         Type inner = Nullable.GetUnderlyingType(type) ?? type;
@@ -63,7 +66,7 @@ internal static class ValueParser
 
         if (inner == typeof(UnixFileMode))
         {
-            // As chmod(1) takes it: three octal digits, with or without a leading zero.
+            // The format of chmod(1): three octal digits, with or without a leading zero.
             string digits = text.Length == 4 && text[0] == '0' ? text[1..] : text;
             bool isMode = digits.Length == 3 && digits.All(digit => digit is >= '0' and <= '7');
             value = isMode ? (UnixFileMode)Convert.ToInt32(digits, 8) : null;

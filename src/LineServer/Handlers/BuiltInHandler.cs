@@ -23,11 +23,27 @@ internal sealed record BuiltInHandler(
     /// <summary>All built-in handlers; the first is the default.</summary>
     public static IReadOnlyList<BuiltInHandler> All { get; } =
     [
-        new("echo", "sends each line back, byte for byte; Prefix puts text before it", ["Prefix"], OversizeLineBehavior.Close, (_, endpoint) => new EchoHandler(endpoint.Prefix)),
+        new(
+            "echo",
+            "sends each line back, byte for byte; Prefix puts text before it",
+            ["Prefix"],
+            OversizeLineBehavior.Close,
+            (_, endpoint) => new EchoHandler(endpoint.Prefix)),
         new("discard", "counts lines and drops them", [], OversizeLineBehavior.Truncate, (_, _) => new DiscardHandler()),
-        new("print", "writes each line to standard output, labelled with its connection; escaped, unless Raw", ["Raw"], OversizeLineBehavior.Truncate, (services, endpoint) => new PrintHandler(services.GetRequiredService<PrintQueue>(), endpoint.Raw)),
-        new("delay", "\"<milliseconds> <text>\" is answered with <text> after that time", [], OversizeLineBehavior.Close, (services, _) => new DelayHandler(services.GetRequiredService<TimeProvider>())),
+        new(
+            "print",
+            "writes each line to standard output, labelled with its connection; escaped, unless Raw",
+            ["Raw"],
+            OversizeLineBehavior.Truncate,
+            (services, endpoint) => new PrintHandler(services.GetRequiredService<PrintQueue>(), endpoint.Raw)),
+        new(
+            "delay",
+            "answers \"<milliseconds> <text>\" with <text> after that time",
+            [],
+            OversizeLineBehavior.Close,
+            (services, _) => new DelayHandler(services.GetRequiredService<TimeProvider>())),
     ];
 
-    public static BuiltInHandler? Find(string name) => All.FirstOrDefault(handler => handler.Name.Equals(name, StringComparison.OrdinalIgnoreCase));
+    public static BuiltInHandler? Find(string name) =>
+        All.FirstOrDefault(handler => handler.Name.Equals(name, StringComparison.OrdinalIgnoreCase));
 }

@@ -8,12 +8,13 @@ using Microsoft.Extensions.Logging;
 namespace LineServer.Logging;
 
 /// <summary>
-/// Everything that goes to standard error, and the thread that writes it. Nobody waits for that thread, for nobody may read the other end: what
-/// does not fit is dropped and counted, and the count is written as soon as something can be.
+/// Everything that goes to standard error, and the thread that writes it. Callers never wait for that thread,
+/// because the reader of standard error may have stopped reading. Messages that do not fit into the buffer
+/// are dropped and counted; the count is written with the next message that can be.
 /// </summary>
 internal sealed class ErrorOutput
 {
-    /// <summary>Bytes that wait at most: some thousand lines.</summary>
+    /// <summary>The most bytes buffered: a few thousand lines.</summary>
     public const int Capacity = 1 << 20;
 
     private readonly StandardStream _stream;
@@ -31,15 +32,15 @@ internal sealed class ErrorOutput
         new Thread(Write) { IsBackground = true, Name = "log" }.Start();
     }
 
-    /// <summary>A message of the log.</summary>
+    /// <summary>Writes a log message.</summary>
     public void Log(LogLevel level, string category, EventId eventId, string message, Exception? exception) =>
         Post(_format.Line(DateTime.UtcNow, level, category, eventId, message, exception));
 
-    /// <summary>A line that the command says to whoever called it.</summary>
+    /// <summary>Writes an error line of a command, for the user who ran it.</summary>
     public void Report(string text) => Post(_format.Report(text));
 
-    /// <summary>Waits until all is written, but no longer than that.</summary>
-    /// <returns>True if all is written.</returns>
+    /// <summary>Waits until all messages are written, up to a timeout.</summary>
+    /// <returns>True if all messages are written.</returns>
     public bool Flush(TimeSpan timeout)
     {
         long start = Stopwatch.GetTimestamp();
@@ -84,7 +85,8 @@ internal sealed class ErrorOutput
             }
             catch (IOException)
             {
-                // Closed or full. There is nowhere to say so until it can be written again.
+                // Standard error is closed or its disk is full. The dropped count is reported when a write
+                // succeeds.
                 lock (_gate)
                 {
                     _dropped += lines.Span.Count((byte)'\n');
@@ -93,7 +95,7 @@ internal sealed class ErrorOutput
         }
     }
 
-    // Waits for something to write.
+    // Waits until there is something to write.
     private ReadOnlyMemory<byte> Take()
     {
         lock (_gate)
@@ -110,9 +112,13 @@ internal sealed class ErrorOutput
             _waiting.ResetWrittenCount();
             if (_dropped > 0)
             {
-                // Behind what was in time, and before what comes next.
-                string text = string.Create(CultureInfo.InvariantCulture, $"messages dropped: {_dropped} (standard error was not read, or could not be written)");
-                Encoding.UTF8.GetBytes(_format.Line(DateTime.UtcNow, LogLevel.Warning, "LineServer.Log", new EventId(1, "Dropped"), text, null), _writing);
+                // The count goes after the messages buffered before the drop, and before those that follow.
+                string text = string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"messages dropped: {_dropped} (standard error was not read, or could not be written)");
+                var eventId = new EventId(1, "Dropped");
+                Encoding.UTF8.GetBytes(
+                    _format.Line(DateTime.UtcNow, LogLevel.Warning, "LineServer.Log", eventId, text, null), _writing);
                 _dropped = 0;
             }
 

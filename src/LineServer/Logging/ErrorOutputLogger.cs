@@ -2,8 +2,13 @@ using Microsoft.Extensions.Logging;
 
 namespace LineServer.Logging;
 
-/// <summary>Loggers that write to <see cref="ErrorOutput"/>. They never wait and never throw: code on an event loop logs.</summary>
-/// <remarks>Named as .NET's own, so that <c>Logging:Console:LogLevel</c> is for it.</remarks>
+/// <summary>
+/// Loggers that write to <see cref="ErrorOutput"/>. They never wait and never throw, because event loops log
+/// through them.
+/// </summary>
+/// <remarks>
+/// Has .NET's alias for its own console logger, so that <c>Logging:Console:LogLevel</c> applies.
+/// </remarks>
 [ProviderAlias("Console")]
 internal sealed class ErrorOutputLogger(ErrorOutput output) : ILoggerProvider
 {
@@ -11,7 +16,7 @@ internal sealed class ErrorOutputLogger(ErrorOutput output) : ILoggerProvider
 
     public void Dispose()
     {
-        // The output is the process's.
+        // The process owns the output.
     }
 
     private sealed class Logger(ErrorOutput output, string category) : ILogger
@@ -21,17 +26,19 @@ internal sealed class ErrorOutputLogger(ErrorOutput output) : ILoggerProvider
 
         public bool IsEnabled(LogLevel logLevel) => logLevel != LogLevel.None;
 
-        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
+        public void Log<TState>(
+            LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
         {
             try
             {
                 output.Log(logLevel, category, eventId, formatter(state, exception), exception);
             }
-#pragma warning disable CA1031 // What reports a failure cannot fail: an argument's ToString may throw anything.
+#pragma warning disable CA1031 // Logging must not throw, but an argument's ToString may.
             catch (Exception e)
 #pragma warning restore CA1031
             {
-                output.Log(logLevel, category, eventId, $"a message that could not be formatted ({e.GetType().Name})", exception: null);
+                string text = $"a message that could not be formatted ({e.GetType().Name})";
+                output.Log(logLevel, category, eventId, text, exception: null);
             }
         }
     }

@@ -3,10 +3,16 @@ using LineServer.Linux;
 
 namespace LineServer.Systemd;
 
-/// <summary>Whether journald reads a stream, as systemd.exec(5) says how to tell: <c>JOURNAL_STREAM</c> is the device and inode of that stream.</summary>
+/// <summary>
+/// Detects that a stream goes to journald: <c>JOURNAL_STREAM</c> holds that stream's device and inode
+/// (systemd.exec(5)).
+/// </summary>
 internal static class SystemdJournal
 {
-    /// <summary>True if this very stream goes to the journal. A child with streams of its own inherits the variable too.</summary>
+    /// <summary>
+    /// True if this stream goes to the journal. Comparing the file is necessary, because a child whose
+    /// streams are redirected inherits the variable too.
+    /// </summary>
     public static bool IsBehind(StandardStream stream)
     {
         string[] parts = (Environment.GetEnvironmentVariable("JOURNAL_STREAM") ?? string.Empty).Split(':');

@@ -324,7 +324,7 @@ internal sealed class SocketListener<TCalls> : IConnectionListener, IEventLoopLi
     private void ReportBackOff(string reason)
     {
         _transport.Metrics.AcceptBackedOff();
-        _backOffs.Write(LogLevel.Warning, null, "{EndPoint} accepts no more for now: {Reason}", EndPoint, reason);
+        _backOffs.Write(LogLevel.Warning, null, "{EndPoint} stops accepting for now: {Reason}", EndPoint, reason);
     }
 
     // Accepted connections inherit these from the listening socket, which saves system calls for each.
