@@ -3,7 +3,9 @@ using LineServer.Hosting.Tests.Support;
 
 namespace LineServer.Hosting.Tests;
 
-/// <summary>The budget over all connections: those that hold most are closed, the others are served.</summary>
+/// <summary>
+/// The budget over all connections: those that hold most are closed; the others are served.
+/// </summary>
 public class BufferBudgetTests
 {
     private static readonly string Line = new string('x', 60_000) + "\n";
@@ -45,7 +47,7 @@ public class BufferBudgetTests
         Until.True(() => server.Server.TotalBufferSize == 0);
     }
 
-    // Until the server reads no more, or has closed.
+    // Until the server stops reading, or closes the connection.
     private static async Task SendUntilFullAsync(Socket client)
     {
         byte[] lines = System.Text.Encoding.ASCII.GetBytes(Line);

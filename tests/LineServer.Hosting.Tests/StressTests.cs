@@ -81,7 +81,8 @@ public class StressTests
         {
             try
             {
-                // Even this may be reset: the server can abort what it has just accepted.
+                // Even this may be reset, because the server can abort a connection that it has just
+                // accepted.
                 using Socket client = await host.ConnectAsync();
                 for (int i = random.Next(30); i > 0; i--)
                 {
@@ -114,7 +115,7 @@ public class StressTests
             }
             catch (Exception e) when (e is SocketException or OperationCanceledException)
             {
-                // The server aborted, or the test is over.
+                // The server aborted the connection, or the test is over.
             }
         }
     }

@@ -5,10 +5,10 @@ using LineServer.Tests.Support;
 
 namespace LineServer.Tests;
 
-/// <summary>Clients that send and never read, by the thousand, at a server whose memory is limited.</summary>
+/// <summary>Thousands of clients that send and never read, at a server with limited memory.</summary>
 public class NeverReadingTests
 {
-    // LINESERVER_TESTS=full, as tests/full.sh sets it: in full size.
+    // LINESERVER_TESTS=full, set by tests/full.sh, runs it at full size.
     private static readonly int Clients = Environment.GetEnvironmentVariable("LINESERVER_TESTS") == "full" ? 3000 : 600;
 
     private static readonly byte[] Lines = Encoding.ASCII.GetBytes(string.Concat(Enumerable.Repeat("never read, never read, never read\n", 2000)));
@@ -26,7 +26,7 @@ public class NeverReadingTests
         for (int i = 0; i < Clients; i++)
         {
             hostile.Add(await ConnectAsync(daemon));
-            // All of them go on sending, so that whoever was drained a little fills up again.
+            // All clients keep sending, so that one whose buffers were drained a little fills up again.
             foreach (Socket socket in i % 100 == 99 ? hostile : hostile[^1..])
             {
                 SendWhatIsTaken(socket);
@@ -42,7 +42,7 @@ public class NeverReadingTests
 
         TestContext.Current.SendDiagnosticMessage($"{Clients} clients that never read: the good client waited {longest.TotalMilliseconds:F0} ms at most, {daemon.ResidentBytes >> 20} MiB resident");
         hostile.ForEach(static socket => socket.Dispose());
-        // The memory is there again: as many clients that read are served at once.
+        // The memory is free again: as many clients that read are served at once.
         var served = new List<LineSocket>();
         for (int i = 0; i < Clients; i++)
         {
@@ -93,7 +93,7 @@ public class NeverReadingTests
         }
         catch (SocketException)
         {
-            // Closed: it held most.
+            // Closed, because it held most.
         }
     }
 }
