@@ -184,7 +184,7 @@ public class BookkeepingTests
         }
     }
 
-    /// <summary>Throws OutOfMemoryException once it is set to fail.</summary>
+    /// <summary>Once <see cref="Failure"/> is set, throws it instead of returning memory.</summary>
     private sealed class FailingWriter(PipeWriter inner) : PipeWriter
     {
         public Exception? Failure { get; set; }

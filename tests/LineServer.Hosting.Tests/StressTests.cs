@@ -8,7 +8,9 @@ using Microsoft.AspNetCore.Connections.Features;
 
 namespace LineServer.Hosting.Tests;
 
-/// <summary>Close, abort, push, drain and resets at random moments, over Kestrel's sockets and thread pool.</summary>
+/// <summary>
+/// Close, abort, push, drain and resets at random moments, over Kestrel's sockets and the thread pool.
+/// </summary>
 [Collection(nameof(Alone))]
 public class StressTests
 {

@@ -17,7 +17,8 @@ public class TortureTests
     private static readonly int Clients = IsFull ? 2000 : 200;
     private static readonly TimeSpan Duration = IsFull ? TimeSpan.FromMinutes(2) : TimeSpan.FromSeconds(5);
 
-    // Bounds waits that would never end. It is long because thousands of clients share the cores with the daemon.
+    // The runtime may open a few descriptors of its own meanwhile. A leak would be in proportion to the
+    // connections.
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(90);
 
     // The runtime may open a few descriptors of its own meanwhile; a leak would be proportional to the
