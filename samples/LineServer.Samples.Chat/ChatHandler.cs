@@ -4,7 +4,9 @@ using LineServer.Hosting;
 
 namespace LineServer.Samples.Chat;
 
-/// <summary>A member: each connection has one, so its name is a field.</summary>
+/// <summary>
+/// A member of the chat. Each connection has its own handler, so the member's name is a field.
+/// </summary>
 public sealed class ChatHandler(ChatRoom room) : LineHandler
 {
     private string? _name;

@@ -4,12 +4,12 @@ using LineServer.Hosting;
 
 namespace LineServer.Samples.Chat;
 
-/// <summary>Who is here. Shared by all connections.</summary>
+/// <summary>The members of the chat. All connections share it.</summary>
 public sealed class ChatRoom
 {
     private readonly ConcurrentDictionary<string, LineConnection> _members = new(StringComparer.OrdinalIgnoreCase);
 
-    /// <summary>False: somebody has the name.</summary>
+    /// <summary>Adds a member. Returns false if the name is taken.</summary>
     public bool TryEnter(string name, LineConnection connection)
     {
         if (!_members.TryAdd(name, connection))
@@ -21,7 +21,7 @@ public sealed class ChatRoom
         return true;
     }
 
-    /// <summary>The name is free again.</summary>
+    /// <summary>Removes a member and frees the name.</summary>
     public void Leave(string name)
     {
         if (_members.TryRemove(name, out _))
@@ -30,7 +30,10 @@ public sealed class ChatRoom
         }
     }
 
-    /// <summary>Goes to everybody but one. A push never waits: who does not read misses lines, and delays nobody.</summary>
+    /// <summary>
+    /// Sends a line to all members but one. A push never waits: a member that does not read misses lines, but
+    /// delays nobody.
+    /// </summary>
     public void Tell(string text, string except)
     {
         byte[] line = Encoding.UTF8.GetBytes(text);

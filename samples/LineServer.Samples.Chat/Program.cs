@@ -1,7 +1,7 @@
 using LineServer.Hosting;
 using LineServer.Samples.Chat;
 
-// A chat: the first line is a name, each further one goes to everybody else.
+// A chat: a client's first line is its name; each further line goes to all other members.
 //   dotnet run --project samples/LineServer.Samples.Chat
 //   nc 127.0.0.1 7008
 WebApplicationBuilder builder = WebApplication.CreateSlimBuilder(args);

@@ -6,7 +6,10 @@ using LineServer.Hosting;
 
 namespace LineServer.Samples.KeyValue;
 
-/// <summary>One client's commands. A value may hold any bytes, line ends too: it is read as a payload, by its size.</summary>
+/// <summary>
+/// Handles one client's commands. A value may contain any bytes, including line ends, because it is read as a
+/// payload of a given size.
+/// </summary>
 public sealed class KeyValueHandler(Store store) : LineHandler
 {
     private const int LargestValue = 1_000_000;
@@ -14,14 +17,15 @@ public sealed class KeyValueHandler(Store store) : LineHandler
     /// <inheritdoc/>
     public override ValueTask OnLineAsync(LineMemory line, LineOutput reply, CancellationToken cancellationToken)
     {
-        // The line is void once a payload is read: what is needed of it is taken before.
+        // Split the line first: reading a payload invalidates it.
         string[] words = Encoding.UTF8.GetString(line.Span).Split(' ', StringSplitOptions.RemoveEmptyEntries);
         switch (words)
         {
             case ["get", string key]:
                 Get(key, reply);
                 return default;
-            case ["set", string key, string size] when int.TryParse(size, NumberStyles.None, CultureInfo.InvariantCulture, out int bytes) && bytes <= LargestValue:
+            case ["set", string key, string size]
+                when int.TryParse(size, NumberStyles.None, CultureInfo.InvariantCulture, out int bytes) && bytes <= LargestValue:
                 return SetAsync(key, bytes, reply);
             case ["quit"]:
                 Connection.Close();
@@ -52,7 +56,8 @@ public sealed class KeyValueHandler(Store store) : LineHandler
         ReadOnlySequence<byte> end = await Connection.ReadPayloadAsync(2);
         if (!end.ToArray().AsSpan().SequenceEqual("\r\n"u8))
         {
-            // The client and we do not agree where its values end; whatever came next would be misread.
+            // The client and the server disagree about the value's end, so everything after it would be
+            // misread.
             reply.WriteLine("ERROR the value is longer than its size\r");
             Connection.Close();
             return;

@@ -3,8 +3,8 @@ using System.Net.Sockets;
 namespace LineServer.Client;
 
 /// <summary>
-/// One connection's state, between its sender and its receiver: what was counted, and how it ended. Each counter is written
-/// by one side only. The first failure is the one that is reported.
+/// The state of one connection that its sender and its receiver share: the counts, and how it ended. Only one
+/// side writes each counter. The first failure is the one reported.
 /// </summary>
 internal sealed class Connection(int number, LineClient client, int? repliesPerLine) : IDisposable
 {
@@ -21,15 +21,17 @@ internal sealed class Connection(int number, LineClient client, int? repliesPerL
     private volatile bool _allSent;
     private volatile bool _isOver;
 
-    /// <summary>From 1, as in messages.</summary>
+    /// <summary>The connection's number in messages, from 1.</summary>
     public int Number => number;
 
     public LineClient Client => client;
 
-    /// <summary>Lines whose last byte was given to <see cref="LineClient.SendAsync"/>.</summary>
+    /// <summary>
+    /// The number of lines whose last byte was passed to <see cref="LineClient.SendAsync"/>.
+    /// </summary>
     public long BegunLines => Interlocked.Read(ref _begunLines);
 
-    /// <summary>Lines that the kernel took.</summary>
+    /// <summary>The number of lines whose send has completed.</summary>
     public long SentLines => Interlocked.Read(ref _sentLines);
 
     public long SentBytes => Interlocked.Read(ref _sentBytes);
@@ -38,21 +40,27 @@ internal sealed class Connection(int number, LineClient client, int? repliesPerL
 
     public long ReceivedBytes => Interlocked.Read(ref _receivedBytes);
 
-    /// <summary>Why not all was sent or answered; null when it was. Empty when the cause is not this connection's.</summary>
+    /// <summary>
+    /// Why not everything was sent or answered; null if everything was. Empty if the cause is not this
+    /// connection.
+    /// </summary>
     public string? Failure => Volatile.Read(ref _failure);
 
-    /// <summary>Whether nothing more can come from the server, and nothing more should be sent.</summary>
+    /// <summary>True once nothing more will be received, so nothing more should be sent.</summary>
     public bool IsOver => _isOver;
 
     public bool AllSent => _allSent;
 
-    /// <summary>Ends when <see cref="IsOver"/> becomes true.</summary>
+    /// <summary>Completes when <see cref="IsOver"/> becomes true.</summary>
     public Task Over => _over.Task;
 
     /// <summary>Cancelled when <see cref="IsOver"/> becomes true.</summary>
     public CancellationToken OverToken => _overToken.Token;
 
-    /// <summary>What the server is being waited for; null while it is our turn: an input or standard output is slow, a line is not due.</summary>
+    /// <summary>
+    /// What the connection waits for the server to do. Null while it does not wait for the server: an input
+    /// or standard output is slow, or no line is due.
+    /// </summary>
     public string? WaitingFor
     {
         get
@@ -67,7 +75,9 @@ internal sealed class Connection(int number, LineClient client, int? repliesPerL
                 return $"line {(Replies / repliesPerLine!.Value) + 1}: no reply";
             }
 
-            return _isSendPending ? "the server takes no more bytes" : _allSent ? "the server does not close the connection" : null;
+            return _isSendPending ? "the server does not read"
+                : _allSent ? "the server does not close the connection"
+                : null;
         }
     }
 
@@ -84,7 +94,7 @@ internal sealed class Connection(int number, LineClient client, int? repliesPerL
         Interlocked.Add(ref _sentBytes, bytes);
     }
 
-    /// <summary>Half-closes: the server sees the end of the lines and may still answer.</summary>
+    /// <summary>Half-closes: the server sees the end of the lines, and may still reply.</summary>
     public void CompleteSending()
     {
         client.CompleteSending();
@@ -101,7 +111,10 @@ internal sealed class Connection(int number, LineClient client, int? repliesPerL
 
     public void CopyEnded() => _isCopying = false;
 
-    /// <summary>Nothing more will be received. Wakes a sender that waits for its input, its gate or its schedule.</summary>
+    /// <summary>
+    /// Called when nothing more will be received. Wakes a sender that waits for its input, its gate or its
+    /// schedule.
+    /// </summary>
     public void End()
     {
         if (!_isOver)
@@ -112,7 +125,7 @@ internal sealed class Connection(int number, LineClient client, int? repliesPerL
         }
     }
 
-    /// <summary>Ends the connection with a reason. May be called from anywhere, at any time.</summary>
+    /// <summary>Ends the connection with a reason. Thread-safe.</summary>
     public void Fail(string reason)
     {
         if (Interlocked.CompareExchange(ref _failure, reason, null) is null)
@@ -121,12 +134,12 @@ internal sealed class Connection(int number, LineClient client, int? repliesPerL
         }
     }
 
-    /// <summary>Fails with a socket's error, in words that say what it means here.</summary>
+    /// <summary>Fails with a socket error, described by what it means for the user.</summary>
     public void Fail(SocketException error) => Fail(error.SocketErrorCode switch
     {
         SocketError.ConnectionReset => "the server reset the connection",
-        SocketError.TimedOut => "the server cannot be reached any more",
-        _ => $"the connection broke: {error.Message}",
+        SocketError.TimedOut => "the server is no longer reachable",
+        _ => $"the connection failed: {error.Message}",
     });
 
     public void Dispose()

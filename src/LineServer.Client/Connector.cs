@@ -3,10 +3,10 @@ using System.Net.Sockets;
 
 namespace LineServer.Client;
 
-/// <summary>Opens all connections, a bounded number at a time, before the first byte is sent on any.</summary>
+/// <summary>Opens all connections, a bounded number at a time, before any of them sends a byte.</summary>
 internal sealed class Connector(ServerAddress address, TimeSpan timeout, bool retry, TextWriter notes)
 {
-    /// <summary>Connects at once; well below the usual backlog of a server (512).</summary>
+    /// <summary>The number of concurrent connects; well below a server's usual backlog (512).</summary>
     private const int Simultaneous = 64;
 
     private static readonly TimeSpan FirstPause = TimeSpan.FromMilliseconds(50);
@@ -15,14 +15,19 @@ internal sealed class Connector(ServerAddress address, TimeSpan timeout, bool re
     private int _connected;
     private int _noted;
 
-    /// <summary>The first reason to give up; the others gave up because of it.</summary>
+    /// <summary>The first connection's reason to fail. The others were cancelled because of it.</summary>
     private string? _reason;
 
-    /// <summary>Why not all connected; null when they did.</summary>
+    /// <summary>Why not all connections opened; null if they did.</summary>
     public string? Failure { get; private set; }
 
-    /// <summary>Connects <paramref name="count"/> times. Gives up at the first that fails: see <see cref="Failure"/>.</summary>
-    /// <exception cref="OperationCanceledException">It was cancelled before one failed.</exception>
+    /// <summary>
+    /// Opens <paramref name="count"/> connections. The first that fails cancels the rest; see
+    /// <see cref="Failure"/>.
+    /// </summary>
+    /// <exception cref="OperationCanceledException">
+    /// The run was cancelled before a connection failed.
+    /// </exception>
     public async Task<LineClient?[]> ConnectAsync(int count, CancellationToken cancellationToken)
     {
         var clients = new LineClient?[count];
@@ -70,7 +75,7 @@ internal sealed class Connector(ServerAddress address, TimeSpan timeout, bool re
                     Note(reason);
                 }
 
-                // Jitter: thousands that were refused together must not come back together.
+                // Jitter, so that thousands of clients refused together do not retry together.
                 await Task.Delay(pause * (0.5 + Random.Shared.NextDouble()), time.Token);
                 pause = pause * 2 < LongestPause ? pause * 2 : LongestPause;
             }
@@ -88,35 +93,39 @@ internal sealed class Connector(ServerAddress address, TimeSpan timeout, bool re
 
     private bool MayRetry(SocketError error) => error switch
     {
-        // A Unix socket's backlog is full: the server is there, and only slower than we are.
+        // A Unix socket's backlog is full: the server exists, but accepts more slowly than we connect.
         SocketError.WouldBlock => true,
         SocketError.ConnectionRefused or SocketError.ConnectionReset or SocketError.ConnectionAborted => retry,
         SocketError.HostUnreachable or SocketError.HostDown or SocketError.NetworkUnreachable or SocketError.NetworkDown => retry,
         SocketError.TimedOut => retry,
 
-        // The name may appear with the machine; for a Unix socket this is ENOENT, and the file with the server.
+        // The host's name may not be registered until the host is up. For a Unix socket this is ENOENT: the
+        // server creates the file.
         SocketError.HostNotFound or SocketError.TryAgain or SocketError.NoData => retry,
         SocketError.AddressNotAvailable => retry,
 
-        // No descriptor left, no permission, …: waiting does not help.
+        // No descriptor left, no permission and so on: retrying does not help.
         _ => false,
     };
 
     private string Describe(SocketException error) => error.SocketErrorCode switch
     {
         SocketError.AddressNotAvailable when address.EndPoint is UnixDomainSocketEndPoint => "no such socket file",
-        SocketError.WouldBlock => "the server accepts nobody",
+        SocketError.WouldBlock => "the server accepts no connections",
         SocketError.TooManyOpenSockets => "too many open files (see ulimit -n)",
         SocketError.AddressNotAvailable => "no local port is free",
         _ => error.Message,
     };
 
-    /// <summary>Says once that something is being waited for, so that nobody takes it for a hang.</summary>
+    /// <summary>
+    /// Reports once that the client is retrying, so that the user does not take it for a hang.
+    /// </summary>
     private void Note(string reason)
     {
         if (retry && Interlocked.Exchange(ref _noted, 1) == 0)
         {
-            notes.WriteLine(string.Create(CultureInfo.InvariantCulture, $"lineclient: {address}: {reason}; trying again for up to {timeout.TotalSeconds:0.###} s"));
+            string seconds = timeout.TotalSeconds.ToString("0.###", CultureInfo.InvariantCulture);
+            notes.WriteLine($"lineclient: {address}: {reason}; retrying for up to {seconds} s");
         }
     }
 }

@@ -1,8 +1,10 @@
 namespace LineServer.Client;
 
-/// <summary>The only connection: what comes is written at once, a prompt without an LF too.</summary>
-/// <param name="output">Null: nothing is copied.</param>
-/// <param name="bufferSize">In bytes.</param>
+/// <summary>
+/// Copies the replies of the only connection as they arrive, including a prompt without an LF.
+/// </summary>
+/// <param name="output">Null to copy nothing.</param>
+/// <param name="bufferSize">The buffer's size in bytes.</param>
 internal sealed class DirectCopy(ReplyOutput? output, int bufferSize) : IReplyCopy
 {
     private readonly byte[] _buffer = GC.AllocateUninitializedArray<byte>(bufferSize);

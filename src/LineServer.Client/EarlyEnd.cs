@@ -3,8 +3,12 @@ using System.Runtime.InteropServices;
 
 namespace LineServer.Client;
 
-/// <summary>What ends a run before its work is done: SIGINT, SIGTERM or <c>--max-time</c>. The first one wins.</summary>
-/// <remarks>A second signal ends the process at once: nothing that hangs in the orderly end can hold it.</remarks>
+/// <summary>
+/// Ends a run before its work is done: on SIGINT, SIGTERM or <c>--max-time</c>. The first cause wins.
+/// </summary>
+/// <remarks>
+/// A second signal ends the process at once, so a hang in the orderly end cannot keep it alive.
+/// </remarks>
 internal sealed class EarlyEnd : IDisposable
 {
     private readonly TaskCompletionSource<Cause> _cause = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -12,7 +16,7 @@ internal sealed class EarlyEnd : IDisposable
     private readonly PosixSignalRegistration[] _signals;
     private readonly ITimer? _deadline;
 
-    /// <param name="maxTime">Counted from now; null: no limit.</param>
+    /// <param name="maxTime">The time limit, from now on; null means none.</param>
     public EarlyEnd(TimeSpan? maxTime)
     {
         _signals =
@@ -23,15 +27,15 @@ internal sealed class EarlyEnd : IDisposable
         if (maxTime is TimeSpan limit)
         {
             string seconds = limit.TotalSeconds.ToString("0.###", CultureInfo.InvariantCulture);
-            var cause = new Cause($"--max-time: {seconds} s are over", ExitStatus.Incomplete);
+            var cause = new Cause($"--max-time: {seconds} s have passed", ExitStatus.Incomplete);
             _deadline = TimeProvider.System.CreateTimer(_ => TryRequest(cause), null, limit, Timeout.InfiniteTimeSpan);
         }
     }
 
-    /// <summary>Completes when the run is to end.</summary>
+    /// <summary>Completes when the run should end.</summary>
     public Task<Cause> Requested => _cause.Task;
 
-    /// <summary>Cancelled when the run is to end.</summary>
+    /// <summary>Cancelled when the run should end.</summary>
     public CancellationToken Token => _token.Token;
 
     public void Dispose()
@@ -54,7 +58,7 @@ internal sealed class EarlyEnd : IDisposable
         return true;
     }
 
-    /// <param name="Text">Told to the user, after the program's name.</param>
-    /// <param name="ExitStatus">128 and the signal's number, as a shell would report it.</param>
+    /// <param name="Text">The message for the user, after the program's name.</param>
+    /// <param name="ExitStatus">For a signal: 128 and its number, as a shell reports it.</param>
     internal sealed record Cause(string Text, int ExitStatus);
 }

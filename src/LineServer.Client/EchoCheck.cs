@@ -2,16 +2,22 @@ using System.Buffers;
 
 namespace LineServer.Client;
 
-/// <summary>Compares what comes back with what was sent, byte by byte, however it arrives.</summary>
+/// <summary>Compares the bytes received with the bytes sent, however they are split.</summary>
 internal sealed class EchoCheck(IExpectedBytes expected)
 {
     private const byte LineFeed = (byte)'\n';
 
-    /// <summary>Bytes shown before the first difference, and of either side from there on.</summary>
+    /// <summary>
+    /// The number of bytes shown before the first difference; <see cref="ShownAfter"/> is the number after
+    /// it.
+    /// </summary>
     private const int ShownBefore = 16;
     private const int ShownAfter = 32;
 
-    /// <summary>What is compared at once: rented for the comparison only, so that thousands of connections share a few.</summary>
+    /// <summary>
+    /// The number of bytes compared at once. The block is rented for each comparison, so thousands of
+    /// connections share a few.
+    /// </summary>
     private const int BlockSize = 16 * 1024;
 
     private readonly byte[] _before = new byte[ShownBefore];
@@ -19,9 +25,9 @@ internal sealed class EchoCheck(IExpectedBytes expected)
     private long _lines;
     private long _bytesOfLine;
 
-    /// <summary>Checks what came next.</summary>
-    /// <returns>What is wrong, in one sentence without its subject; null when nothing is.</returns>
-    /// <exception cref="IOException">A file cannot be read again.</exception>
+    /// <summary>Checks the next bytes received.</summary>
+    /// <returns>What is wrong, as a message; null if nothing is.</returns>
+    /// <exception cref="IOException">An input file cannot be read again.</exception>
     public string? Check(ReadOnlySpan<byte> received)
     {
         byte[] block = ArrayPool<byte>.Shared.Rent(BlockSize);
@@ -35,7 +41,7 @@ internal sealed class EchoCheck(IExpectedBytes expected)
                 Matched(received[..same]);
                 if (same < sent.Length || sent.IsEmpty)
                 {
-                    // As much of the line that was sent as is shown, not only as much as came back.
+                    // Show the rest of the expected line too, not only as many bytes as arrived.
                     int more = expected.Take(block.AsSpan(sent.Length, Math.Min(ShownAfter, block.Length - sent.Length)));
                     return Difference(block.AsSpan(same, sent.Length + more - same), received[same..]);
                 }
@@ -73,12 +79,15 @@ internal sealed class EchoCheck(IExpectedBytes expected)
     private string Difference(ReadOnlySpan<byte> sent, ReadOnlySpan<byte> received)
     {
         string difference = Describe(sent, received);
-        return expected.ChangedInput is string changed ? $"{changed} changed while it was sent, so the server may be right: {difference}" : difference;
+        return expected.ChangedInput is string changed
+            ? $"{changed} changed while it was sent, so the server may be right: {difference}"
+            : difference;
     }
 
     private string Describe(ReadOnlySpan<byte> sent, ReadOnlySpan<byte> received) => sent.IsEmpty
         ? $"line {_lines + 1}: expected nothing more, got {Excerpt(received)}"
-        : $"line {_lines + 1}: the reply differs from byte {_bytesOfLine + 1} on: expected {Excerpt(sent)}, got {Excerpt(received)}";
+        : $"line {_lines + 1}: the reply differs from byte {_bytesOfLine + 1} on: "
+            + $"expected {Excerpt(sent)}, got {Excerpt(received)}";
 
     private string Excerpt(ReadOnlySpan<byte> from)
     {

@@ -1,16 +1,18 @@
 namespace LineServer.Client;
 
-/// <summary>The whole work of one connection: sending and receiving at the same time, and the verdict at the end.</summary>
+/// <summary>Runs one connection: sends and receives at the same time, then checks the result.</summary>
 internal sealed class Exchange(Connection connection, LineSender sender, ReplyReceiver receiver, ReplyCheck check)
 {
-    /// <summary>Ends when both directions have; what went wrong is then in <see cref="Connection.Failure"/>.</summary>
+    /// <summary>
+    /// Completes when both directions have ended. An error is in <see cref="Connection.Failure"/>.
+    /// </summary>
     public async Task RunAsync()
     {
         Task receiving = receiver.RunAsync();
         await sender.RunAsync();
         await receiving;
 
-        // A failure that is known by now was first, and stays.
+        // Fail keeps the first reason, so an earlier failure stays.
         if (check.AtEnd(connection.BegunLines, sender.IsInsideLine) is string wrong)
         {
             connection.Fail($"{wrong}, and the server closed the connection");

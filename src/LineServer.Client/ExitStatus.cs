@@ -1,12 +1,15 @@
 namespace LineServer.Client;
 
-/// <summary>What the process says to its caller.</summary>
+/// <summary>The exit statuses of the process.</summary>
 internal static class ExitStatus
 {
-    /// <summary>All was sent, and answered where that was asked for.</summary>
+    /// <summary>Everything was sent, and answered if replies were expected.</summary>
     public const int Success = 0;
 
-    /// <summary>Not all was sent or answered; an input could not be read, or standard output not be written.</summary>
+    /// <summary>
+    /// Not everything was sent or answered, an input could not be read, or standard output could not be
+    /// written.
+    /// </summary>
     public const int Incomplete = 1;
 
     public const int BadOption = 2;

@@ -4,15 +4,15 @@ using System.CommandLine.Invocation;
 
 namespace LineServer.Client;
 
-/// <summary>The usual help, and below it what a newcomer looks for first: a line to copy.</summary>
+/// <summary>Adds examples and notes to the usual help.</summary>
 internal sealed class HelpWithExamples(HelpAction usual) : SynchronousCommandLineAction
 {
     private const string More = """
         Examples:
           echo hello | lineclient localhost:7007
-              Sends a line; prints what comes back until the server closes.
+              Sends a line. Prints replies until the server closes the connection.
           lineclient tcp://127.0.0.1:7007 --replies 1 access.log
-              Sends a file; fails unless every line is answered.
+              Sends a file. Fails unless every line is answered.
           lineclient unix:/run/lineserver/print.sock --terminate a.txt b.txt -
               Sends two files, then standard input, to a Unix socket.
           lineclient localhost:7007 --check-echo --quiet --stats --connections 1000 --window 1 lines.txt
@@ -21,16 +21,15 @@ internal sealed class HelpWithExamples(HelpAction usual) : SynchronousCommandLin
               Waits up to a minute for the server to start, then sends 100 lines a second.
 
         Times are seconds, or have a unit: 500ms, 30s, 5m, 1h. Counts may end in k, M or G (thousand, million, billion).
-        On a terminal, control characters of replies are shown escaped; in a pipe or a file replies are as they came.
-        At the end of the input the sending side is closed, and replies are read until the server closes.
-        A last line without an LF is sent as it is, reported, and ends in exit status 1; see --terminate.
-
+        On a terminal, control characters in replies are escaped. In a pipe or a file, replies are unchanged.
+        At the end of the input lineclient closes its sending side, and reads replies until the server closes.
+        A last line without an LF is sent unchanged and reported, with exit status 1; see --terminate.
         Exit status:
-          0  all was sent (and answered, where that was asked for)
-          1  not all was, within --max-time too; or an input could not be read, or standard output not be written
+          0  everything was sent (and answered, if replies were expected)
+          1  not everything was, or --max-time expired, or an input could not be read or standard output not written
           2  wrong option or argument
           3  no connection
-          130, 143  ended by SIGINT or SIGTERM; --stats tells what was done until then
+          130, 143  ended by SIGINT or SIGTERM; --stats still reports what was done
         """;
 
     public override int Invoke(ParseResult parseResult)

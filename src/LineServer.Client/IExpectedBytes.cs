@@ -1,14 +1,18 @@
 namespace LineServer.Client;
 
-/// <summary>The bytes that an echo must consist of, in order: those that were sent.</summary>
+/// <summary>The bytes that an echo must consist of, in order: those sent.</summary>
 internal interface IExpectedBytes
 {
-    /// <summary>Takes note of bytes that are about to be sent.</summary>
+    /// <summary>Records bytes that are about to be sent.</summary>
     void Sending(ReadOnlySpan<byte> bytes);
 
-    /// <summary>The input that may no longer hold what was sent; null if the bytes taken are those that were sent.</summary>
+    /// <summary>
+    /// An input file that changed, so that it may no longer contain what was sent; null if none did.
+    /// </summary>
     string? ChangedInput { get; }
 
-    /// <summary>Takes the next bytes, at most as many as fit; 0 when all that was sent has been taken.</summary>
+    /// <summary>
+    /// Takes the next bytes, as many as fit. Returns 0 when all bytes sent have been taken.
+    /// </summary>
     int Take(Span<byte> buffer);
 }

@@ -1,14 +1,17 @@
 namespace LineServer.Client;
 
-/// <summary>How one connection's replies reach standard output.</summary>
+/// <summary>How the replies of one connection get to standard output.</summary>
 internal interface IReplyCopy
 {
-    /// <summary>Where the next bytes are received to; never empty.</summary>
+    /// <summary>The buffer for the next receive; never empty.</summary>
     Memory<byte> Buffer { get; }
 
-    /// <summary>Copies the bytes received to the start of <see cref="Buffer"/>. Returns false when standard output is broken.</summary>
+    /// <summary>
+    /// Copies the bytes received at the start of <see cref="Buffer"/>. Returns false if standard output has
+    /// failed.
+    /// </summary>
     ValueTask<bool> CopyAsync(int received);
 
-    /// <summary>Writes what is left. Called once, however the connection ended.</summary>
+    /// <summary>Writes the remaining bytes. Called once, however the connection ended.</summary>
     ValueTask<bool> EndAsync();
 }

@@ -4,8 +4,9 @@ using Microsoft.Win32.SafeHandles;
 namespace LineServer.Client;
 
 /// <summary>
-/// One open input: a file, a pipe, or standard input. A file is read at offsets, so all connections share one descriptor;
-/// anything else can be read once, by one connection. It is open until the process ends: a read(2) that waits cannot be cancelled.
+/// An open input: a file, a pipe, or standard input. A file is read at offsets, so all connections share one
+/// descriptor. Other inputs can be read once, by one connection. An input stays open until the process ends,
+/// because a blocked read(2) cannot be cancelled.
 /// </summary>
 internal sealed class InputFile
 {
@@ -23,30 +24,39 @@ internal sealed class InputFile
 
     public string Name { get; }
 
-    /// <summary>In bytes, as it was when opened; null when it cannot be read at offsets.</summary>
+    /// <summary>The length in bytes when it was opened; null if it cannot be read at offsets.</summary>
     public long? Length { get; }
 
     public bool IsRereadable => Length is not null;
 
-    /// <summary>True if somebody has written to the file since it was opened: read again, it may hold other bytes than were sent.</summary>
-    public bool HasChanged => IsRereadable && (RandomAccess.GetLength(_handle) != Length || File.GetLastWriteTimeUtc(_handle) != _modified);
+    /// <summary>
+    /// True if the file was written to after it was opened, so that reading it again may give other bytes
+    /// than were sent.
+    /// </summary>
+    public bool HasChanged => IsRereadable
+        && (RandomAccess.GetLength(_handle) != Length || File.GetLastWriteTimeUtc(_handle) != _modified);
 
-    /// <summary>Whether it ended in the middle of a line.</summary>
+    /// <summary>True if the input ended within a line.</summary>
     public bool IsUnterminated => Volatile.Read(ref _unterminated) != 0;
 
-    /// <summary>Opens a file, or standard input for <c>-</c>. Opening a FIFO waits for its writer, without a bound.</summary>
-    /// <exception cref="IOException">It cannot be opened; the message says why.</exception>
+    /// <summary>
+    /// Opens a file, or standard input for <c>-</c>. Opening a FIFO waits for its writer, without a time
+    /// limit.
+    /// </summary>
+    /// <exception cref="IOException">The input cannot be opened; the message gives the reason.</exception>
     public static InputFile Open(string path)
     {
         if (path is "-")
         {
-            // The runtime may have opened something of its own under the free number: a read from that would never return.
+            // The runtime may have opened a descriptor of its own under the free number. A read from that
+            // would never return.
             if (!StandardStream.Input.IsOpen)
             {
                 throw new IOException("standard input is closed");
             }
 
-            // Read as a stream even where it is a file: the caller's offset counts, as in { head -1; lineclient …; } < file.
+            // Read it as a stream even if it is a file, to respect the caller's offset: { head -1; lineclient
+            // …; } < file.
             return new("standard input", new SafeFileHandle(0, ownsHandle: false), length: null);
         }
 
@@ -57,7 +67,7 @@ internal sealed class InputFile
 
         try
         {
-            // No share lock: a log file that is being written may be sent.
+            // No share lock, so that a log file can be sent while it is written.
             SafeFileHandle handle = File.OpenHandle(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
             return new(path, handle, LengthIfSeekable(handle));
         }
@@ -75,15 +85,16 @@ internal sealed class InputFile
         }
     }
 
-    /// <summary>Reads a re-readable file at <paramref name="offset"/>; 0 at its end.</summary>
+    /// <summary>Reads a re-readable file at <paramref name="offset"/>. Returns 0 at its end.</summary>
     public int ReadAt(Span<byte> buffer, long offset) => RandomAccess.Read(_handle, buffer, offset);
 
-    /// <summary>Reads what comes next from a pipe or a terminal; 0 at its end.</summary>
+    /// <summary>Reads the next bytes of a pipe or a terminal. Returns 0 at its end.</summary>
     public ValueTask<int> ReadNextAsync(Memory<byte> buffer) =>
         Posix.IsReadable(_handle)
             ? new(Posix.Read(_handle, buffer.Span))
 
-            // read(2) on a pipe cannot be cancelled; the thread it waits on is a background one and ends with the process.
+            // A blocked read(2) cannot be cancelled. Its thread is a background thread, which ends with the
+            // process.
             : new(Task.Run(() => Posix.Read(_handle, buffer.Span)));
 
     public void MarkUnterminated() => Volatile.Write(ref _unterminated, 1);

@@ -1,9 +1,9 @@
 namespace LineServer.Client;
 
-/// <summary>Reads all inputs, one after the other and as often as asked, as one stream of bytes.</summary>
+/// <summary>Reads all inputs in order, as often as requested, as one stream of bytes.</summary>
 /// <remarks>
-/// Each connection has its own reader over the shared files. Where lines begin and end is not its business, but for the last
-/// line of a file: an LF is added to it, or it is marked.
+/// Each connection has a reader of its own over the shared files. The reader does not look for lines, except
+/// at the end of a file: if that has no LF, the reader adds one or marks the file.
 /// </remarks>
 internal sealed class InputReader(IReadOnlyList<InputFile> inputs, long repeat, bool terminate)
 {
@@ -14,13 +14,16 @@ internal sealed class InputReader(IReadOnlyList<InputFile> inputs, long repeat, 
     private long _offset;
     private byte _last = LineFeed;
 
-    /// <summary>Whether <see cref="ReadAsync"/> may wait for somebody else (a pipe, a terminal), not only for a disk.</summary>
+    /// <summary>
+    /// True if <see cref="ReadAsync"/> may wait for another process or a user (a pipe, a terminal), not only
+    /// for a disk.
+    /// </summary>
     public bool MayWait { get; } = inputs.Any(input => !input.IsRereadable);
 
-    /// <summary>The first input that has changed since it was opened; null if none has.</summary>
+    /// <summary>The first input that changed after it was opened; null if none did.</summary>
     public string? ChangedInput => inputs.FirstOrDefault(input => input.HasChanged)?.Name;
 
-    /// <summary>Fills the buffer from files; returns at once with what a pipe has.</summary>
+    /// <summary>Fills the buffer from files. For a pipe, returns as soon as it has bytes.</summary>
     /// <returns>The number of bytes; 0 at the end of all inputs.</returns>
     /// <exception cref="IOException">An input cannot be read.</exception>
     public async ValueTask<int> ReadAsync(Memory<byte> buffer)
@@ -42,7 +45,10 @@ internal sealed class InputReader(IReadOnlyList<InputFile> inputs, long repeat, 
         return filled;
     }
 
-    /// <summary>Reads on as far as there are files; never waits for anybody.</summary>
+    /// <summary>
+    /// Reads from files until the buffer is full or the next input is not a file; never waits for another
+    /// process.
+    /// </summary>
     public int ReadFiles(Span<byte> buffer)
     {
         int filled = 0;
@@ -70,7 +76,9 @@ internal sealed class InputReader(IReadOnlyList<InputFile> inputs, long repeat, 
         _last = bytes[^1];
     }
 
-    /// <summary>Turns to the next input. Returns how many bytes the end of this one added.</summary>
+    /// <summary>
+    /// Moves to the next input. Returns the number of bytes that the end of this one added.
+    /// </summary>
     private int EndInput(Span<byte> rest)
     {
         int added = 0;

@@ -3,12 +3,12 @@ using System.Numerics;
 namespace LineServer.Client;
 
 /// <summary>
-/// Counts durations in buckets whose width is at most 1/128 of their value, so that a percentile read from it is never too
-/// small and at most 0.8 % too large. Its size is fixed (58 KiB) however much is recorded. Recording is thread-safe.
+/// Counts durations in buckets whose width is at most 1/128 of their value. A percentile is therefore never
+/// too small, and at most 0.8 % too large. The size is fixed at 58 KiB. Recording is thread-safe.
 /// </summary>
 internal sealed class LatencyHistogram
 {
-    /// <summary>Each power of two is cut into this many buckets.</summary>
+    /// <summary>The number of buckets per power of two.</summary>
     private const int SubBuckets = 128;
     private static readonly int SubBucketBits = BitOperations.Log2(SubBuckets);
 
@@ -18,10 +18,10 @@ internal sealed class LatencyHistogram
 
     public long Count => Volatile.Read(ref _count);
 
-    /// <summary>The longest duration in nanoseconds, exactly.</summary>
+    /// <summary>The longest duration in nanoseconds; exact.</summary>
     public long Max => Volatile.Read(ref _max);
 
-    /// <summary>Records a duration <paramref name="times"/> times; a negative one counts as 0.</summary>
+    /// <summary>Records a duration <paramref name="times"/> times. A negative duration counts as 0.</summary>
     public void Record(long nanoseconds, long times = 1)
     {
         nanoseconds = Math.Max(0, nanoseconds);
@@ -35,7 +35,10 @@ internal sealed class LatencyHistogram
         }
     }
 
-    /// <summary>The nanoseconds that <paramref name="percent"/> (0 to 100) of all were not longer than; 0 when there are none.</summary>
+    /// <summary>
+    /// The duration in nanoseconds that <paramref name="percent"/> (0 to 100) of all durations do not exceed;
+    /// 0 if there are none.
+    /// </summary>
     public long Percentile(double percent)
     {
         long wanted = Math.Clamp((long)Math.Ceiling(Count * percent / 100), 1, Math.Max(1, Count));
@@ -52,7 +55,8 @@ internal sealed class LatencyHistogram
         return Max;
     }
 
-    // Below 128 each value has its own bucket. Above, the seven bits after the leading one choose the bucket in its power of two.
+    // Below 128 each value has a bucket of its own. Above, the seven bits after the leading one select the
+    // bucket within the power of two.
     private static int BucketOf(long nanoseconds)
     {
         int shift = Math.Max(0, BitOperations.Log2((ulong)nanoseconds | 1) - SubBucketBits);

@@ -4,14 +4,16 @@ using System.Runtime.CompilerServices;
 
 namespace LineServer.Client;
 
-/// <summary>Sends one connection's input: as fast as it goes, or as its gate and its schedule let it.</summary>
+/// <summary>
+/// Sends the input of one connection, as fast as possible or as its gate and its schedule allow.
+/// </summary>
 internal sealed class LineSender(Connection connection, InputReader input, int bufferSize)
 {
     private const byte LineFeed = (byte)'\n';
 
     /// <summary>
-    /// How long a pipe may take to end after the server closed. <c>printf 'quit\n' | lineclient</c> has sent everything, but
-    /// the end of the pipe may come a moment after the server's.
+    /// How long a pipe may take to end after the server has closed. <c>printf 'quit\n' | lineclient</c> has
+    /// sent everything, but the end of the pipe may arrive slightly after the server's FIN.
     /// </summary>
     private static readonly TimeSpan InputEndGrace = TimeSpan.FromMilliseconds(500);
 
@@ -26,10 +28,10 @@ internal sealed class LineSender(Connection connection, InputReader input, int b
 
     public IExpectedBytes? Expected { get; init; }
 
-    /// <summary>Whether the bytes sent last end inside a line.</summary>
+    /// <summary>True if the bytes sent so far end within a line.</summary>
     public bool IsInsideLine { get; private set; }
 
-    /// <summary>Sends until the input ends, and half-closes; or until the connection is over.</summary>
+    /// <summary>Sends until the input ends, and then half-closes; or until the connection is over.</summary>
     public async Task RunAsync()
     {
         try
@@ -41,7 +43,7 @@ internal sealed class LineSender(Connection connection, InputReader input, int b
                     return;
                 }
 
-                // Sends that the kernel takes at once never give up the thread; other connections want one too.
+                // A send that completes at once does not release the thread. Let other connections run.
                 await Task.Yield();
             }
 
@@ -56,11 +58,14 @@ internal sealed class LineSender(Connection connection, InputReader input, int b
         }
         catch (Exception e) when (e is SocketException or ObjectDisposedException or OperationCanceledException)
         {
-            // The receiver says why: it still gets what the server sent before the connection broke.
+            // The receiver reports the cause: it still gets what the server sent before the connection
+            // failed.
         }
     }
 
-    /// <returns>The number of bytes; 0 at the end of the input, or when the connection was over first.</returns>
+    /// <returns>
+    /// The number of bytes; 0 at the end of the input, or if the connection was over first.
+    /// </returns>
     private async ValueTask<int> ReadAsync()
     {
         int read;
@@ -86,7 +91,7 @@ internal sealed class LineSender(Connection connection, InputReader input, int b
     private async Task<bool> EndsSoonAsync(Task input) =>
         connection.Failure is null && await Task.WhenAny(input, Task.Delay(InputEndGrace)) == input;
 
-    /// <returns>False when the connection was over first.</returns>
+    /// <returns>False if the connection was over first.</returns>
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     private async ValueTask<bool> SendAsync(ReadOnlyMemory<byte> bytes)
     {
@@ -102,7 +107,7 @@ internal sealed class LineSender(Connection connection, InputReader input, int b
             ReadOnlyMemory<byte> chunk = bytes[..length];
             bytes = bytes[length..];
 
-            // All of this before the send: its reply may come before the send returns.
+            // Record all of this before the send: a reply may arrive before the send returns.
             Expected?.Sending(chunk.Span);
             Times?.Sending(lines, Stopwatch.GetTimestamp());
             Gate?.Sending(lines, length);
@@ -129,11 +134,15 @@ internal sealed class LineSender(Connection connection, InputReader input, int b
             allowed = await Gate.WaitAsync();
         }
 
-        // Asked last: while the gate was shut, more may have become due.
-        return Schedule is null ? allowed : Math.Min(allowed, Schedule.DueBy(Stopwatch.GetTimestamp()) - connection.BegunLines);
+        // Ask the schedule last: more lines may have become due while the gate was closed.
+        return Schedule is null
+            ? allowed
+            : Math.Min(allowed, Schedule.DueBy(Stopwatch.GetTimestamp()) - connection.BegunLines);
     }
 
-    /// <summary>How many of the bytes hold no more than <paramref name="maxLines"/> line ends.</summary>
+    /// <summary>
+    /// The length of the longest prefix with at most <paramref name="maxLines"/> line ends.
+    /// </summary>
     private static int LengthOf(ReadOnlySpan<byte> bytes, long maxLines, out long lines)
     {
         if (maxLines >= bytes.Length)

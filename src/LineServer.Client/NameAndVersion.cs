@@ -4,10 +4,12 @@ using System.Reflection;
 
 namespace LineServer.Client;
 
-/// <summary><c>--version</c>: the program's name, its version, and the commit that it was built from.</summary>
+/// <summary>
+/// <c>--version</c>: prints the program's name, its version, and the commit that it was built from.
+/// </summary>
 internal sealed class NameAndVersion : SynchronousCommandLineAction
 {
-    /// <summary>True: no ADDRESS is needed to be told a version.</summary>
+    /// <summary>True, because <c>--version</c> needs no ADDRESS.</summary>
     public override bool ClearsParseErrors => true;
 
     public override int Invoke(ParseResult parseResult)

@@ -5,16 +5,16 @@ using LineServer.Linux;
 namespace LineServer.Client;
 
 /// <summary>
-/// The system calls that neither .NET nor LineServer.Linux has in the shape needed here: over safe handles, which keep a
-/// descriptor from being closed, and its number from being used again, during the call.
+/// System calls that neither .NET nor LineServer.Linux offers over safe handles. A safe handle keeps its
+/// descriptor from being closed, and its number from being reused, during the call.
 /// </summary>
 internal static partial class Posix
 {
     private const short PollIn = 1;
     private const nuint SiocOutQ = 0x5411;
 
-    /// <summary>Reads what is there, waiting for it; 0 at the end.</summary>
-    /// <exception cref="IOException">With the kernel's text.</exception>
+    /// <summary>Reads available bytes; waits until there are any. Returns 0 at the end.</summary>
+    /// <exception cref="IOException">The read failed; the message is the kernel's.</exception>
     public static int Read(SafeHandle descriptor, Span<byte> buffer)
     {
         while (true)
@@ -29,7 +29,7 @@ internal static partial class Posix
         }
     }
 
-    /// <summary>Whether a read would return at once, be it with bytes, the end or an error.</summary>
+    /// <summary>True if a read would return at once, with bytes, the end or an error.</summary>
     public static bool IsReadable(SafeHandle descriptor) => Poll(descriptor, timeoutMs: 0);
 
     public static int UnsentBytes(SafeSocketHandle socket)

@@ -12,7 +12,7 @@ try
 }
 catch (IOException e)
 {
-    // The help, on a standard output that is full.
+    // The help could not be written: standard output is full.
     await Console.Error.WriteLineAsync($"lineclient: {e.Message.TrimEnd()}");
     return ExitStatus.Incomplete;
 }

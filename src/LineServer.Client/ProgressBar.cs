@@ -2,13 +2,19 @@ using Spectre.Console;
 
 namespace LineServer.Client;
 
-/// <summary>How much of the files has been sent, for somebody who watches: on standard error, when that is a terminal.</summary>
+/// <summary>Shows how much of the files has been sent, on standard error if that is a terminal.</summary>
 internal static class ProgressBar
 {
     private static readonly TimeSpan Refresh = TimeSpan.FromMilliseconds(100);
 
-    /// <summary>Shows the bar until it is cancelled; does nothing where there is nobody to watch, or nothing to measure by.</summary>
-    public static async Task RunAsync(RunOptions options, IReadOnlyList<InputFile> inputs, IReadOnlyList<Connection> connections, CancellationToken cancellationToken)
+    /// <summary>
+    /// Shows the bar until it is cancelled. Does nothing without a terminal or without a known total.
+    /// </summary>
+    public static async Task RunAsync(
+        RunOptions options,
+        IReadOnlyList<InputFile> inputs,
+        IReadOnlyList<Connection> connections,
+        CancellationToken cancellationToken)
     {
         if (options.Quiet || Console.IsErrorRedirected || inputs.Any(input => input.Length is null))
         {
@@ -17,11 +23,11 @@ internal static class ProgressBar
 
         double total = inputs.Sum(input => (double)input.Length!.Value) * options.Repeat * connections.Count;
 
-        // Replies on the same terminal are progress enough, and the bar would be drawn over them.
+        // Replies on the same terminal show progress, and the bar would overwrite them.
         bool RepliesAreShown() => !Console.IsOutputRedirected && connections.Any(connection => connection.ReceivedBytes > 0);
         try
         {
-            // What is over in a moment needs no bar.
+            // A short run needs no bar.
             await Task.Delay(Refresh * 5, cancellationToken);
             if (!RepliesAreShown())
             {
@@ -30,15 +36,20 @@ internal static class ProgressBar
         }
         catch (OperationCanceledException)
         {
-            // All is sent and answered.
+            // Everything has been sent and answered.
         }
     }
 
-    private static Task ShowAsync(double total, IReadOnlyList<Connection> connections, Func<bool> mustStop, CancellationToken cancellationToken)
+    private static Task ShowAsync(
+        double total, IReadOnlyList<Connection> connections, Func<bool> mustStop, CancellationToken cancellationToken)
     {
         IAnsiConsole terminal = AnsiConsole.Create(new AnsiConsoleSettings { Out = new AnsiConsoleOutput(Console.Error) });
         Progress bar = terminal.Progress().AutoClear(true).Columns(
-            new TaskDescriptionColumn(), new ProgressBarColumn(), new PercentageColumn(), new TransferSpeedColumn(), new RemainingTimeColumn());
+            new TaskDescriptionColumn(),
+            new ProgressBarColumn(),
+            new PercentageColumn(),
+            new TransferSpeedColumn(),
+            new RemainingTimeColumn());
         return bar.StartAsync(async context =>
         {
             ProgressTask sending = context.AddTask("sending", maxValue: Math.Max(1, total));

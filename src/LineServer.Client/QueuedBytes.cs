@@ -4,17 +4,24 @@ using System.IO.Pipelines;
 namespace LineServer.Client;
 
 /// <summary>
-/// Expects what was sent, by keeping it until it came back: for a pipe, which cannot be read twice. How much is in flight is
-/// bounded by <see cref="SendGate"/>, except for a single line longer than its bound.
+/// Keeps the bytes sent until they come back, for a pipe, which cannot be read twice. <see cref="SendGate"/>
+/// bounds the bytes in flight, except for a single line longer than its bound.
 /// </summary>
 internal sealed class QueuedBytes : IExpectedBytes
 {
-    /// <summary>In bytes; a send's worth, not the four kilobytes of a socket's pipe.</summary>
+    /// <summary>
+    /// The pipe's segment size in bytes. It fits a whole send; the pipe's default is 4 KiB.
+    /// </summary>
     private const int SegmentSize = 64 * 1024;
 
-    // No threshold: the gate is the bound, and knows when waiting would be for ever.
+    // No threshold: the gate is the bound, and it knows when waiting would deadlock.
     private readonly Pipe _pipe = new(new PipeOptions(
-        readerScheduler: PipeScheduler.Inline, writerScheduler: PipeScheduler.Inline, pauseWriterThreshold: 0, resumeWriterThreshold: 0, minimumSegmentSize: SegmentSize, useSynchronizationContext: false));
+        readerScheduler: PipeScheduler.Inline,
+        writerScheduler: PipeScheduler.Inline,
+        pauseWriterThreshold: 0,
+        resumeWriterThreshold: 0,
+        minimumSegmentSize: SegmentSize,
+        useSynchronizationContext: false));
 
     public string? ChangedInput => null;
 
@@ -22,7 +29,7 @@ internal sealed class QueuedBytes : IExpectedBytes
     {
         _pipe.Writer.Write(bytes);
 
-        // Without a threshold a flush completes at once.
+        // A flush without a threshold completes at once.
         _ = _pipe.Writer.FlushAsync().AsTask();
     }
 

@@ -1,20 +1,26 @@
 namespace LineServer.Client;
 
-/// <summary>Counts a connection's replies and says when they are too many, too few or, with <c>--check-echo</c>, wrong.</summary>
-/// <param name="repliesPerLine">Null: nothing is expected, and nothing is wrong.</param>
-/// <param name="echo">Null: replies are counted, not compared.</param>
+/// <summary>
+/// Counts the replies of a connection. Reports replies that are too many, too few or, with
+/// <c>--check-echo</c>, wrong.
+/// </summary>
+/// <param name="repliesPerLine">Null to accept any number of replies.</param>
+/// <param name="echo">Null to count replies without comparing them.</param>
 internal sealed class ReplyCheck(int? repliesPerLine, EchoCheck? echo)
 {
     private bool _isInsideReply;
 
-    /// <summary>Complete replies so far.</summary>
+    /// <summary>The number of complete replies.</summary>
     public long Replies { get; private set; }
 
-    /// <summary>Lines whose replies are all there; 0 where none are expected.</summary>
+    /// <summary>The number of lines with all their replies; 0 if none are expected.</summary>
     public long AnsweredLines => repliesPerLine > 0 ? Replies / repliesPerLine.Value : 0;
 
-    /// <summary>Takes what came next. <paramref name="sentLines"/>: the lines whose sending had begun when it came.</summary>
-    /// <returns>What is wrong, in one sentence; null when nothing is.</returns>
+    /// <summary>
+    /// Checks received bytes. <paramref name="sentLines"/> is the number of lines whose sending had begun
+    /// when they arrived.
+    /// </summary>
+    /// <returns>What is wrong, as a message; null if nothing is.</returns>
     public string? Received(ReadOnlySpan<byte> bytes, long sentLines)
     {
         Replies += bytes.Count((byte)'\n');
@@ -22,8 +28,8 @@ internal sealed class ReplyCheck(int? repliesPerLine, EchoCheck? echo)
         return echo?.Check(bytes) ?? (Replies > sentLines * repliesPerLine ? TooMany(sentLines) : null);
     }
 
-    /// <summary>Called when nothing more will come.</summary>
-    /// <returns>What is missing or left over, in one sentence; null when nothing is.</returns>
+    /// <summary>Called when nothing more will arrive.</summary>
+    /// <returns>What is missing or superfluous, as a message; null if nothing is.</returns>
     public string? AtEnd(long sentLines, bool sentPartOfLine)
     {
         if (repliesPerLine is not int perLine)
@@ -34,15 +40,16 @@ internal sealed class ReplyCheck(int? repliesPerLine, EchoCheck? echo)
         if (Replies < sentLines * perLine)
         {
             long line = Replies / perLine;
-            string part = _isInsideReply ? " and a part of one" : "";
+            string part = _isInsideReply ? ", and part of another" : "";
             return perLine == 1
                 ? $"line {line + 1}: no {(_isInsideReply ? "complete " : "")}reply"
                 : $"line {line + 1}: {Replies - (line * perLine)} of {perLine} replies{part}";
         }
 
-        // What answers a part of a line may be one itself: an echo of bytes.
+        // The reply to part of a line may itself be part of a line: an echo of bytes.
         return _isInsideReply && !sentPartOfLine ? TooMany(sentLines) : null;
     }
 
-    private string TooMany(long sentLines) => $"line {sentLines}: more than {repliesPerLine} {(repliesPerLine == 1 ? "reply" : "replies")}";
+    private string TooMany(long sentLines) =>
+        $"line {sentLines}: more than {repliesPerLine} {(repliesPerLine == 1 ? "reply" : "replies")}";
 }

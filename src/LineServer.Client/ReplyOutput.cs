@@ -3,8 +3,8 @@ using LineServer.Linux;
 namespace LineServer.Client;
 
 /// <summary>
-/// Standard output, shared by all connections; and what went wrong with it. Replies are written as they came, but escaped on a
-/// terminal: see <see cref="TerminalText"/>.
+/// Standard output, which all connections share, and its first error. Replies are written unchanged, except
+/// on a terminal, where they are escaped: see <see cref="TerminalText"/>.
 /// </summary>
 internal sealed class ReplyOutput(Action onFailure) : IDisposable
 {
@@ -12,18 +12,25 @@ internal sealed class ReplyOutput(Action onFailure) : IDisposable
     private readonly TerminalText? _terminal = StandardStream.Output.IsTerminal ? new() : null;
     private string? _failure;
 
-    /// <summary>Why nothing more can be written; null while it can.</summary>
+    /// <summary>Why nothing more can be written; null while writing works.</summary>
     public string? Failure => Volatile.Read(ref _failure);
 
-    /// <summary>Waits for the turn to write; without blocking a thread, since the reader of our output may be slow.</summary>
+    /// <summary>
+    /// Waits for the turn to write. Does not block a thread, because the reader of our output may be slow.
+    /// </summary>
     public Task BeginTurnAsync() => _turn.WaitAsync();
 
     public void EndTurn() => _turn.Release();
 
-    /// <summary>Writes all of it. The caller has the turn, or is the only one. Returns false once standard output is broken.</summary>
+    /// <summary>
+    /// Writes all bytes. The caller must have the turn, or be the only connection. Returns false once
+    /// standard output has failed.
+    /// </summary>
     public bool Write(ReadOnlySpan<byte> bytes) => WriteRaw(_terminal is null ? bytes : _terminal.Of(bytes));
 
-    /// <summary>Writes what an escape still waits for. Called once, after the last write.</summary>
+    /// <summary>
+    /// Writes bytes held back for an incomplete UTF-8 sequence or CR LF. Called once, after the last write.
+    /// </summary>
     public void End()
     {
         if (_terminal is not null)

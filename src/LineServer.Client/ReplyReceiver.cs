@@ -3,10 +3,10 @@ using System.Net.Sockets;
 
 namespace LineServer.Client;
 
-/// <summary>Receives one connection's replies: copies, counts, checks and times them.</summary>
+/// <summary>Receives the replies of one connection; copies, counts, checks and times them.</summary>
 internal sealed class ReplyReceiver(Connection connection, IReplyCopy copy, ReplyCheck check)
 {
-    /// <summary>After so much from one connection, the others get a thread. In bytes.</summary>
+    /// <summary>The number of bytes after which one connection yields its thread to the others.</summary>
     private const int TurnSize = 1024 * 1024;
 
     private bool _copied = true;
@@ -15,7 +15,7 @@ internal sealed class ReplyReceiver(Connection connection, IReplyCopy copy, Repl
 
     public SendTimes? Times { get; init; }
 
-    /// <summary>Receives until the server closes, or the connection fails.</summary>
+    /// <summary>Receives until the server closes or the connection fails.</summary>
     public async Task RunAsync()
     {
         try
@@ -80,7 +80,7 @@ internal sealed class ReplyReceiver(Connection connection, IReplyCopy copy, Repl
     {
         if (!await copy.EndAsync() || !_copied)
         {
-            // Standard output has said why.
+            // ReplyOutput reports the reason.
             connection.Fail("");
         }
     }

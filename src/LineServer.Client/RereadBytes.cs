@@ -1,8 +1,8 @@
 namespace LineServer.Client;
 
 /// <summary>
-/// Expects what the files hold, by reading them a second time behind the sender: nothing in flight is kept in memory,
-/// however long a line is and however many are on their way.
+/// Reads the files a second time behind the sender, so that no bytes in flight are kept in memory, however
+/// long or many the lines are.
 /// </summary>
 internal sealed class RereadBytes(InputReader reader) : IExpectedBytes
 {

@@ -2,23 +2,26 @@ using System.Diagnostics;
 
 namespace LineServer.Client;
 
-/// <summary>One run of the command: opens the inputs, connects, exchanges, and says how it went.</summary>
+/// <summary>Runs the command: opens the inputs, connects, exchanges, and reports the result.</summary>
 internal sealed class Run(RunOptions options, TextWriter notes, EarlyEnd earlyEnd)
 {
-    /// <summary>Shared by the receive buffers of all connections, and as much again by those that send: thousands stay small, one is fast. In bytes.</summary>
+    /// <summary>
+    /// The total size in bytes of the receive buffers of all connections, and also of the send buffers.
+    /// Thousands of connections get small buffers; a single one gets a large one.
+    /// </summary>
     private const int BufferBudget = 32 * 1024 * 1024;
     private const int MinBufferSize = 4 * 1024;
     private const int MaxBufferSize = 128 * 1024;
 
-    /// <summary>What is kept of a pipe's input to be compared with its echo. In bytes.</summary>
+    /// <summary>The most bytes of a pipe's input kept for comparison with their echo.</summary>
     private const int MaxUncomparedBytes = 1024 * 1024;
 
-    /// <summary>Failures told one by one; the rest is counted.</summary>
+    /// <summary>The number of failures reported one by one; the rest are counted.</summary>
     private const int MaxToldFailures = 10;
 
     /// <summary>
-    /// How long an early end waits for the connections, so that the counts are final. What blocks longer (a write to standard output
-    /// that nobody reads) ends with the process.
+    /// How long an early end waits for the connections, so that the counts are final. What blocks longer (a
+    /// write to standard output that nobody reads) ends with the process.
     /// </summary>
     private static readonly TimeSpan EarlyEndGrace = TimeSpan.FromMilliseconds(500);
 
@@ -32,7 +35,7 @@ internal sealed class Run(RunOptions options, TextWriter notes, EarlyEnd earlyEn
         string done = "all inputs were open";
         try
         {
-            // On a thread of its own: open(2) of a FIFO waits for its writer, and cannot be cancelled.
+            // On another thread: open(2) of a FIFO waits for its writer, and cannot be cancelled.
             if (await Task.Run(OpenInputs).WaitAsync(earlyEnd.Token) is int failed)
             {
                 return failed;
@@ -49,7 +52,7 @@ internal sealed class Run(RunOptions options, TextWriter notes, EarlyEnd earlyEn
         }
     }
 
-    /// <summary>All inputs are opened before anything is connected. Returns null when they could be.</summary>
+    /// <summary>Opens all inputs, before any connection. Returns null on success.</summary>
     private int? OpenInputs()
     {
         foreach (string path in options.Files)
@@ -74,7 +77,7 @@ internal sealed class Run(RunOptions options, TextWriter notes, EarlyEnd earlyEn
         return null;
     }
 
-    /// <returns>Null if not all could be opened.</returns>
+    /// <returns>Null if not all connections could be opened.</returns>
     private async Task<Connection[]?> ConnectAsync()
     {
         var connector = new Connector(options.Address, options.Timeout, options.Retry, notes);
@@ -130,7 +133,13 @@ internal sealed class Run(RunOptions options, TextWriter notes, EarlyEnd earlyEn
         IReplyCopy copy = options.Quiet || options.Connections == 1
             ? new DirectCopy(options.Quiet ? null : output, _bufferSize)
             : new WholeLineCopy(output, _bufferSize);
-        var sender = new LineSender(connection, NewReader(), _bufferSize) { Gate = gate, Schedule = schedule, Times = times, Expected = expected };
+        var sender = new LineSender(connection, NewReader(), _bufferSize)
+        {
+            Gate = gate,
+            Schedule = schedule,
+            Times = times,
+            Expected = expected,
+        };
         var receiver = new ReplyReceiver(connection, copy, check) { Gate = gate, Times = times };
         return new(connection, sender, receiver, check);
     }
@@ -141,7 +150,9 @@ internal sealed class Run(RunOptions options, TextWriter notes, EarlyEnd earlyEn
     {
         if (cause is not null)
         {
-            Tell($"{cause.Text} (lines sent: {connections.Sum(connection => connection.SentLines)}, replies: {connections.Sum(connection => connection.Replies)})");
+            long lines = connections.Sum(connection => connection.SentLines);
+            long replies = connections.Sum(connection => connection.Replies);
+            Tell($"{cause.Text} (lines sent: {lines}, replies: {replies})");
         }
 
         Connection[] failed = Array.FindAll(connections, connection => connection.Failure is not null);
@@ -153,7 +164,8 @@ internal sealed class Run(RunOptions options, TextWriter notes, EarlyEnd earlyEn
         Connection[] withReason = Array.FindAll(failed, connection => connection.Failure!.Length > 0);
         foreach (Connection connection in withReason.Take(MaxToldFailures))
         {
-            Tell($"connection {connection.Number}: {connection.Failure} (lines sent: {connection.SentLines}, replies: {connection.Replies})");
+            string counts = $"lines sent: {connection.SentLines}, replies: {connection.Replies}";
+            Tell($"connection {connection.Number}: {connection.Failure} ({counts})");
         }
 
         if (withReason.Length > MaxToldFailures)
@@ -162,7 +174,8 @@ internal sealed class Run(RunOptions options, TextWriter notes, EarlyEnd earlyEn
         }
 
         List<InputFile> unterminated = _inputs.FindAll(input => input.IsUnterminated);
-        unterminated.ForEach(input => Tell($"{input.Name}: the last line has no LF; it was sent without one (--terminate adds it)"));
+        unterminated.ForEach(input =>
+            Tell($"{input.Name}: the last line has no LF; it was sent without one (--terminate adds it)"));
         if (options.Stats)
         {
             Summary.Write(notes, connections, elapsed, _latencies);

@@ -1,6 +1,6 @@
 namespace LineServer.Client;
 
-/// <summary>What the command line asked for, checked.</summary>
+/// <summary>The validated options of the command line.</summary>
 internal sealed record RunOptions
 {
     public required ServerAddress Address { get; init; }
@@ -8,15 +8,15 @@ internal sealed record RunOptions
     /// <summary>Paths in the order given; <c>-</c> is standard input. Never empty.</summary>
     public required IReadOnlyList<string> Files { get; init; }
 
-    /// <summary>Replies expected for each line; null: whatever comes is right.</summary>
+    /// <summary>The number of replies expected per line; null accepts any.</summary>
     public int? Replies { get; init; }
 
     public bool CheckEcho { get; init; }
 
-    /// <summary>Unanswered lines at most, for each connection; null: no bound.</summary>
+    /// <summary>The most unanswered lines per connection; null means no limit.</summary>
     public long? Window { get; init; }
 
-    /// <summary>Lines a second, over all connections; null: as fast as it goes.</summary>
+    /// <summary>Lines per second, over all connections; null means as fast as possible.</summary>
     public double? Rate { get; init; }
 
     public long Repeat { get; init; } = 1;
@@ -27,7 +27,7 @@ internal sealed record RunOptions
 
     public TimeSpan Timeout { get; init; } = TimeSpan.FromSeconds(30);
 
-    /// <summary>After so long the run ends, whatever it does; null: no bound.</summary>
+    /// <summary>The time after which the run ends, whatever it does; null means no limit.</summary>
     public TimeSpan? MaxTime { get; init; }
 
     public bool Retry { get; init; }

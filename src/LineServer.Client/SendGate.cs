@@ -3,27 +3,29 @@ using System.Threading.Tasks.Sources;
 namespace LineServer.Client;
 
 /// <summary>
-/// Holds a connection's sender back while too much is unanswered: lines (<c>--window</c>), or bytes that are kept to be
-/// compared with their echo. The sender waits, the receiver opens.
+/// Holds a connection's sender back while too much is unanswered: lines (<c>--window</c>), or bytes kept for
+/// comparison with their echo. The sender waits; the receiver opens the gate.
 /// </summary>
-/// <param name="maxLines">Unanswered lines at most.</param>
+/// <param name="maxLines">The most unanswered lines.</param>
 /// <param name="maxBytes">
-/// Unanswered bytes at most, but only while a complete line is among them: a server may want to see the end of a line, however
-/// long, before it answers, and both would wait for ever.
+/// The most unanswered bytes, but only while they include a complete line. A server may answer only a
+/// complete line, however long it is; otherwise both sides would wait for ever.
 /// </param>
 internal sealed class SendGate(long maxLines, long maxBytes) : IValueTaskSource<long>
 {
     private readonly Lock _lock = new();
 
-    // Continues inline: a reply lets the next line go out on the receiver's thread, without a hop. The sender comes back as
-    // soon as the gate is shut or the socket full, so the receiver is never held up for long.
+    // Continue inline: a reply lets the next line go out on the receiver's thread, without a hop. The sender
+    // returns as soon as the gate closes or the socket is full, so the receiver is not delayed for long.
     private ManualResetValueTaskSourceCore<long> _wait;
     private bool _isWaiting;
     private bool _isEnded;
     private long _unansweredLines;
     private long _unansweredBytes;
 
-    /// <summary>Waits until something may be sent. Returns how many lines: at least one.</summary>
+    /// <summary>
+    /// Waits until something may be sent. Returns the number of lines allowed, at least one.
+    /// </summary>
     public ValueTask<long> WaitAsync()
     {
         lock (_lock)
@@ -60,7 +62,9 @@ internal sealed class SendGate(long maxLines, long maxBytes) : IValueTaskSource<
         OpenIfAllowed();
     }
 
-    /// <summary>Opens for good: no reply will come any more, and the sender must find out.</summary>
+    /// <summary>
+    /// Opens the gate for good: no reply will arrive anymore, and the sender must find out.
+    /// </summary>
     public void End()
     {
         lock (_lock)
@@ -75,7 +79,8 @@ internal sealed class SendGate(long maxLines, long maxBytes) : IValueTaskSource<
 
     ValueTaskSourceStatus IValueTaskSource<long>.GetStatus(short token) => _wait.GetStatus(token);
 
-    void IValueTaskSource<long>.OnCompleted(Action<object?> continuation, object? state, short token, ValueTaskSourceOnCompletedFlags flags) =>
+    void IValueTaskSource<long>.OnCompleted(
+        Action<object?> continuation, object? state, short token, ValueTaskSourceOnCompletedFlags flags) =>
         _wait.OnCompleted(continuation, state, token, flags);
 
     private void OpenIfAllowed()
@@ -92,7 +97,7 @@ internal sealed class SendGate(long maxLines, long maxBytes) : IValueTaskSource<
             _isWaiting = false;
         }
 
-        // Outside the lock: the sender continues in this call.
+        // Outside the lock, because the sender continues within this call.
         _wait.SetResult(allowed);
     }
 

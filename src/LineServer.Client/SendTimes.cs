@@ -4,12 +4,15 @@ using System.Runtime.InteropServices;
 namespace LineServer.Client;
 
 /// <summary>
-/// Knows when each unanswered line was sent, to measure how long its replies took. One time is kept for all lines of one
-/// send; under a schedule none, for there a line counts from when it was due.
+/// Remembers when each unanswered line was sent, to measure how long its replies take. The lines of one send
+/// share one time. With a schedule nothing is remembered: a line counts from the time when it was due.
 /// </summary>
 internal sealed class SendTimes(LatencyHistogram latencies, int repliesPerLine, SendSchedule? schedule)
 {
-    /// <summary>Sends remembered at most. Beyond it later ones count from the time of an earlier one: too long, never too short.</summary>
+    /// <summary>
+    /// The most sends remembered. Beyond it, lines get the time of an earlier send, so a latency is too long,
+    /// never too short.
+    /// </summary>
     private const int MaxRemembered = 4096;
 
     private readonly Lock _lock = new();
@@ -17,7 +20,7 @@ internal sealed class SendTimes(LatencyHistogram latencies, int repliesPerLine, 
     private Send _newest;
     private long _replies;
 
-    /// <summary>Called before bytes go out that complete lines.</summary>
+    /// <summary>Called before bytes that complete lines are sent.</summary>
     public void Sending(long lines, long timestamp)
     {
         if (lines == 0 || schedule is not null)
@@ -43,7 +46,7 @@ internal sealed class SendTimes(LatencyHistogram latencies, int repliesPerLine, 
         }
     }
 
-    /// <summary>Called with the number of replies that were complete at that time, counted from the start.</summary>
+    /// <summary>Called with the number of replies received since the start, and the time.</summary>
     public void Received(long replies, long timestamp)
     {
         if (schedule is not null)
@@ -69,7 +72,7 @@ internal sealed class SendTimes(LatencyHistogram latencies, int repliesPerLine, 
                 }
                 else if (!_earlier.TryDequeue(out _))
                 {
-                    return; // more than was asked for: somebody else reports that
+                    return; // more replies than expected: ReplyCheck reports it
                 }
             }
         }

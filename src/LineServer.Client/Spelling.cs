@@ -1,17 +1,17 @@
 namespace LineServer.Client;
 
-/// <summary>Finds what somebody meant to type.</summary>
+/// <summary>Suggests the word that the user meant to type.</summary>
 internal static class Spelling
 {
-    /// <summary>Letters that may be wrong, missing or too many.</summary>
+    /// <summary>The most letters that may be wrong, missing or extra.</summary>
     private const int MaxDistance = 2;
 
-    /// <summary>The known word that is nearest to another; null if none is near.</summary>
+    /// <summary>The known word closest to another; null if none is close.</summary>
     public static string? Nearest(string word, IEnumerable<string> known) =>
         known.Select(candidate => (Word: candidate, Distance: Distance(word, candidate)))
             .Where(found => found.Distance <= MaxDistance).OrderBy(found => found.Distance).FirstOrDefault().Word;
 
-    /// <summary>The edit distance of Levenshtein: how many letters must be changed, added or removed.</summary>
+    /// <summary>The Levenshtein distance: the number of letters to change, add or remove.</summary>
     private static int Distance(string a, string b)
     {
         int[] row = [.. Enumerable.Range(0, b.Length + 1)];

@@ -2,7 +2,9 @@ using System.Globalization;
 
 namespace LineServer.Client;
 
-/// <summary>What <c>--stats</c> tells: one fact a line, its name first, so that a script finds it too.</summary>
+/// <summary>
+/// The output of <c>--stats</c>: one value per line, its name first, so that a script can parse it.
+/// </summary>
 internal static class Summary
 {
     public static void Write(TextWriter writer, IReadOnlyList<Connection> connections, TimeSpan elapsed, LatencyHistogram? latencies)
@@ -25,7 +27,7 @@ internal static class Summary
         }
     }
 
-    // Always microseconds: a column of one unit is read, and sorted, without a thought.
+    // Always in microseconds, so that the column can be compared and sorted.
     private static string Duration(long nanoseconds) => Invariant($"{nanoseconds / 1000.0:0.0} µs");
 
     private static string Invariant(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);

@@ -5,20 +5,24 @@ using LineServer.Linux;
 namespace LineServer.Client;
 
 /// <summary>
-/// Replies made fit for a terminal: LF and CR LF stay, and <see cref="EscapedText"/> escapes the rest. A server could otherwise move
-/// the cursor, change the title or make the terminal answer.
+/// Makes replies safe for a terminal. LF and CR LF stay; <see cref="EscapedText"/> escapes the rest.
+/// Otherwise a server could move the cursor, change the title, or make the terminal send a response.
 /// </summary>
 internal sealed class TerminalText
 {
-    /// <summary>The longest tail whose meaning the next bytes decide: three bytes of a UTF-8 sequence of four.</summary>
+    /// <summary>
+    /// The longest tail that the next bytes can complete: three bytes of a UTF-8 sequence of four.
+    /// </summary>
     private const int LongestTail = 3;
 
     private readonly ArrayBufferWriter<byte> _text = new();
     private readonly byte[] _tail = new byte[LongestTail];
     private int _tailLength;
 
-    /// <summary>Takes the next bytes. A sequence that is cut at their end waits for the rest of it.</summary>
-    /// <returns>What to write now; valid until the next call.</returns>
+    /// <summary>
+    /// Takes the next bytes. An incomplete sequence at their end is held back for the rest of it.
+    /// </summary>
+    /// <returns>The bytes to write now; valid until the next call.</returns>
     public ReadOnlySpan<byte> Of(ReadOnlySpan<byte> bytes)
     {
         _text.ResetWrittenCount();
@@ -31,7 +35,7 @@ internal sealed class TerminalText
     }
 
     /// <summary>Ends the text.</summary>
-    /// <returns>What is left to write.</returns>
+    /// <returns>The remaining bytes to write.</returns>
     public ReadOnlySpan<byte> End()
     {
         _text.ResetWrittenCount();

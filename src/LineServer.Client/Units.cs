@@ -2,13 +2,13 @@ using System.Globalization;
 
 namespace LineServer.Client;
 
-/// <summary>Numbers and times as options take them: plain, or with a unit.</summary>
+/// <summary>Parses numbers and times of options: plain, or with a unit.</summary>
 internal static class Units
 {
     private static readonly (string Suffix, double Seconds)[] Times = [("ms", 0.001), ("s", 1), ("m", 60), ("h", 3600)];
     private static readonly (string Suffix, decimal Factor)[] Counts = [("k", 1_000), ("M", 1_000_000), ("G", 1_000_000_000)];
 
-    /// <summary>Reads a time; a plain number is seconds.</summary>
+    /// <summary>Parses a time; a plain number is in seconds.</summary>
     public static bool TryParseTime(string text, out double seconds)
     {
         (string suffix, double factor) = Times.FirstOrDefault(unit => text.EndsWith(unit.Suffix, StringComparison.Ordinal), ("", 1));
@@ -17,7 +17,7 @@ internal static class Units
         return isNumber;
     }
 
-    /// <summary>Reads a number; k, M and G stand for a thousand, a million and a billion.</summary>
+    /// <summary>Parses a number; k, M and G stand for thousand, million and billion.</summary>
     public static bool TryParseCount(string text, out decimal count)
     {
         (string suffix, decimal factor) = Counts.FirstOrDefault(unit => text.EndsWith(unit.Suffix, StringComparison.Ordinal), ("", 1));

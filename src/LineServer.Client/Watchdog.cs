@@ -4,12 +4,14 @@ using System.Runtime.InteropServices;
 
 namespace LineServer.Client;
 
-/// <summary>Fails connections that wait for the server while nothing moves, in either direction, for the length of a timeout.</summary>
+/// <summary>
+/// Fails a connection that waits for the server while no byte moves in either direction for the timeout.
+/// </summary>
 internal sealed class Watchdog(IReadOnlyList<Connection> connections, TimeSpan timeout)
 {
     private readonly Sight[] _lastMoves = new Sight[connections.Count];
 
-    /// <summary>Looks after the connections until it is cancelled.</summary>
+    /// <summary>Watches the connections until cancelled.</summary>
     public async Task RunAsync(CancellationToken cancellationToken)
     {
         var period = TimeSpan.FromMilliseconds(Math.Clamp(timeout.TotalMilliseconds / 10, 5, 1000));
@@ -28,7 +30,7 @@ internal sealed class Watchdog(IReadOnlyList<Connection> connections, TimeSpan t
         }
     }
 
-    /// <summary>Looks at every connection once, at a <see cref="Stopwatch"/> timestamp.</summary>
+    /// <summary>Checks every connection once, at a <see cref="Stopwatch"/> timestamp.</summary>
     public void Look(long now)
     {
         for (int i = 0; i < _lastMoves.Length; i++)
@@ -42,7 +44,8 @@ internal sealed class Watchdog(IReadOnlyList<Connection> connections, TimeSpan t
         string? waitingFor = connection.WaitingFor;
         long bytes = connection.SentBytes + connection.ReceivedBytes;
 
-        // A send that is pending moves too, while the server's kernel takes some of it: a slow server is not a dead one.
+        // A pending send makes progress while the server's kernel takes some of its bytes: a slow server is
+        // not a dead one.
         int unsent = waitingFor is null ? 0 : connection.Client.UnsentBytes;
         if (waitingFor is null || lastMove.Timestamp == 0 || bytes != lastMove.Bytes || unsent != lastMove.Unsent)
         {
@@ -50,7 +53,8 @@ internal sealed class Watchdog(IReadOnlyList<Connection> connections, TimeSpan t
         }
         else if (Stopwatch.GetElapsedTime(lastMove.Timestamp, now) >= timeout)
         {
-            connection.Fail(string.Create(CultureInfo.InvariantCulture, $"{waitingFor}; nothing moved for {timeout.TotalSeconds:0.###} s"));
+            string seconds = timeout.TotalSeconds.ToString("0.###", CultureInfo.InvariantCulture);
+            connection.Fail($"{waitingFor}; nothing moved for {seconds} s");
         }
     }
 

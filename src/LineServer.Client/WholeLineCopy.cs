@@ -1,14 +1,15 @@
 namespace LineServer.Client;
 
 /// <summary>
-/// One connection of several: a reply is held until it is complete, so that no other is written into it. One that does not
-/// fit the buffer is begun all the same, and the others wait for its end: memory stays bounded.
+/// Copies the replies of one connection of several. Holds a reply until it is complete, so that replies do
+/// not mix. A reply larger than the buffer is written in parts while the other connections wait for its end,
+/// so memory stays bounded.
 /// </summary>
 internal sealed class WholeLineCopy(ReplyOutput output, int bufferSize) : IReplyCopy
 {
     private readonly byte[] _buffer = GC.AllocateUninitializedArray<byte>(bufferSize);
 
-    /// <summary>Bytes at the head of the buffer that belong to a reply whose end has not come.</summary>
+    /// <summary>The number of bytes at the start of the buffer that belong to an incomplete reply.</summary>
     private int _held;
     private bool _isMyTurn;
 

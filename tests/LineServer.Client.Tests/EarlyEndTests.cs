@@ -72,7 +72,7 @@ public sealed class EarlyEndTests : IDisposable
 
         ClientResult result = await ClientProcess.RunWithInputAsync("x\n", server.Address, "--quiet", "--max-time", "1");
 
-        result.AssertFailed(1, "--max-time: 1 s are over (lines sent: 1, replies: ");
+        result.AssertFailed(1, "--max-time: 1 s have passed (lines sent: 1, replies: ");
         _end.SetResult();
     }
 
@@ -82,7 +82,7 @@ public sealed class EarlyEndTests : IDisposable
         await using TestServer server = TestServer.Start(Serve.EchoAsync);
         using ClientProcess client = ClientProcess.Start(server.Address, "--max-time", "1");
 
-        (await client.EndAsync()).AssertFailed(1, "--max-time: 1 s are over (lines sent: 0, replies: 0)");
+        (await client.EndAsync()).AssertFailed(1, "--max-time: 1 s have passed (lines sent: 0, replies: 0)");
     }
 
     [Fact]
@@ -92,7 +92,7 @@ public sealed class EarlyEndTests : IDisposable
 
         ClientResult result = await ClientProcess.RunInShellAsync($"mkfifo {fifo}; exec \"$L\" localhost:1 --max-time 1 {fifo}");
 
-        result.AssertFailed(1, "--max-time: 1 s are over before all inputs were open");
+        result.AssertFailed(1, "--max-time: 1 s have passed before all inputs were open");
     }
 
     [Fact]
@@ -107,7 +107,7 @@ public sealed class EarlyEndTests : IDisposable
         ClientResult result = await ClientProcess.RunInShellAsync(
             $"mkfifo {fifo}; exec 3<>{fifo}; \"$L\" {server.Address} --max-time 1 {file} >{fifo}; echo $? > {status}");
 
-        Assert.StartsWith("lineclient: --max-time: 1 s are over (lines sent: ", result.Errors, StringComparison.Ordinal);
+        Assert.StartsWith("lineclient: --max-time: 1 s have passed (lines sent: ", result.Errors, StringComparison.Ordinal);
         Assert.Equal("1\n", await File.ReadAllTextAsync(status, TestContext.Current.CancellationToken));
     }
 

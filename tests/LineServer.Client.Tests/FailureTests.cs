@@ -109,7 +109,7 @@ public sealed class FailureTests : IDisposable
         ClientResult result = await ClientProcess.RunWithInputAsync("x\n", $"127.0.0.1:{PortOf(bound)}", "--retry", "--timeout", "1");
 
         Assert.Equal(3, result.ExitStatus);
-        Assert.Contains("Connection refused; trying again for up to 1 s\n", result.Errors, StringComparison.Ordinal);
+        Assert.Contains("Connection refused; retrying for up to 1 s\n", result.Errors, StringComparison.Ordinal);
         Assert.EndsWith("Connection refused, tried for 1 s\n", result.Errors, StringComparison.Ordinal);
     }
 
@@ -231,7 +231,7 @@ public sealed class FailureTests : IDisposable
 
         ClientResult result = await ClientProcess.RunAsync(server.Address, file, "--timeout", "1");
 
-        result.AssertFailed(1, "the server takes no more bytes; nothing moved for 1 s");
+        result.AssertFailed(1, "the server does not read; nothing moved for 1 s");
         _end.SetResult();
     }
 

@@ -110,7 +110,7 @@ public sealed class FlowTests : IDisposable
     [Fact]
     public async Task Nothing_is_sent_on_any_connection_before_all_are_open()
     {
-        // A listener that accepts nobody, with a queue of two (a backlog of one): the third connection never opens.
+        // A listener that accepts no connections, with a queue of two (a backlog of one): the third connection never opens.
         string socketFile = _folder.PathOf("sock");
         using var listener = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
         listener.Bind(new UnixDomainSocketEndPoint(socketFile));
@@ -118,7 +118,7 @@ public sealed class FlowTests : IDisposable
 
         ClientResult result = await ClientProcess.RunAsync($"unix:{socketFile}", "--connections", "4", "--timeout", "0.3", _folder.Write("file", "x\n"));
 
-        result.AssertFailed(3, "the server accepts nobody");
+        result.AssertFailed(3, "the server accepts no connections");
         using Socket first = await listener.AcceptAsync(TestContext.Current.CancellationToken);
         Assert.Empty(await Serve.CollectAsync(first));
     }

@@ -45,7 +45,7 @@ public sealed class ReplyTests : IDisposable
 
         ClientResult result = await ClientProcess.RunWithInputAsync("a\nb\n", server.Address, "--replies", "2");
 
-        result.AssertFailed(1, "line 2: 1 of 2 replies and a part of one");
+        result.AssertFailed(1, "line 2: 1 of 2 replies, and part of another");
     }
 
     [Fact]

@@ -113,7 +113,7 @@ public sealed class WatchdogTests : IAsyncLifetime
                 return Watched.Failure is not null;
             },
             TimeSpan.FromSeconds(60)));
-        Assert.Equal("the server takes no more bytes; nothing moved for 10 s", Watched.Failure);
+        Assert.Equal("the server does not read; nothing moved for 10 s", Watched.Failure);
         await Assert.ThrowsAnyAsync<Exception>(() => sending);
     }
 

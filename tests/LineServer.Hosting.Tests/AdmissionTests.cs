@@ -5,7 +5,10 @@ using LineServer.Hosting.Tests.Support;
 
 namespace LineServer.Hosting.Tests;
 
-/// <summary>Who is let in: by number and rate, of all and of each peer, at an endpoint and over the whole server.</summary>
+/// <summary>
+/// Which connections are admitted: by number and rate, in total and per peer, at an endpoint and over the
+/// whole server.
+/// </summary>
 public class AdmissionTests
 {
     private static readonly EndPoint Unix = new UnixDomainSocketEndPoint("/x");

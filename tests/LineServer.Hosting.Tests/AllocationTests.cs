@@ -6,7 +6,7 @@ using Microsoft.AspNetCore.Connections;
 
 namespace LineServer.Hosting.Tests;
 
-/// <summary>The steady path allocates nothing: not for a line, nor for a read that had to be waited for.</summary>
+/// <summary>The steady path does not allocate, neither per line nor for a read that has to wait.</summary>
 [Collection(nameof(Alone))]
 public class AllocationTests
 {
@@ -39,7 +39,7 @@ public class AllocationTests
         {
             for (int i = 0; i < count; i++)
             {
-                // In two pieces, so that a line is held over a read as well.
+                // In two pieces, so that a partial line is also held across reads.
                 Send(lines.AsSpan(0, 10));
                 Send(lines.AsSpan(10));
                 Assert.True(toClient.Reader.TryRead(out ReadResult read) && read.Buffer.Length == lines.Length);

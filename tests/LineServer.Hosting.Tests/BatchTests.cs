@@ -5,7 +5,7 @@ using Microsoft.Extensions.Logging;
 
 namespace LineServer.Hosting.Tests;
 
-/// <summary>What a batch handler may do, and what becomes of one that does nothing.</summary>
+/// <summary>What a batch handler may do, and what happens to one that takes no line.</summary>
 public class BatchTests
 {
     private delegate ValueTask Batch(LineBatchHandler handler, LineBatch batch);

@@ -7,7 +7,7 @@ using Microsoft.Extensions.Logging;
 
 namespace LineServer.Hosting.Tests;
 
-/// <summary>Whatever fails, a connection ends alone, leaves the table, and frees its place.</summary>
+/// <summary>Whatever fails, only that connection ends; it leaves the table and frees its place.</summary>
 [Collection(nameof(Alone))]
 public class BookkeepingTests
 {
@@ -91,7 +91,7 @@ public class BookkeepingTests
 
         await using (LineTestConnection drained = server.Connect())
         {
-            await using LineTestConnection refused = server.Connect(); // is logged, too
+            await using LineTestConnection refused = server.Connect(); // this is logged too
             drained.Drain();
             server.Time.Advance(TimeSpan.FromMinutes(1));
         }
@@ -184,7 +184,7 @@ public class BookkeepingTests
         }
     }
 
-    /// <summary>Has no memory to give once it fails.</summary>
+    /// <summary>Once <see cref="Failure"/> is set, throws it instead of returning memory.</summary>
     private sealed class FailingWriter(PipeWriter inner) : PipeWriter
     {
         public Exception? Failure { get; set; }

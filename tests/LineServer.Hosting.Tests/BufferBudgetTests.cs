@@ -3,7 +3,9 @@ using LineServer.Hosting.Tests.Support;
 
 namespace LineServer.Hosting.Tests;
 
-/// <summary>The budget over all connections: those that hold most are closed, the others are served.</summary>
+/// <summary>
+/// The budget over all connections: those that hold most are closed; the others are served.
+/// </summary>
 public class BufferBudgetTests
 {
     private static readonly string Line = new string('x', 60_000) + "\n";

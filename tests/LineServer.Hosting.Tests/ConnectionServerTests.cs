@@ -9,7 +9,7 @@ using Microsoft.Extensions.Logging.Abstractions;
 
 namespace LineServer.Hosting.Tests;
 
-/// <summary>Endpoints that come and go, fail and drain by themselves.</summary>
+/// <summary>Endpoints are added, removed, fail and drain independently.</summary>
 public class ConnectionServerTests
 {
     private static void Echo(EndpointBuilder endpoint) => endpoint.UseLines((in line, reply) => reply.WriteLine(line));
@@ -246,7 +246,7 @@ public class ConnectionServerTests
         Assert.Empty(host.Services.GetRequiredService<ConnectionServer>().Endpoints);
     }
 
-    // By FIN or RST, which may come while the client still connects.
+    // By FIN or RST, which may arrive while the client is still connecting.
     private static async Task AssertEndedAsync(ConnectionEndpoint endpoint)
     {
         try

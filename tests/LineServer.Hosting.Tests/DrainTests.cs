@@ -6,7 +6,7 @@ using Microsoft.Extensions.Logging;
 
 namespace LineServer.Hosting.Tests;
 
-/// <summary>Drain, too many connections, and who is told why.</summary>
+/// <summary>Draining, connection limits, and the last line that a client gets.</summary>
 public class DrainTests
 {
     [Theory]
@@ -29,7 +29,7 @@ public class DrainTests
     {
         var go = new TaskCompletionSource();
         Server server = Server.With(
-            () => new Waiting(go.Task), null, reader => new CountingReader(reader, mostBytes: 3)); // "wN\n" a read
+            () => new Waiting(go.Task), null, reader => new CountingReader(reader, mostBytes: 3)); // one "wN\n" per read
         await using LineTestConnection client = server.Connect();
         await client.SendAsync("w1\nw2\nw3\n");
         client.Drain();
@@ -80,7 +80,7 @@ public class DrainTests
             });
         server.Peer = IPAddress.Parse("192.0.2.1");
         LineTestConnection first = server.Connect();
-        server.Peer = IPAddress.Parse("::ffff:192.0.2.1"); // the same
+        server.Peer = IPAddress.Parse("::ffff:192.0.2.1"); // the same peer
         await using LineTestConnection second = server.Connect();
         for (int i = 0; i < 3; i++)
         {
@@ -91,8 +91,8 @@ public class DrainTests
             await refused.Closed.InTime();
         }
 
-        Assert.Empty(disconnected); // they were never connected
-        Assert.Single(server.Log.At(LogLevel.Warning)); // one a second
+        Assert.Empty(disconnected); // no handler was connected
+        Assert.Single(server.Log.At(LogLevel.Warning)); // one per second
         server.Peer = perPeer ? IPAddress.Parse("192.0.2.2") : server.Peer;
         if (!perPeer)
         {

@@ -6,7 +6,7 @@ using Microsoft.Extensions.Logging;
 
 namespace LineServer.Hosting.Tests;
 
-/// <summary>No client fills the log, and no count is lost.</summary>
+/// <summary>No client can fill the log, and no count is lost.</summary>
 public class EndpointLogTests
 {
     private static readonly TimeSpan Interval = TimeSpan.FromSeconds(10);
@@ -48,7 +48,7 @@ public class EndpointLogTests
         Assert.Contains("4 more lines were too long", Assert.Single(server.Log.At(LogLevel.Information)), StringComparison.Ordinal);
         server.Time.Advance(Interval);
         server.Time.Advance(Interval);
-        Assert.Single(server.Log.At(LogLevel.Information)); // nothing to say
+        Assert.Single(server.Log.At(LogLevel.Information)); // nothing new to report
     }
 
     [Fact]
@@ -78,7 +78,7 @@ public class EndpointLogTests
         server.Time.Advance(TimeSpan.FromSeconds(9));
         LineTestConnection late = server.Connect();
         await late.SendAsync("half a line");
-        server.Time.Advance(TimeSpan.FromSeconds(31)); // LineTimeout
+        server.Time.Advance(TimeSpan.FromSeconds(31)); // LineTimeout expires
         late.HalfClose();
         await late.Closed.InTime();
         server.Time.Advance(TimeSpan.FromSeconds(1));

@@ -9,7 +9,9 @@ using Microsoft.Extensions.Options;
 
 namespace LineServer.Hosting.Tests;
 
-/// <summary>Accepting, failing and stopping at once, on transports that do not keep their promises.</summary>
+/// <summary>
+/// Accepting, failing and stopping at the same time, on transports that break their contract.
+/// </summary>
 public class EndpointRaceTests
 {
     private static readonly TimeSpan DrainTimeout = TimeSpan.FromSeconds(3);
@@ -167,7 +169,7 @@ public class EndpointRaceTests
         }
     }
 
-    // What waits in turn are the drain, the grace of the abort, and the listener's end.
+    // The waits, in order: the drain, the grace period of the abort, and the end of the listener.
     private static void AdvanceUntilEnded(ManualTimeProvider time, Task task) => Until.True(() =>
     {
         time.Advance(DrainTimeout);
@@ -183,7 +185,9 @@ public class EndpointRaceTests
         }
     }
 
-    /// <summary>A listener whose accept heeds neither unbinding nor disposing: as on an event loop that a handler blocks.</summary>
+    /// <summary>
+    /// A listener whose accept ignores unbinding and disposal, as on an event loop blocked by a handler.
+    /// </summary>
     private sealed class UnreliableListener : IConnectionListenerFactory, IConnectionListener
     {
         private int _disposeCount;

@@ -5,7 +5,9 @@ using Microsoft.Extensions.Logging;
 
 namespace LineServer.Hosting.Tests;
 
-/// <summary>A handler throws: that connection ends, with its reason; no other notices.</summary>
+/// <summary>
+/// A handler throws: its connection ends with that reason; no other connection is affected.
+/// </summary>
 public class ErrorTests
 {
     [Theory]

@@ -3,7 +3,10 @@ using LineServer.Hosting.Tests.Support;
 
 namespace LineServer.Hosting.Tests;
 
-/// <summary>One flush a batch, an early one when the staged replies reach the limit, none too many, and back-pressure.</summary>
+/// <summary>
+/// One flush per batch, an early one when staged replies reach the limit, no superfluous ones, and
+/// back-pressure.
+/// </summary>
 public class FlushTests
 {
     private CountingReader _reader = null!;
@@ -35,7 +38,7 @@ public class FlushTests
         string lines = string.Concat(Enumerable.Range(0, 100).Select(i => $"line {i:D4}\n"));
         await client.SendAsync(lines);
         Assert.Equal(lines, client.ReadAvailable());
-        Assert.Equal(10, _writer.Flushes); // 1000 bytes in tens
+        Assert.Equal(10, _writer.Flushes); // 1000 bytes, ten at a time
         Assert.Equal(100, _writer.MostStaged);
     }
 
@@ -47,7 +50,7 @@ public class FlushTests
         string lines = string.Concat(Enumerable.Range(0, 100).Select(i => $"line {i:D4}\n"));
         await client.SendAsync(lines);
         Assert.Equal(lines, client.ReadAvailable());
-        Assert.Equal(10, _writer.Flushes); // of ten lines: the tenth reaches 95
+        Assert.Equal(10, _writer.Flushes); // of ten lines each: the tenth reaches 95 bytes
         Assert.Equal(100, _writer.MostStaged);
     }
 
@@ -110,7 +113,7 @@ public class FlushTests
             }
 
             Assert.False(batch.TryReadRun(out _));
-            _ = batch.TryRead(out _); // tells that there is no more, or that the output is full
+            _ = batch.TryRead(out _); // shows that no line is left, or that the output is full
             return default;
         }
     }

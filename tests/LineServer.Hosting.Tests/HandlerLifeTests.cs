@@ -8,7 +8,10 @@ using Microsoft.Extensions.Logging;
 
 namespace LineServer.Hosting.Tests;
 
-/// <summary>A handler's life: made with its services, called one call at a time, joined, told of the end, disposed.</summary>
+/// <summary>
+/// The life of a handler: created with its services, called without overlap, awaited, told of the end,
+/// disposed.
+/// </summary>
 public class HandlerLifeTests
 {
     private const string WholeLife = "connected, line, disconnected, handler disposed, scope disposed";

@@ -6,7 +6,7 @@ using Microsoft.Extensions.Logging;
 
 namespace LineServer.Hosting.Tests;
 
-/// <summary>How long a handler may work, and how long a client may take to its first line.</summary>
+/// <summary>How long a handler may take for a line, and a client to send its first line.</summary>
 public class HandlerTimeoutTests
 {
     private static readonly TimeSpan Tick = TimeSpan.FromSeconds(1);
@@ -53,7 +53,7 @@ public class HandlerTimeoutTests
             server.Time.Advance(Tick);
         }
 
-        Assert.InRange(seconds, 10, 13); // the loop may be between two waits while the clock ticks
+        Assert.InRange(seconds, 10, 13); // the loop may be between two waits when the clock ticks
         await _cancelled.Task.InTime();
         await client.Closed.InTime();
         Assert.Equal(CloseReason.HandlerTimeout, _reason);
@@ -82,7 +82,7 @@ public class HandlerTimeoutTests
         Server server = Start("block");
         await using LineTestConnection client = server.Connect();
         Task sending = Task.Run(() => client.SendAsync("block\n"));
-        await _go.Task.InTime(); // it blocks now
+        await _go.Task.InTime(); // it is blocked now
         server.Time.Advance(TimeSpan.FromSeconds(10) + Tick + Tick);
         await sending.InTime();
         await client.Closed.InTime();

@@ -11,7 +11,7 @@ using Microsoft.AspNetCore.Server.Kestrel.Core;
 
 namespace LineServer.Hosting.Tests;
 
-/// <summary>The same over Kestrel's sockets: what a client can tell by FIN and RST.</summary>
+/// <summary>The same behaviour over Kestrel's sockets: what a client sees, including FIN and RST.</summary>
 public class KestrelTests
 {
     private readonly ConcurrentQueue<(LineConnection Connection, CloseReason Reason)> _ended = new();
@@ -45,14 +45,14 @@ public class KestrelTests
             byte[] buffer = new byte[4096];
             while (true)
             {
-                // Eight lines unanswered, as a client with a window has.
+                // Eight unanswered lines, like a client with a window.
                 try
                 {
                     await client.SendTextAsync(string.Concat(Enumerable.Range(sent, 8).Select(i => $"{i}\n")));
                 }
                 catch (SocketException)
                 {
-                    // FIN may have come, and the close behind it: what matters is what was received.
+                    // FIN and the close may both have happened. Only the bytes received matter.
                 }
 
                 sent += 8;
@@ -93,7 +93,7 @@ public class KestrelTests
             listen => listen.UseLines(_ => new Recording(this), options => options.Limits.SendTimeout = TimeSpan.FromMilliseconds(200)), unix);
         using Socket client = await host.ConnectAsync();
         await client.SendTextAsync("flood\n");
-        // On TCP the kernel may be the first to find out: then it looks like the network's reset.
+        // On TCP the kernel may notice first, which looks like a reset by the network.
         Assert.Contains(await _disconnected.Task.InTime(), new[] { CloseReason.SendTimeout, CloseReason.PeerReset });
     }
 

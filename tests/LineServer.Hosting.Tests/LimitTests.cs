@@ -7,7 +7,7 @@ using Microsoft.Extensions.Options;
 
 namespace LineServer.Hosting.Tests;
 
-/// <summary>Options and injection; what is logged and counted.</summary>
+/// <summary>Options and injected services; logs and counters.</summary>
 public class LimitTests
 {
     [Fact]

@@ -7,7 +7,9 @@ using Microsoft.Extensions.Logging;
 
 namespace LineServer.Hosting.Tests;
 
-/// <summary>After a line "N", N bytes as they are. Batch and asynchronous shapes answer "N:bytes;".</summary>
+/// <summary>
+/// After a line "N" come N bytes of any value. Batch and asynchronous handlers answer "N:bytes;".
+/// </summary>
 public class PayloadTests
 {
     public static readonly TheoryData<string> Shapes = ["async", "waiting", "batch"];
@@ -84,7 +86,7 @@ public class PayloadTests
         Assert.Empty(server.Log.At(LogLevel.Error));
     }
 
-    // Not the shape that runs on other threads: the clock would run on before it has asked.
+    // Without the shape that runs on other threads: the clock could advance before it has asked.
     [Theory]
     [InlineData("async")]
     [InlineData("batch")]
@@ -99,7 +101,7 @@ public class PayloadTests
         server.Time.Advance(most);
         await client.SendAsync("x1\n");
         server.Time.Advance(most);
-        await client.SendAsync("y2"); // the payload's end and a line's beginning, in one read
+        await client.SendAsync("y2"); // the end of the payload and the start of a line, in one read
         server.Time.Advance(most);
         await client.SendAsync("\na");
         server.Time.Advance(most);
@@ -241,7 +243,7 @@ public class PayloadTests
         }
     }
 
-    /// <summary>One line, or one payload, a call: a payload alone must be progress.</summary>
+    /// <summary>Takes one line or one payload per call: a payload alone must count as progress.</summary>
     private sealed class Batch(PayloadTests test) : LineBatchHandler
     {
         private string? _needs;
@@ -290,7 +292,7 @@ public class PayloadTests
         }
     }
 
-    /// <summary>Asks for more than comes, and answers all the same.</summary>
+    /// <summary>Asks for more bytes than arrive, and still replies.</summary>
     private sealed class Forgiving : LineHandler
     {
         public List<string> Lines { get; } = [];

@@ -4,7 +4,7 @@ using LineServer.Hosting.Tests.Support;
 
 namespace LineServer.Hosting.Tests;
 
-/// <summary>A line staged to a connection from anywhere: in order, none lost, none twice, bounded.</summary>
+/// <summary>Lines pushed to a connection from any thread: in order, none lost, none twice, bounded.</summary>
 public class PushTests
 {
     private readonly TaskCompletionSource _go = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -61,12 +61,12 @@ public class PushTests
         await using LineTestConnection client = Start(options => options.Limits.MailboxSize = 10).Connect(maxWriteBufferSize: 1);
         Assert.True(_connection.TryPush("first"u8)); // sent; its flush waits for the client
         Assert.True(_connection.TryPush("1234"u8));
-        Assert.True(_connection.TryPush("5678"u8)); // 10 bytes with their LFs
+        Assert.True(_connection.TryPush("5678"u8)); // 10 bytes with the LFs
         Assert.False(_connection.TryPush(""u8));
         Assert.Equal("first", await client.ReadLineAsync().InTime());
         Assert.Equal("1234", await client.ReadLineAsync().InTime());
         Assert.Equal("5678", await client.ReadLineAsync().InTime());
-        Assert.False(_connection.TryPush("0123456789"u8)); // one more than it ever holds
+        Assert.False(_connection.TryPush("0123456789"u8)); // one byte more than the capacity
         Assert.True(_connection.TryPush("012345678"u8));
         Assert.Equal("012345678", await client.ReadLineAsync().InTime());
     }
@@ -121,7 +121,7 @@ public class PushTests
             string read = await reading.InTime();
             await client.DisposeAsync();
             await pushing.InTime();
-            // A full mailbox refuses too, and then nothing more was accepted.
+            // A full mailbox also returns false; in that case no further line was accepted.
             Assert.Equal(accepted * 2, read.Length);
             Assert.False(_connection.TryPush("late"u8));
         }

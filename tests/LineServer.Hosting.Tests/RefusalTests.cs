@@ -9,7 +9,9 @@ using Microsoft.Extensions.Logging;
 
 namespace LineServer.Hosting.Tests;
 
-/// <summary>A connection that never gets a loop: it costs a handler only where the protocol has a last line.</summary>
+/// <summary>
+/// A refused connection never gets a loop. It costs a handler only if the protocol has a last line.
+/// </summary>
 public sealed class RefusalTests : IDisposable
 {
     private readonly ListLogger _log = new();

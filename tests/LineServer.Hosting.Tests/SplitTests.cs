@@ -5,7 +5,10 @@ using LineServer.Hosting.Tests.Support;
 
 namespace LineServer.Hosting.Tests;
 
-/// <summary>The verdict on a stream does not depend on how it was cut: each payload at every cut in two, byte by byte, in every shape.</summary>
+/// <summary>
+/// The lines found do not depend on how a stream is split: each input is split at every position and byte by
+/// byte, for every shape of handler.
+/// </summary>
 public class SplitTests
 {
     public static readonly TheoryData<Shape> Shapes = Support.Shapes.All;
@@ -67,7 +70,7 @@ public class SplitTests
         }
     }
 
-    /// <param name="cut">0: byte by byte.</param>
+    /// <param name="cut">Where to split; 0 means byte by byte.</param>
     private static async Task<string> AnswerAsync(Server server, byte[] payload, int cut)
     {
         await using LineTestConnection client = server.Connect();
@@ -90,7 +93,7 @@ public class SplitTests
         reply.WriteLine("");
     }
 
-    /// <summary>The rules again, the slow way, over the whole stream.</summary>
+    /// <summary>The framing rules again, implemented the slow way over the whole stream.</summary>
     private static string Reference(byte[] payload, OversizeLineBehavior oversize, IncompleteLineBehavior incomplete)
     {
         var said = new MemoryStream();

@@ -4,7 +4,7 @@ using LineServer.Hosting.Tests.Support;
 
 namespace LineServer.Hosting.Tests;
 
-/// <summary>A long reply in parts: LineConnection.FlushAsync.</summary>
+/// <summary>A long reply in parts, by LineConnection.FlushAsync.</summary>
 public class StreamingTests
 {
     private const int Part = 10_000;
@@ -26,7 +26,7 @@ public class StreamingTests
         }
 
         Assert.True(mostAhead <= (64 * 1024) + (3 * Part), $"{mostAhead} bytes ahead of the client");
-        Assert.Equal(Part, _writer.MostStaged); // no part is answered before it was flushed
+        Assert.Equal(Part, _writer.MostStaged); // each part was flushed before the next was staged
     }
 
     [Fact]

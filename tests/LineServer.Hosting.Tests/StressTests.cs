@@ -8,7 +8,9 @@ using Microsoft.AspNetCore.Connections.Features;
 
 namespace LineServer.Hosting.Tests;
 
-/// <summary>Close, abort, push, drain and resets at random moments, over Kestrel's sockets and thread pool.</summary>
+/// <summary>
+/// Close, abort, push, drain and resets at random moments, over Kestrel's sockets and the thread pool.
+/// </summary>
 [Collection(nameof(Alone))]
 public class StressTests
 {
@@ -81,7 +83,8 @@ public class StressTests
         {
             try
             {
-                // Even this may be reset: the server can abort what it has just accepted.
+                // Even this may be reset, because the server can abort a connection that it has just
+                // accepted.
                 using Socket client = await host.ConnectAsync();
                 for (int i = random.Next(30); i > 0; i--)
                 {
@@ -114,7 +117,7 @@ public class StressTests
             }
             catch (Exception e) when (e is SocketException or OperationCanceledException)
             {
-                // The server aborted, or the test is over.
+                // The server aborted the connection, or the test is over.
             }
         }
     }

@@ -4,7 +4,9 @@ using LineServer.Hosting.Tests.Support;
 
 namespace LineServer.Hosting.Tests;
 
-/// <summary>Time belongs to the test: never early, and late by no more than the table's ticks.</summary>
+/// <summary>
+/// The test controls the clock: a timeout is never early, and late by no more than the table's ticks.
+/// </summary>
 public class TimeoutTests
 {
     private static readonly TimeSpan Second = TimeSpan.FromSeconds(1);
@@ -55,7 +57,7 @@ public class TimeoutTests
         await using LineTestConnection client = server.Connect();
         await client.SendAsync("xxx");
         server.Time.Advance(TimeSpan.FromSeconds(25));
-        await client.SendAsync("xxx\nyy"); // ended: yy has 30 s
+        await client.SendAsync("xxx\nyy"); // the line has ended: yy has 30 s
         server.Time.Advance(TimeSpan.FromSeconds(25));
         await client.SendAsync("yyyy"); // too long now, and not ended: it still has what is left of them
         Assert.Equal(CloseReason.None, _reason);

@@ -4,7 +4,9 @@ using LineServer.Hosting.Tests.Support;
 
 namespace LineServer.Hosting.Tests;
 
-/// <summary>Transports differ: pieces of one byte, segments of one byte, tiny buffers, memory that is no array.</summary>
+/// <summary>
+/// Transports differ: reads of one byte, segments of one byte, tiny buffers, memory without an array.
+/// </summary>
 public class WrapperTests
 {
     private static readonly byte[] Payload = Encoding.UTF8.GetBytes(
@@ -45,7 +47,7 @@ public class WrapperTests
                     reply.Advance(line.Length);
                     reply.GetSpan()[0] = (byte)'\n';
                     reply.Advance(1);
-                    reply.WriteLine("ä€"); // more than one byte each
+                    reply.WriteLine("ä€"); // several bytes per character
                 },
                 null,
                 null,

@@ -3,7 +3,7 @@ using LineServer.Tests.Support;
 
 namespace LineServer.Tests;
 
-/// <summary>The ways to write an address, and what the log then says.</summary>
+/// <summary>The forms of an address, and how the log shows them.</summary>
 public class AddressTests
 {
     [Theory]

@@ -4,7 +4,7 @@ using LineServer.Tests.Support;
 
 namespace LineServer.Tests;
 
-/// <summary>Nobody reads standard error: a stalled journal, a pipe, a terminal under Ctrl-S.</summary>
+/// <summary>Nobody reads standard error: a stalled journal, a pipe, or a terminal under Ctrl-S.</summary>
 public sealed class BlockedLogTests : IDisposable
 {
     private const int Clients = 1500;
@@ -24,14 +24,15 @@ public sealed class BlockedLogTests : IDisposable
         var stop = Stopwatch.StartNew();
         daemon.Send(Signal.Terminate);
         Assert.Equal(0, await daemon.StatusAsync());
-        // DrainTimeout, and a second.
+        // DrainTimeout, plus a second.
         Assert.InRange(stop.Elapsed, TimeSpan.Zero, TimeSpan.FromSeconds(11));
     }
 
     [Fact]
     public async Task Messages_that_did_not_fit_are_counted_and_told_when_the_log_is_read_again()
     {
-        // Three lines that say where it accepts, and one with all the names, are more than the mebibyte that waits at most.
+        // Three lines with the addresses, and one with all the names, exceed the mebibyte that the log
+        // buffers.
         string names = string.Join(',', Enumerable.Range(0, 3).Select(i => $$"""
             "{{new string((char)('a' + i), 300_000)}}": { "Address": "unix:{{_directory[$"{i}"]}}" }
             """));
@@ -39,7 +40,7 @@ public sealed class BlockedLogTests : IDisposable
         using var notify = new NotifySocket(_directory["notify"]);
         await using DaemonProcess daemon = DaemonProcess.Start(FullPipe("--config", file) with { Environment = new(StringComparer.Ordinal) { ["NOTIFY_SOCKET"] = notify.Name } });
         await notify.ReceiveAsync();
-        // It serves: the line with all the names has been logged, and dropped.
+        // The daemon serves: the line with all the names was logged, and dropped.
         await AssertEchoesAsync(_directory["0"]);
         daemon.Send(Signal.Terminate);
         await notify.ReceiveAsync();
@@ -67,7 +68,7 @@ public sealed class BlockedLogTests : IDisposable
         HoldsStandardError = true,
     };
 
-    // At once: each connection lingers for a moment before it is closed.
+    // At the same time, because each connection lingers for a moment before it closes.
     private Task SendOversizeLinesAsync() => Parallel.ForAsync(0, Clients, new ParallelOptions { MaxDegreeOfParallelism = 250 }, async (_, _) =>
     {
         using LineSocket client = await LineSocket.ConnectAsync(new UnixDomainSocketEndPoint(_directory["s"]));

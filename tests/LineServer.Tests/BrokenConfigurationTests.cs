@@ -2,7 +2,7 @@ using LineServer.Tests.Support;
 
 namespace LineServer.Tests;
 
-/// <summary>Each mistake is one line, which names the place and the key. Exit status 78.</summary>
+/// <summary>Each error is reported in one line with the place and the key. Exit status 78.</summary>
 public sealed class BrokenConfigurationTests : IDisposable
 {
     private readonly TemporaryDirectory _directory = new();

@@ -2,7 +2,9 @@ using LineServer.Tests.Support;
 
 namespace LineServer.Tests;
 
-/// <summary>An endpoint that cannot be had: one line that says why, no stack trace, exit status 1.</summary>
+/// <summary>
+/// An endpoint that cannot listen: one line with the reason, no stack trace, exit status 1.
+/// </summary>
 public sealed class CannotListenTests : IDisposable
 {
     private const string Nobody = "65534";

@@ -2,7 +2,7 @@ using LineServer.Tests.Support;
 
 namespace LineServer.Tests;
 
-/// <summary>Options, help, and what is refused: exit status 0 or 2.</summary>
+/// <summary>Options, help and usage errors: exit status 0 or 2.</summary>
 public class CommandLineTests
 {
     public static TheoryData<string[], string> BadOptions => new()

@@ -3,7 +3,7 @@ using LineServer.Tests.Support;
 
 namespace LineServer.Tests;
 
-/// <summary>Where settings come from, and which one holds.</summary>
+/// <summary>The sources of settings, and which one wins.</summary>
 public sealed class ConfigurationTests : IDisposable
 {
     private const string Json = """

@@ -53,7 +53,8 @@ public class ConnectionTests
         {
             try
             {
-                // Completes for as long as the kernel and the server take it, and fails when the server aborts.
+                // Completes while the kernel and the server take bytes; fails when the server aborts the
+                // connection.
                 sent += await greedy.Socket.SendAsync(lines).Guarded();
                 await other.SendAsync("still here\n");
                 Assert.Equal("still here", await other.ReadLineAsync());
@@ -99,7 +100,7 @@ public class ConnectionTests
     [Fact]
     public async Task A_handler_that_throws_ends_its_connection_and_no_other()
     {
-        // The error reply of delay holds an e, and a reply must not hold the delimiter.
+        // The error reply of the delay handler contains an e, but a reply must not contain the delimiter.
         await using DaemonProcess daemon = DaemonProcess.Serve("delay", "Framing:Delimiter=101");
         using LineSocket other = await daemon.ConnectAsync();
         using LineSocket client = await daemon.ConnectAsync();

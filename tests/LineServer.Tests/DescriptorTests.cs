@@ -13,7 +13,7 @@ public class DescriptorTests
         await using DaemonProcess daemon = DaemonProcess.Start(new DaemonStart("--listen", "tcp://127.0.0.1:0", "--set", "Limits:MaxConcurrentConnections=1000") { Through = ["prlimit", $"--nofile={Limit}"] });
         EndPoint endPoint = await daemon.EndPointAsync();
         var clients = new List<LineSocket>();
-        // Those that are too many wait in the accept queue: connect(2) succeeds.
+        // The excess connections wait in the accept queue: connect(2) succeeds.
         for (int i = 0; i < 2 * Limit; i++)
         {
             clients.Add(await LineSocket.ConnectAsync(endPoint));

@@ -4,7 +4,7 @@ using LineServer.Tests.Support;
 
 namespace LineServer.Tests;
 
-/// <summary>SIGTERM, SIGINT, and a second one.</summary>
+/// <summary>SIGTERM, SIGINT, and a second signal.</summary>
 public class DrainTests
 {
     [Theory]
@@ -113,7 +113,8 @@ public class DrainTests
         Assert.Equal(0, await daemon.StopAsync());
     }
 
-    // At most 50 lines without an answer, so that the client falls silent when the server does. Returns how many were answered, each the next one.
+    // At most 50 unanswered lines, so that the client stops when the server does. Returns the number of
+    // replies, and checks their order.
     private static async Task<int> PipelineAsync(LineSocket client, int id, Action isBusy)
     {
         const int Window = 50;
@@ -133,7 +134,7 @@ public class DrainTests
         return answered;
     }
 
-    // EPIPE: the server has closed, and a line of ours crossed its FIN; what it sent is still to be read.
+    // EPIPE: the server has closed, and a line of ours crossed its FIN. The bytes it sent can still be read.
     private static async Task<bool> TrySendAsync(LineSocket client, string text)
     {
         try
@@ -162,7 +163,7 @@ public class DrainTests
             }
             catch (SocketException e) when (e.SocketErrorCode == SocketError.ConnectionReset)
             {
-                // It was in the accept queue when that was closed.
+                // The connection was in the accept queue when the listening socket was closed.
             }
         }
 

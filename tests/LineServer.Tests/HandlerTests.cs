@@ -2,7 +2,7 @@ using LineServer.Tests.Support;
 
 namespace LineServer.Tests;
 
-/// <summary>echo, discard and delay; print has its own.</summary>
+/// <summary>The echo, discard and delay handlers. The print handler has tests of its own.</summary>
 public class HandlerTests
 {
     [Fact]
@@ -50,7 +50,7 @@ public class HandlerTests
             return await client.ReadLineAsync();
         }));
         Assert.Equal(Enumerable.Range(0, Count).Select(i => i.ToString()), replies, StringComparer.Ordinal);
-        // One after the other, they would need a thousand seconds.
+        // One after the other, they would take a thousand seconds.
         Assert.InRange(started.Elapsed, TimeSpan.FromSeconds(0.99), TimeSpan.FromSeconds(20));
         Array.ForEach(clients, client => client.Dispose());
     }

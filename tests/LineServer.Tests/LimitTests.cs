@@ -2,7 +2,9 @@ using LineServer.Tests.Support;
 
 namespace LineServer.Tests;
 
-/// <summary>Limits and framing from a configuration, acting for real. Hosting's tests try their every case.</summary>
+/// <summary>
+/// Limits and framing from a configuration take effect. Hosting's tests cover all their cases.
+/// </summary>
 public class LimitTests
 {
     [Theory]

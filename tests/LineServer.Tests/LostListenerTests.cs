@@ -7,10 +7,12 @@ using LineServer.Tests.Support;
 
 namespace LineServer.Tests;
 
-/// <summary>A listening socket that is shut down from outside, as `ss -K` or a process that shares it can do.</summary>
+/// <summary>
+/// A listening socket is shut down from outside, as by `ss -K` or a process that shares it.
+/// </summary>
 public partial class LostListenerTests
 {
-    // <asm/unistd.h>, the same on x64 and arm64.
+    // From <asm/unistd.h>; the same on x64 and arm64.
     private const long PidfdOpen = 434;
     private const long PidfdGetfd = 438;
 
@@ -28,7 +30,7 @@ public partial class LostListenerTests
         }
 
         await daemon.Log.FirstAsync("accepts no more, though nobody asked it to stop");
-        // A drain like any other: what was received is answered.
+        // A drain like any other: received lines are answered.
         Assert.Null(await client.ReadLineAsync());
         Assert.Equal(1, await daemon.StatusAsync());
     }

@@ -6,7 +6,7 @@ using LineServer.Tests.Support;
 
 namespace LineServer.Tests;
 
-/// <summary>Clients that send and never read, by the thousand, at a server whose memory is limited.</summary>
+/// <summary>Thousands of clients that send and never read, at a server with limited memory.</summary>
 public class NeverReadingTests
 {
     // LINESERVER_TESTS=full, as tests/full.sh sets it: in full size.
@@ -45,7 +45,7 @@ public class NeverReadingTests
 
         TestContext.Current.SendDiagnosticMessage($"{Clients} clients that never read: the good client waited {longest.TotalMilliseconds:F0} ms at most, {daemon.ResidentBytes >> 20} MiB resident");
         hostile.ForEach(static socket => socket.Dispose());
-        // The memory is there again: as many clients that read are served at once.
+        // The memory is free again: as many clients that read are served at once.
         var served = new List<LineSocket>();
         for (int i = 0; i < Clients; i++)
         {
@@ -143,7 +143,7 @@ public class NeverReadingTests
         }
         catch (SocketException)
         {
-            // Closed: it held most.
+            // Closed, because it held most.
         }
     }
 }

@@ -4,7 +4,7 @@ using LineServer.Tests.Support;
 
 namespace LineServer.Tests;
 
-/// <summary>print: what comes out of standard output, and what happens when nothing can.</summary>
+/// <summary>The print handler: its output, and what happens if nothing can be written.</summary>
 public class PrintTests
 {
     private static readonly string[] Print = ["--listen", "tcp://127.0.0.1:0", "--handler", "print"];
@@ -37,7 +37,7 @@ public class PrintTests
         using LineSocket client = await daemon.ConnectAsync();
         await client.SendAsync(string.Concat(Enumerable.Range(0, Count).Select(i => $"line {i}\n")));
         client.HalfClose();
-        // FIN: all were received. The pipe holds 64 KiB of them, and nobody reads it yet.
+        // FIN: all lines were received. The pipe holds 64 KiB of them, and nobody has read it yet.
         Assert.Equal("", await client.ReadToEndAsync());
         daemon.Send(Signal.Terminate);
         await daemon.Log.FirstAsync("stopped");
@@ -79,7 +79,7 @@ public class PrintTests
     [InlineData("closed pipe", "Broken pipe")]
     public async Task An_output_that_fails_ends_the_server_with_one_clear_line(string output, string problem)
     {
-        // The pipe's reader has gone before the daemon is there.
+        // The pipe's reader is gone before the daemon starts.
         string shell = output == "closed pipe"
             ? """exec {gone}> >(exec true); wait $!; exec "$0" "$@" 1>&$gone"""
             : """exec "$0" "$@" >/dev/full""";

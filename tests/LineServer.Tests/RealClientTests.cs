@@ -2,7 +2,7 @@ using LineServer.Tests.Support;
 
 namespace LineServer.Tests;
 
-/// <summary>Other people's clients.</summary>
+/// <summary>Clients that others wrote.</summary>
 public class RealClientTests
 {
     private const string Sent = "a\r\nb\n\nc";
@@ -41,7 +41,7 @@ public class RealClientTests
         Assert.True(string.Equals(lines, netcat.Output, StringComparison.Ordinal), "a byte is wrong");
     }
 
-    // Bytes of any value; a line is 127 bytes in the middle, and now and then a few thousand.
+    // Bytes of any value. The average line has 127 bytes; some have a few thousand.
     private static string RandomLines(int count)
     {
 #pragma warning disable CA5394 // Nothing secret: the same bytes each time.

@@ -3,7 +3,9 @@ using LineServer.Tests.Support;
 
 namespace LineServer.Tests;
 
-/// <summary>A signal at any moment; what hangs in a start; signals that come twice; signals that mean nothing.</summary>
+/// <summary>
+/// A signal at any moment, a start that hangs, repeated signals, and signals without a meaning.
+/// </summary>
 public sealed class SignalTests : IDisposable
 {
     private const int KilledBySigterm = 128 + Signal.Terminate;
@@ -20,10 +22,10 @@ public sealed class SignalTests : IDisposable
         await Parallel.ForAsync(0, Moments, new ParallelOptions { MaxDegreeOfParallelism = 2 }, async (moment, _) =>
         {
             await using DaemonProcess daemon = DaemonProcess.Start("--listen", "tcp://127.0.0.1:0");
-            // Not a wait for something: the moment is what is tested.
+            // This delay is not a wait for an event: the moment of the signal is what is tested.
             await Task.Delay(moment * StepMs, TestContext.Current.CancellationToken);
             int status = await daemon.StopAsync();
-            // Until the runtime has installed a handler, the signal kills.
+            // Until the runtime has installed its handler, the signal kills the process.
             Assert.True(status is 0 or KilledBySigterm, $"after {moment * StepMs} ms: {status}, {string.Join('\n', daemon.Log.Lines)}");
             Assert.DoesNotContain(daemon.Log.Lines, line => line.Contains("Exception", StringComparison.Ordinal));
         });
@@ -56,7 +58,7 @@ public sealed class SignalTests : IDisposable
     [Fact]
     public async Task SIGTERM_ends_a_start_that_waits_for_a_name_server()
     {
-        // In place of the C library's: one that never answers, and says when it was asked.
+        // Replaces the C library's function by one that never returns, and that reports when it was called.
         string source = _directory.Write("hang.c", """
             #include <fcntl.h>
             #include <stdlib.h>
@@ -77,7 +79,7 @@ public sealed class SignalTests : IDisposable
     {
         Assert.Equal(0, (await Tool.RunAsync("mkfifo", _directory["fifo"])).Status);
         await using DaemonProcess daemon = DaemonProcess.Start("--config", _directory["fifo"]);
-        // The daemon has it open to read, and waits for what is written.
+        // The daemon has opened it for reading, and waits for data.
         await using FileStream writer = await Task.Run(() => new FileStream(_directory["fifo"], FileMode.Open, FileAccess.Write, FileShare.ReadWrite), TestContext.Current.CancellationToken).Guarded();
         Assert.Equal(0, await daemon.StopAsync());
     }
@@ -111,7 +113,7 @@ public sealed class SignalTests : IDisposable
         Assert.Equal(0, await daemon.StopAsync());
     }
 
-    // Null: the queue is full, and a connect that may wait would wait.
+    // Null: the queue is full, and a blocking connect would wait.
     private static Socket? TryConnect(UnixDomainSocketEndPoint endPoint)
     {
         var client = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified) { Blocking = false };

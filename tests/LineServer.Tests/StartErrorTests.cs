@@ -3,14 +3,16 @@ using LineServer.Tests.Support;
 
 namespace LineServer.Tests;
 
-/// <summary>Whatever is wrong at the start: one clear line and 78, 2 or 1; never a stack trace, never SIGABRT.</summary>
+/// <summary>
+/// Any error at the start: one clear line and status 78, 2 or 1; never a stack trace or SIGABRT.
+/// </summary>
 public sealed class StartErrorTests : IDisposable
 {
     private readonly TemporaryDirectory _directory = new();
 
     public void Dispose() => _directory.Dispose();
 
-    // A file's text; and what the line says after the file's name.
+    // The file's text, and the error line after the file's name.
     public static TheoryData<string, string> Files => new()
     {
         { """{ "LineServer": { "Endpoints": { "e": { "Address": "unix:/tmp/a\u0000b" } } } }""", @":1: LineServer:Endpoints:e:Address: 'unix:/tmp/a\x00b' is neither a path nor an abstract name" },
@@ -44,7 +46,7 @@ public sealed class StartErrorTests : IDisposable
     public async Task A_file_that_check_refuses_is_refused_by_run_in_the_same_line(string text, string problem)
     {
         string file = _directory["a.json"];
-        // A byte a character, so that what is no UTF-8 can be written here.
+        // One byte per character, so that invalid UTF-8 can be written here.
         await File.WriteAllBytesAsync(file, System.Text.Encoding.Latin1.GetBytes(text), TestContext.Current.CancellationToken);
         foreach (string command in new[] { "check", "run" })
         {
@@ -52,7 +54,7 @@ public sealed class StartErrorTests : IDisposable
         }
     }
 
-    // A shell's line, in which "$0" is the daemon; the exit status; and what the line says.
+    // A shell command in which "$0" is the daemon, the exit status, and the error line.
     public static TheoryData<string, int, string> Starts => new()
     {
         { """exec "$0" --set Limits:Backlog=1 --set limits:backlog=2""", 2, "--set: limits:backlog is given twice.\nTry 'lineserver --help'." },

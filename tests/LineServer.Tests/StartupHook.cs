@@ -1,11 +1,12 @@
-// The runtime runs this in the daemon before Main (DOTNET_STARTUP_HOOKS), and wants the type without a namespace and with this name.
+// The runtime runs this in the daemon before Main (DOTNET_STARTUP_HOOKS). It requires this name, without a
+// namespace.
 #pragma warning disable CA1050, MA0047, RCS1110
 internal static class StartupHook
 #pragma warning restore CA1050, MA0047, RCS1110
 {
     public const string Variable = "LINESERVER_TESTS_THROW_AFTER";
 
-    /// <summary>A thread that throws once the file is there.</summary>
+    /// <summary>Starts a thread that throws once the file exists.</summary>
     public static void Initialize()
     {
         string file = Environment.GetEnvironmentVariable(Variable)!;

@@ -4,7 +4,7 @@ using LineServer.Tests.Support;
 
 namespace LineServer.Tests;
 
-/// <summary>What systemd and the daemon say to each other, without a systemd that runs.</summary>
+/// <summary>The messages between systemd and the daemon, without a running systemd.</summary>
 public sealed class SystemdTests : IDisposable
 {
     private readonly TemporaryDirectory _directory = new();
@@ -51,13 +51,13 @@ public sealed class SystemdTests : IDisposable
         });
         await daemon.Log.FirstAsync("Listening on /");
         var unix = new UnixDomainSocketEndPoint(_directory["unix"]);
-        // The first to connect has it started.
+        // The first connection starts the daemon.
         await AssertEchoesAsync(unix);
         Assert.Equal("systemd:lines", await daemon.AddressAsync("echo1"));
         await AssertEchoesAsync(await daemon.EndPointAsync("echo2"));
         await AssertEchoesAsync(unix);
         Assert.Equal(0, await daemon.StopAsync());
-        // It is systemd's, who gives it to the next one.
+        // The socket belongs to systemd, which passes it to the next daemon.
         Assert.True(File.Exists(_directory["unix"]));
     }
 
@@ -110,7 +110,7 @@ public sealed class SystemdTests : IDisposable
         string units = Path.Combine(Built.RepositoryRoot, "packaging", "systemd");
         foreach (string unit in Directory.GetFiles(units, "lineserver.*").Where(unit => !unit.EndsWith(".json", StringComparison.Ordinal)))
         {
-            // verify wants an executable that exists.
+            // verify requires an executable that exists.
             string text = await File.ReadAllTextAsync(unit, TestContext.Current.CancellationToken);
             _directory.Write(Path.GetFileName(unit), text.Replace("/usr/bin/lineserver", Built.Daemon, StringComparison.Ordinal));
         }
@@ -126,7 +126,8 @@ public sealed class SystemdTests : IDisposable
     public async Task The_configuration_that_is_packaged_is_valid() =>
         Assert.Equal(0, (await DaemonProcess.RunAsync("check", "--config", Path.Combine(Built.RepositoryRoot, "packaging", "systemd", "lineserver.json"))).Status);
 
-    // systemd-socket-activate takes no port 0. The kernel gives this one to nobody else for as long as others are free.
+    // systemd-socket-activate does not accept port 0. The kernel does not reuse this port while others are
+    // free.
     private static IPEndPoint FreePort()
     {
         using var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);

@@ -6,18 +6,23 @@ using LineServer.Tests.Support;
 
 namespace LineServer.Tests;
 
-/// <summary>Clients that connect, send lines cut anywhere, and leave in every way, for a while, at one daemon.</summary>
+/// <summary>
+/// Clients that connect to one daemon, send lines split anywhere, and leave in every possible way, for a
+/// while.
+/// </summary>
 public class TortureTests
 {
-    // LINESERVER_TESTS=full, as tests/full.sh sets it: in full size.
+    // LINESERVER_TESTS=full, set by tests/full.sh, runs it at full size.
     private static readonly bool IsFull = Environment.GetEnvironmentVariable("LINESERVER_TESTS") == "full";
     private static readonly int Clients = IsFull ? 2000 : 200;
     private static readonly TimeSpan Duration = IsFull ? TimeSpan.FromMinutes(2) : TimeSpan.FromSeconds(5);
 
-    // Bounds waits that would never end. It is long because thousands of clients share the cores with the daemon.
+    // The runtime may open a few descriptors of its own meanwhile. A leak would be in proportion to the
+    // connections.
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(90);
 
-    // The runtime may open a few descriptors of its own meanwhile; a leak would keep one of every so many connections.
+    // The runtime may open a few descriptors of its own meanwhile; a leak would be proportional to the
+    // connections.
     private const int RuntimeDescriptors = 8;
 
     private const int MaxLineSize = 60 * 1024;
@@ -66,7 +71,7 @@ public class TortureTests
             Assert.Fail($"seed {seed}: {e}\n{string.Join('\n', daemon.Log.Lines)}");
         }
 
-        // The server sees a reset or a FIN a moment after the client has sent it.
+        // The server sees a reset or a FIN a moment after the client sent it.
         bool isClosed = SpinWait.SpinUntil(() => Descriptors(daemon) <= descriptorsBefore + RuntimeDescriptors, Guard.Timeout);
         Assert.True(isClosed, $"seed {seed}: {descriptorsBefore} descriptors before, {Descriptors(daemon)} after");
         using (LineSocket last = await LineSocket.ConnectAsync(endPoint))
@@ -102,7 +107,7 @@ public class TortureTests
         }
     }
 
-    /// <summary>One connection: lines of any size, cut anywhere, and a way to leave.</summary>
+    /// <summary>One connection: lines of any size, split anywhere, and a way to leave.</summary>
     private static async Task ConnectionAsync(EndPoint endPoint, Random random, byte[] sent, byte[] received, Tally tally)
     {
         ReadOnlyMemory<byte> lines = sent.AsMemory(0, Compose(random, sent));
@@ -164,7 +169,7 @@ public class TortureTests
         }
     }
 
-    /// <summary>Reads and compares until everything or as much as asked for has come, or until the client leaves.</summary>
+    /// <summary>Reads and compares until the expected bytes have arrived, or the client leaves.</summary>
     private static async Task<int> ReadAsync(
         Socket socket, ReadOnlyMemory<byte> expected, byte[] buffer, int atMost, CancellationToken left)
     {

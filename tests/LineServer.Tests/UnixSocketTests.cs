@@ -3,7 +3,9 @@ using LineServer.Tests.Support;
 
 namespace LineServer.Tests;
 
-/// <summary>What may stand at the path of a Unix socket before the daemon starts, and what stands there after it.</summary>
+/// <summary>
+/// What may exist at the path of a Unix socket before the daemon starts, and what exists after it ends.
+/// </summary>
 public sealed class UnixSocketTests : IDisposable
 {
     private readonly TemporaryDirectory _directory = new();
@@ -83,7 +85,7 @@ public sealed class UnixSocketTests : IDisposable
             DaemonProcess[] daemons = [.. Enumerable.Range(0, Contenders).Select(_ => DaemonProcess.Start("--listen", $"unix:{Path}"))];
             try
             {
-                // Each accepts, or ends.
+                // Each daemon accepts connections, or ends.
                 bool[] accepts = await Task.WhenAll(daemons.Select(async daemon =>
                     (await daemon.Log.FirstAsync(line => line.Contains(" accepts on ", StringComparison.Ordinal) || line.StartsWith("lineserver: ", StringComparison.Ordinal)))
                         .Contains(" accepts on ", StringComparison.Ordinal)));
@@ -113,7 +115,7 @@ public sealed class UnixSocketTests : IDisposable
     {
         await using DaemonProcess first = DaemonProcess.Start("--listen", $"unix:{Path}");
         await first.EndPointAsync();
-        // Somebody cleans up while it runs.
+        // Somebody deletes the file while the daemon runs.
         File.Delete(Path);
         File.Delete($"{Path}.lock");
         await using DaemonProcess second = DaemonProcess.Start("--listen", $"unix:{Path}");
@@ -146,7 +148,7 @@ public sealed class UnixSocketTests : IDisposable
     [Fact]
     public async Task The_file_gets_its_mode_and_group()
     {
-        // The only group that a user who is not root can surely give.
+        // The only group that a user other than root can always set.
         string group = Environment.IsPrivilegedProcess ? "65534" : (await Tool.RunAsync("id", "-g")).Output.Trim();
         await using DaemonProcess daemon = DaemonProcess.Start(
             "--set", $"Endpoints:e:Address=unix:{Path}", "--set", "Endpoints:e:UnixSocketMode=0620", "--set", $"Endpoints:e:UnixSocketGroup={group}");
@@ -192,12 +194,12 @@ public sealed class UnixSocketTests : IDisposable
         }
     }
 
-    // As a process that was killed leaves it.
+    // As a killed process leaves it.
     private void LeaveStaleFile()
     {
         using var killed = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
         killed.Bind(new UnixDomainSocketEndPoint(Path));
-        // .NET removes the file on Dispose; a process that was killed does not.
+        // .NET deletes the file on Dispose; a killed process does not.
         File.Move(Path, $"{Path}.kept");
         killed.Dispose();
         File.Move($"{Path}.kept", Path);

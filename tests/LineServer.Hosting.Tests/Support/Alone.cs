@@ -1,8 +1,8 @@
 namespace LineServer.Hosting.Tests.Support;
 
 /// <summary>
-/// Tests that run when no other does: counting allocates while another test listens to the metrics, and a stress that gets no thread
-/// stresses nothing.
+/// Tests that must not run in parallel with others: counting allocations while another test listens to the
+/// metrics, or a stress test that gets no thread.
 /// </summary>
 [CollectionDefinition(nameof(Alone), DisableParallelization = true)]
 public sealed class Alone;

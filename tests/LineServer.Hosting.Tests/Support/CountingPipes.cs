@@ -3,7 +3,7 @@ using System.IO.Pipelines;
 
 namespace LineServer.Hosting.Tests.Support;
 
-/// <summary>Counts reads, and can give what there is a byte at a time, in segments of one byte.</summary>
+/// <summary>Counts reads. Can pass on the available bytes one at a time, in segments of one byte.</summary>
 internal sealed class CountingReader(PipeReader inner, int mostBytes = int.MaxValue, bool segmented = false) : PipeReader
 {
     private ReadOnlySequence<byte> _whole;
@@ -36,7 +36,7 @@ internal sealed class CountingReader(PipeReader inner, int mostBytes = int.MaxVa
         long taken = _given.Slice(0, consumed).Length;
         _held = _given.Length - taken;
         SequencePosition end = _whole.GetPosition(_given.Length);
-        // Only what was shown has been examined; the rest is still there for the next read.
+        // Only the bytes shown were examined; the next read gets the rest.
         inner.AdvanceTo(_whole.GetPosition(taken), end);
         _whole = _given = default;
     }
@@ -55,7 +55,9 @@ internal sealed class CountingReader(PipeReader inner, int mostBytes = int.MaxVa
     }
 }
 
-/// <summary>Counts flushes and what was staged for each; can give tiny buffers, or memory that is no array.</summary>
+/// <summary>
+/// Counts flushes and the bytes staged for each. Can return tiny buffers, or memory without an array.
+/// </summary>
 internal sealed class CountingWriter(PipeWriter inner, int bufferSize = 0, bool unmanaged = false) : PipeWriter
 {
     private readonly MemoryManager<byte>? _memory = unmanaged ? new NoArray(new byte[bufferSize]) : null;
@@ -95,7 +97,7 @@ internal sealed class CountingWriter(PipeWriter inner, int bufferSize = 0, bool 
         }
 
         Assert.True(sizeHint <= bufferSize);
-        _small = new byte[bufferSize + 3].AsMemory(3); // never at the start of an array
+        _small = new byte[bufferSize + 3].AsMemory(3); // never at the start of its array
         return _memory?.Memory ?? _small;
     }
 

@@ -7,7 +7,7 @@ using Microsoft.AspNetCore.Server.Kestrel.Core;
 
 namespace LineServer.Hosting.Tests.Support;
 
-/// <summary>Kestrel in this process, on a port of its own; and plain sockets as clients.</summary>
+/// <summary>Runs Kestrel in this process on a port of its own, with plain sockets as clients.</summary>
 internal sealed class KestrelHost : IAsyncDisposable
 {
     private readonly WebApplication _server;
@@ -67,7 +67,7 @@ internal static class Sockets
 {
     public static Task SendTextAsync(this Socket socket, string text) => socket.SendAsync(Encoding.UTF8.GetBytes(text)).InTime();
 
-    /// <summary>All until FIN. A reset is an exception.</summary>
+    /// <summary>Reads everything up to FIN. Throws on a reset.</summary>
     public static async Task<string> ReceiveToEndAsync(this Socket socket)
     {
         var all = new MemoryStream();
@@ -92,7 +92,7 @@ internal static class Sockets
         return Encoding.UTF8.GetString(buffer, 0, received);
     }
 
-    /// <summary>RST.</summary>
+    /// <summary>Closes the connection with RST.</summary>
     public static void Reset(this Socket socket)
     {
         socket.LingerState = new LingerOption(true, 0);

@@ -3,12 +3,12 @@ using Microsoft.Extensions.Logging;
 
 namespace LineServer.Hosting.Tests.Support;
 
-/// <summary>Keeps what was logged; or fails, where a test says so.</summary>
+/// <summary>Keeps the log messages, or throws if the test says so.</summary>
 internal sealed class ListLogger : ILoggerFactory, ILogger
 {
     public ConcurrentQueue<(LogLevel Level, string Text)> Messages { get; } = new();
 
-    /// <summary>Thrown by every call while it is set.</summary>
+    /// <summary>While set, every call throws it.</summary>
     public Exception? Failure { get; set; }
 
     public IEnumerable<string> At(LogLevel level) => Messages.Where(message => message.Level == level).Select(message => message.Text);

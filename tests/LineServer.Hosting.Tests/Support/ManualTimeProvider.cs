@@ -1,6 +1,9 @@
 namespace LineServer.Hosting.Tests.Support;
 
-/// <summary>A clock that stands until the test moves it. Timers run on the thread that moves it, in order, each at its time.</summary>
+/// <summary>
+/// A clock that only the test advances. Timers run on the thread that advances it, in order, each at its
+/// time.
+/// </summary>
 internal sealed class ManualTimeProvider : TimeProvider
 {
     private readonly Lock _gate = new();
@@ -57,7 +60,9 @@ internal sealed class ManualTimeProvider : TimeProvider
         }
     }
 
-    /// <summary>The clock jumps: what was due in between is called once, late, as when the machine was suspended.</summary>
+    /// <summary>
+    /// Makes the clock jump: a timer due in between is called once, late, as after a suspend of the machine.
+    /// </summary>
     public void Jump(TimeSpan by)
     {
         List<ManualTimer> late;

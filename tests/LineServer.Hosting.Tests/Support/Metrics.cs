@@ -3,7 +3,7 @@ using System.Diagnostics.Metrics;
 
 namespace LineServer.Hosting.Tests.Support;
 
-/// <summary>Sums what the meter of the endpoint with that name says.</summary>
+/// <summary>Sums the measurements of the meter for the endpoint of the given name.</summary>
 internal sealed class Metrics : IDisposable
 {
     private readonly MeterListener _listener = new();

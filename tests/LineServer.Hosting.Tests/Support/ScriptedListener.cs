@@ -4,7 +4,7 @@ using Microsoft.AspNetCore.Connections;
 
 namespace LineServer.Hosting.Tests.Support;
 
-/// <summary>A transport whose accepts go as the test says: an exception, the end, or nothing yet.</summary>
+/// <summary>A transport whose accepts follow a script: an exception, the end, or pending.</summary>
 internal sealed class ScriptedListener : IConnectionListenerFactory, IConnectionListener
 {
     private readonly Channel<Func<ConnectionContext?>> _accepts = Channel.CreateUnbounded<Func<ConnectionContext?>>();

@@ -7,7 +7,9 @@ using Microsoft.Extensions.Logging;
 
 namespace LineServer.Hosting.Tests.Support;
 
-/// <summary>An endpoint in memory: its clock, its log, and wrappers at its pipes. Configure, then connect.</summary>
+/// <summary>
+/// An in-memory endpoint with its clock, its log, and wrappers around its pipes. Configure it, then connect.
+/// </summary>
 internal sealed class Server
 {
     private readonly Action<IConnectionBuilder> _useLines;
@@ -27,7 +29,7 @@ internal sealed class Server
 
     public Func<PipeWriter, PipeWriter> WrapOutput { get; init; } = writer => writer;
 
-    /// <summary>The transport cannot send FIN first, as Kestrel's sockets.</summary>
+    /// <summary>True if the transport cannot send FIN first, like Kestrel's sockets.</summary>
     public bool CannotHalfClose { get; init; }
 
     public IPAddress? Peer { get; set; }

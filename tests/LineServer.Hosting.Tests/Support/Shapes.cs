@@ -2,7 +2,9 @@ using LineServer.Framing;
 
 namespace LineServer.Hosting.Tests.Support;
 
-/// <summary>How a test makes a handler in each of the shapes that does the same: stage something for a line.</summary>
+/// <summary>
+/// Creates a handler of each shape with the same behaviour: it stages something for each line.
+/// </summary>
 public enum Shape
 {
     Delegate,
@@ -10,22 +12,22 @@ public enum Shape
     /// <summary>An asynchronous handler that never waits.</summary>
     Async,
 
-    /// <summary>An asynchronous handler that waits for every line.</summary>
+    /// <summary>An asynchronous handler that waits for each line.</summary>
     Waiting,
 
     Batch,
 
-    /// <summary>A batch handler that takes one line a call.</summary>
+    /// <summary>A batch handler that takes one line per call.</summary>
     BatchByOne,
 
-    /// <summary>A batch handler that waits after every call.</summary>
+    /// <summary>A batch handler that waits after each call.</summary>
     WaitingBatch,
 
     /// <summary>A batch handler that uses a visitor.</summary>
     Visitor,
 }
 
-/// <summary>What a test does with a line, in whatever shape it came.</summary>
+/// <summary>What a test does with a line, whatever the shape of the handler.</summary>
 internal delegate void Answer(AnyLine line, LineOutput reply);
 
 internal readonly ref struct AnyLine
@@ -68,7 +70,7 @@ internal static class Shapes
         _ => new Visiting(onLine, onClosing, onDisconnected),
     };
 
-    // What UseLines makes of a delegate, with callbacks.
+    // What UseLines creates from a delegate, with callbacks.
     private sealed class DelegateBatch(Answer onLine, Action<CloseReason, LineOutput>? onClosing, Action<CloseReason>? onDisconnected) : LineBatchHandler
     {
         private readonly Internal.DelegateHandler _inner = new((in line, reply) => onLine(new AnyLine(line), reply));

@@ -5,7 +5,10 @@ namespace LineServer.Hosting.Tests.Support;
 
 internal static class TestConnections
 {
-    /// <summary>Reads a line at a time, as a client with a small buffer does: one that waits for all at once would never be sent it.</summary>
+    /// <summary>
+    /// Reads one line at a time, like a client with a small buffer. A client that waits for all lines at once
+    /// would never get them.
+    /// </summary>
     public static async Task<string> ReadLinesAsync(this LineTestConnection client)
     {
         var text = new StringBuilder();

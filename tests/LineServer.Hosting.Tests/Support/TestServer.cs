@@ -12,10 +12,10 @@ internal sealed class TestServer(ConnectionLimits? limits = null, TimeProvider? 
     private readonly TaskCompletionSource<ConnectionEndpoint> _failed = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private ConnectionServer? _server;
 
-    /// <summary>The endpoint that accepts no more.</summary>
+    /// <summary>The endpoint that stopped accepting.</summary>
     public Task<ConnectionEndpoint> Failed => _failed.Task;
 
-    /// <summary>Where handlers note why their connections ended.</summary>
+    /// <summary>Where handlers record why their connections ended.</summary>
     public ConcurrentBag<CloseReason> CloseReasons { get; } = [];
 
     public ConnectionServer Server => _server ??= Create();
@@ -45,7 +45,7 @@ internal static class EndpointClients
         return socket;
     }
 
-    /// <summary>A client that the endpoint has let in: it has had a reply.</summary>
+    /// <summary>A client that the endpoint has admitted: it has received a reply.</summary>
     public static async Task<Socket> ConnectAndEchoAsync(this ConnectionEndpoint endpoint)
     {
         Socket socket = await endpoint.ConnectAsync();
@@ -54,7 +54,7 @@ internal static class EndpointClients
         return socket;
     }
 
-    /// <summary>True if the endpoint closes at once, without a reply.</summary>
+    /// <summary>True if the endpoint closes the connection at once, without a reply.</summary>
     public static async Task<bool> IsRefusedAsync(this ConnectionEndpoint endpoint)
     {
         using Socket socket = await endpoint.ConnectAsync();

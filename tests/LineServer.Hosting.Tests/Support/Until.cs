@@ -1,6 +1,8 @@
 namespace LineServer.Hosting.Tests.Support;
 
-/// <summary>A bound on every wait: what should have happened and did not is a failure, not a test that hangs.</summary>
+/// <summary>
+/// Bounds every wait, so that an event that does not happen is a failure and not a hanging test.
+/// </summary>
 internal static class Until
 {
     private static readonly TimeSpan Bound = TimeSpan.FromSeconds(10);
@@ -9,6 +11,6 @@ internal static class Until
 
     public static Task<T> InTime<T>(this Task<T> task) => task.WaitAsync(Bound);
 
-    /// <summary>For what nothing announces: spins until it is so.</summary>
+    /// <summary>For a condition that nothing announces: spins until it is true.</summary>
     public static void True(Func<bool> condition) => Assert.True(SpinWait.SpinUntil(condition, Bound));
 }

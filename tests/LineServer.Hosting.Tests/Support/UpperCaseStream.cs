@@ -2,7 +2,9 @@ using System.IO.Pipelines;
 
 namespace LineServer.Hosting.Tests.Support;
 
-/// <summary>A stream between a connection and its lines, as TLS is one: what is read through it is upper case.</summary>
+/// <summary>
+/// A stream between a connection and its lines, like TLS: reads through it return upper case.
+/// </summary>
 internal sealed class UpperCaseStream : Stream
 {
     private readonly Stream _input;

@@ -2,12 +2,12 @@ using System.Reflection;
 
 namespace LineServer.Tests.Support;
 
-/// <summary>Where the build has put things.</summary>
+/// <summary>The paths of build outputs.</summary>
 internal static class Built
 {
     public static string RepositoryRoot { get; } = Metadata("RepositoryRoot");
 
-    /// <summary>The executable <c>lineserver</c>, of the configuration of these tests.</summary>
+    /// <summary>The <c>lineserver</c> executable in the configuration of these tests.</summary>
     public static string Daemon { get; } = Metadata("DaemonPath");
 
     private static string Metadata(string key) =>

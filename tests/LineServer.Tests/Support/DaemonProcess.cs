@@ -4,7 +4,10 @@ using System.Net.Sockets;
 
 namespace LineServer.Tests.Support;
 
-/// <summary>The daemon as an operator has it: a process with arguments, environment, output, signals and an exit status.</summary>
+/// <summary>
+/// The daemon as an operator runs it: a process with arguments, environment, output, signals and an exit
+/// status.
+/// </summary>
 internal sealed class DaemonProcess : IAsyncDisposable
 {
     private readonly Process _process;
@@ -31,16 +34,20 @@ internal sealed class DaemonProcess : IAsyncDisposable
 
     public bool HasExited => _process.HasExited;
 
-    /// <summary>Standard error; read from the first call on, if the start said so.</summary>
+    /// <summary>
+    /// Standard error. If <see cref="DaemonStart"/> says so, it is read only from the first call on.
+    /// </summary>
     public OutputLines Log => _log.Value;
 
-    /// <summary>Standard output; read from the first call on, if the start said so.</summary>
+    /// <summary>
+    /// Standard output. If <see cref="DaemonStart"/> says so, it is read only from the first call on.
+    /// </summary>
     public OutputLines Output => _output.Value;
 
-    /// <summary>The transport that these tests run over; null: the daemon's default.</summary>
+    /// <summary>The transport that these tests use; null means the daemon's default.</summary>
     public static string? Transport => Environment.GetEnvironmentVariable("LINESERVER_TESTS_TRANSPORT") is { Length: > 0 } transport ? transport : null;
 
-    /// <summary>Bytes of memory in use.</summary>
+    /// <summary>The resident memory in bytes.</summary>
     public long ResidentBytes
     {
         get
@@ -54,7 +61,8 @@ internal sealed class DaemonProcess : IAsyncDisposable
 
     public static DaemonProcess Start(DaemonStart start)
     {
-        // A signal that the caller of the tests ignores (nohup, a shell's background job) would be ignored by the daemon too.
+        // The daemon would also ignore a signal that the caller of the tests ignores (nohup, a shell's
+        // background job).
         string[] command = ["env", "--default-signal", .. start.Through, Built.Daemon, .. start.Arguments];
         var info = new ProcessStartInfo(command[0], command[1..])
         {
@@ -63,7 +71,8 @@ internal sealed class DaemonProcess : IAsyncDisposable
             UseShellExecute = false,
             WorkingDirectory = start.WorkingDirectory ?? string.Empty,
         };
-        // The same tests hold for every transport: test.sh runs them again for each. `check` tells what its own sources say.
+        // The same tests apply to every transport: test.sh runs them once for each. `check` reports its own
+        // sources, so it gets none.
         if (Transport is { } transport && !start.Arguments.Contains("check", StringComparer.Ordinal))
         {
             info.Environment["LINESERVER__TRANSPORT"] = transport;
@@ -77,11 +86,13 @@ internal sealed class DaemonProcess : IAsyncDisposable
         return new DaemonProcess(Process.Start(info)!, start.HoldsStandardOutput, start.HoldsStandardError);
     }
 
-    /// <summary>One endpoint on a port of the kernel's choice, with <c>--set</c> for each setting.</summary>
+    /// <summary>
+    /// Starts a daemon with one endpoint on a port chosen by the kernel, and <c>--set</c> for each setting.
+    /// </summary>
     public static DaemonProcess Serve(string handler, params string[] settings) =>
         Start(["--listen", "tcp://127.0.0.1:0", "--handler", handler, .. settings.SelectMany(setting => new[] { "--set", setting })]);
 
-    /// <summary>Runs it to its end.</summary>
+    /// <summary>Runs the daemon to its end.</summary>
     public static Task<FinishedProcess> RunAsync(params string[] arguments) => RunAsync(new DaemonStart(arguments));
 
     public static async Task<FinishedProcess> RunAsync(DaemonStart start)
@@ -91,7 +102,7 @@ internal sealed class DaemonProcess : IAsyncDisposable
         return new FinishedProcess(status, await daemon.Output.ToEndAsync(), await daemon.Log.ToEndAsync());
     }
 
-    /// <summary>Where it accepts, as the log says.</summary>
+    /// <summary>The address that the daemon accepts on, from its log.</summary>
     public async Task<string> AddressAsync(string? endpoint = null)
     {
         const string Accepts = " accepts on ";
@@ -99,7 +110,7 @@ internal sealed class DaemonProcess : IAsyncDisposable
         return line[(line.IndexOf(Accepts, StringComparison.Ordinal) + Accepts.Length)..].Split(' ')[0];
     }
 
-    /// <summary>Where to connect to.</summary>
+    /// <summary>The address to connect to.</summary>
     public async Task<EndPoint> EndPointAsync(string? endpoint = null)
     {
         string address = await AddressAsync(endpoint);
@@ -116,14 +127,14 @@ internal sealed class DaemonProcess : IAsyncDisposable
 
     public void Send(int signal) => Signal.Send(Id, signal);
 
-    /// <summary>SIGTERM, and the exit status.</summary>
+    /// <summary>Sends SIGTERM and returns the exit status.</summary>
     public Task<int> StopAsync()
     {
         Send(Signal.Terminate);
         return ExitAsync();
     }
 
-    /// <summary>Sends a signal until it counts as the second one, and waits for the exit status.</summary>
+    /// <summary>Sends a signal until it counts as the second one, and returns the exit status.</summary>
     public async Task<int> AbortAsync(int signal)
     {
         Task aborts = Log.FirstAsync("a second ");
@@ -136,7 +147,7 @@ internal sealed class DaemonProcess : IAsyncDisposable
         return await ExitAsync();
     }
 
-    /// <summary>Waits for the exit status.</summary>
+    /// <summary>Waits for the end and returns the exit status.</summary>
     public async Task<int> ExitAsync()
     {
         int status = await StatusAsync();
@@ -144,7 +155,9 @@ internal sealed class DaemonProcess : IAsyncDisposable
         return status;
     }
 
-    /// <summary>Waits for the exit status, and reads no output that nobody reads so far.</summary>
+    /// <summary>
+    /// Waits for the end and returns the exit status, without reading output that is not being read yet.
+    /// </summary>
     public async Task<int> StatusAsync()
     {
         try

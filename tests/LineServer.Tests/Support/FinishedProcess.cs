@@ -1,15 +1,17 @@
 namespace LineServer.Tests.Support;
 
-/// <summary>What became of a process.</summary>
-/// <param name="Status">Its exit status.</param>
-/// <param name="Output">All of its standard output, a byte a character.</param>
-/// <param name="Error">All of its standard error, a byte a character.</param>
+/// <summary>The result of a process.</summary>
+/// <param name="Status">The exit status.</param>
+/// <param name="Output">All of standard output, one byte per character.</param>
+/// <param name="Error">All of standard error, one byte per character.</param>
 internal sealed record FinishedProcess(int Status, string Output, string Error)
 {
     /// <summary>The lines of <see cref="Error"/>.</summary>
     public string[] ErrorLines => Error.TrimEnd('\n').Split('\n');
 
-    /// <summary>It ended with this status and one line, which says this.</summary>
+    /// <summary>
+    /// Asserts the exit status, and that the only line of output on standard error contains a text.
+    /// </summary>
     public void AssertOneLine(int status, string line)
     {
         Assert.Equal(line, Error.TrimEnd('\n'));

@@ -1,6 +1,6 @@
 namespace LineServer.Tests.Support;
 
-/// <summary>Ends a wait that would never end. Nothing is measured by it.</summary>
+/// <summary>Bounds a wait that would otherwise never end. It measures nothing.</summary>
 internal static class Guard
 {
     public static readonly TimeSpan Timeout = TimeSpan.FromSeconds(45);

@@ -4,7 +4,10 @@ using System.Text;
 
 namespace LineServer.Tests.Support;
 
-/// <summary>A client at the level of the socket: what it sends and when, how it ends, and exactly what comes back. A byte is a character.</summary>
+/// <summary>
+/// A client at socket level: the test decides what it sends and when, and how it ends, and sees exactly what
+/// it receives. One byte per character.
+/// </summary>
 internal sealed class LineSocket : IDisposable
 {
     private readonly byte[] _buffer = new byte[16 * 1024];
@@ -41,7 +44,10 @@ internal sealed class LineSocket : IDisposable
         }
     }
 
-    /// <summary>Sends until nothing more is taken: neither the kernel's buffers nor the server's have had room for half a second.</summary>
+    /// <summary>
+    /// Sends until nothing more is taken: neither the kernel's buffers nor the server's had room for half a
+    /// second.
+    /// </summary>
     public void SendUntilStuck(ReadOnlySpan<byte> bytes)
     {
         Socket.Blocking = false;
@@ -54,14 +60,14 @@ internal sealed class LineSocket : IDisposable
 
     public void HalfClose() => Socket.Shutdown(SocketShutdown.Send);
 
-    /// <summary>Vanishes: RST.</summary>
+    /// <summary>Closes the connection with RST.</summary>
     public void Reset()
     {
         Socket.LingerState = new LingerOption(enable: true, seconds: 0);
         Socket.Dispose();
     }
 
-    /// <summary>A line without its LF; null at FIN.</summary>
+    /// <summary>Reads a line without its LF; null at FIN.</summary>
     public async Task<string?> ReadLineAsync()
     {
         var line = new StringBuilder();
@@ -84,7 +90,7 @@ internal sealed class LineSocket : IDisposable
         }
     }
 
-    /// <summary>Everything up to FIN; RST is an exception.</summary>
+    /// <summary>Reads everything up to FIN. Throws on RST.</summary>
     public async Task<string> ReadToEndAsync()
     {
         var text = new StringBuilder();

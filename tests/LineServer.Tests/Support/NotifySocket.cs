@@ -3,12 +3,12 @@ using System.Text;
 
 namespace LineServer.Tests.Support;
 
-/// <summary>What systemd has at the other end of <c>NOTIFY_SOCKET</c>.</summary>
+/// <summary>Plays systemd at the other end of <c>NOTIFY_SOCKET</c>.</summary>
 internal sealed class NotifySocket : IDisposable
 {
     private readonly Socket _socket = new(AddressFamily.Unix, SocketType.Dgram, ProtocolType.Unspecified);
 
-    /// <param name="name">A path; or an abstract name, with @ before it.</param>
+    /// <param name="name">A path, or @ and an abstract name.</param>
     public NotifySocket(string name)
     {
         Name = name;
@@ -17,7 +17,7 @@ internal sealed class NotifySocket : IDisposable
 
     public string Name { get; }
 
-    /// <summary>The next message's lines.</summary>
+    /// <summary>The lines of the next message.</summary>
     public async Task<string[]> ReceiveAsync()
     {
         byte[] buffer = new byte[4096];

@@ -2,7 +2,10 @@ using System.Text;
 
 namespace LineServer.Tests.Support;
 
-/// <summary>What a process writes, line by line as it comes. A byte is a character (Latin-1), so that nothing is lost or repaired.</summary>
+/// <summary>
+/// Reads the output of a process line by line. One byte per character (Latin-1), so that nothing is lost or
+/// repaired.
+/// </summary>
 internal sealed class OutputLines
 {
     private readonly Lock _gate = new();
@@ -13,7 +16,7 @@ internal sealed class OutputLines
 
     public OutputLines(Stream stream) => Ended = ReadAsync(stream);
 
-    /// <summary>Completes when the output was closed.</summary>
+    /// <summary>Completes when the output is closed.</summary>
     public Task Ended { get; }
 
     /// <summary>The complete lines so far.</summary>
@@ -28,14 +31,14 @@ internal sealed class OutputLines
         }
     }
 
-    /// <summary>All of it.</summary>
+    /// <summary>The whole output.</summary>
     public async Task<string> ToEndAsync()
     {
         await Ended.Guarded();
         return string.Concat(Lines.Select(line => $"{line}\n")) + _partial;
     }
 
-    /// <summary>The first line that matches; waits for it.</summary>
+    /// <summary>Waits for the first line that matches.</summary>
     public async Task<string> FirstAsync(Func<string, bool> matches)
     {
         string? found = null;
@@ -45,7 +48,7 @@ internal sealed class OutputLines
 
     public Task<string> FirstAsync(string part) => FirstAsync(line => line.Contains(part, StringComparison.Ordinal));
 
-    /// <summary>Waits until what was written so far is enough.</summary>
+    /// <summary>Waits until the output so far satisfies a condition.</summary>
     public async Task UntilAsync(Func<IReadOnlyList<string>, bool> isEnough)
     {
         while (true)

@@ -3,7 +3,7 @@ using System.Runtime.InteropServices;
 
 namespace LineServer.Tests.Support;
 
-/// <summary>kill(2): .NET itself sends none but SIGKILL.</summary>
+/// <summary>Sends signals by kill(2), because .NET can send only SIGKILL.</summary>
 internal static partial class Signal
 {
     public const int Hangup = 1;

@@ -1,6 +1,9 @@
 namespace LineServer.Tests.Support;
 
-/// <summary>A directory of a test's own, with a short path: that of a Unix socket has at most 107 bytes.</summary>
+/// <summary>
+/// A temporary directory for one test, with a short path, because the path of a Unix socket has at most 107
+/// bytes.
+/// </summary>
 internal sealed class TemporaryDirectory : IDisposable
 {
     public string Path { get; } = Directory.CreateTempSubdirectory("lineserver-").FullName;

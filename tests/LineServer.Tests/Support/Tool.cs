@@ -4,7 +4,7 @@ using System.Text;
 
 namespace LineServer.Tests.Support;
 
-/// <summary>Other people's programs: netcat and its kin.</summary>
+/// <summary>Programs that others wrote, such as netcat.</summary>
 internal static class Tool
 {
     public static Task<FinishedProcess> RunAsync(string command, params string[] arguments) => RunAsync(command, arguments, "");
