@@ -15,9 +15,9 @@ namespace LineServer.Hosting;
 public sealed class SocketListenerFactory(SocketListenerOptions options, ILoggerFactory loggerFactory) : IConnectionListenerFactory, IDisposable
 {
     private readonly SocketConnectionContextFactory _connections =
-        new(options.Connections, loggerFactory.CreateLogger("Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets"));
+        new(options.Connections, Guarded(loggerFactory, "Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets"));
 
-    private readonly ILogger _logger = loggerFactory.CreateLogger("LineServer.Hosting.Sockets");
+    private readonly ILogger _logger = Guarded(loggerFactory, "LineServer.Hosting.Sockets");
     private readonly DescriptorLimit? _descriptors = OperatingSystem.IsLinux() ? new DescriptorLimit(options.ReservedDescriptors) : null;
 
     /// <inheritdoc/>
@@ -53,4 +53,7 @@ public sealed class SocketListenerFactory(SocketListenerOptions options, ILogger
 
     /// <inheritdoc/>
     public void Dispose() => _connections.Dispose();
+
+    // A log that throws would end Kestrel's receive loop, and the reader would wait for ever.
+    private static GuardedLogger Guarded(ILoggerFactory loggers, string category) => new(loggers.CreateLogger(category));
 }

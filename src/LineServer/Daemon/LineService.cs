@@ -15,8 +15,8 @@ namespace LineServer.Daemon;
 /// <summary>The server, with a line handler on every endpoint of the configuration.</summary>
 internal sealed class LineService : IHostedService, IAsyncDisposable
 {
-    // Kestrel's pipe takes so many bytes that nobody has looked at: of a client whose replies wait, they are held for nothing. A line may be
-    // longer, for what has been looked at does not count (System.IO.Pipelines.Pipe).
+    // How far Kestrel's pipe reads ahead while a handler or a client is waited for. A line may be longer: a Pipe counts
+    // only bytes that nobody has examined.
     private const int SocketsReadAhead = 16 * 1024;
 
     private readonly ServerSettings _settings;
@@ -137,18 +137,11 @@ internal sealed class LineService : IHostedService, IAsyncDisposable
     {
         LineLimits limits = settings.Limits.Clone();
         limits.MaxWriteBufferSize = StagedSize(limits);
-        // What an endpoint has from the server holds for all of them together, and is counted there.
-        limits.MaxConcurrentConnections = Own(limits.MaxConcurrentConnections, _settings.Limits.MaxConcurrentConnections);
-        limits.MaxConcurrentConnectionsPerPeer = Own(limits.MaxConcurrentConnectionsPerPeer, _settings.Limits.MaxConcurrentConnectionsPerPeer);
-        limits.MaxConnectionsPerSecond = Own(limits.MaxConnectionsPerSecond, _settings.Limits.MaxConnectionsPerSecond);
-        limits.MaxConnectionsPerSecondPerPeer = Own(limits.MaxConnectionsPerSecondPerPeer, _settings.Limits.MaxConnectionsPerSecondPerPeer);
         return limits;
     }
 
-    private static int? Own(int? endpoint, int? server) => endpoint == server ? null : endpoint;
-
-    // Kestrel's pipe holds as much again as is staged before it, so each gets half of what may be held for a client. On epoll a flush waits
-    // until the kernel has all of it.
+    // On sockets, Kestrel's pipe holds as much again as is staged before it: each gets half of what may be held for a
+    // client. On epoll, a flush waits until the kernel has all of its bytes.
     private int StagedSize(LineLimits limits) => _epoll is not null ? limits.MaxWriteBufferSize : Math.Max(limits.MaxWriteBufferSize / 2, 1);
 
     private EpollTransportFactory CreateEpoll() => new(
