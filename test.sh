@@ -17,6 +17,9 @@ needed=(
   "strace strace"
   "setpriv util-linux"
   "taskset util-linux"
+  "unshare util-linux"
+  "nsenter util-linux"
+  "ip iproute2"
   "gcc gcc"
   "chromium chromium"
 )

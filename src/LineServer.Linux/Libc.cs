@@ -94,22 +94,9 @@ internal static unsafe partial class Libc
     [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
     public static extern int SetSocketOption(int socket, int level, int name, int* value, int length);
 
-    /// <summary>
-    /// open(2) for reading, without waiting for a FIFO's writer. Returns −errno on failure.
-    /// </summary>
-    public static int Open(string path)
-    {
-        int descriptor = OpenForReading(path, NonBlocking | CloseOnExec);
-        return descriptor >= 0 ? descriptor : -Marshal.GetLastPInvokeError();
-    }
-
     [DllImport("libc", EntryPoint = "getrlimit")]
     [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
     public static extern int GetLimit(int resource, ulong* currentAndMost);
-
-    [LibraryImport("libc", EntryPoint = "open", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
-    [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
-    private static partial int OpenForReading(string path, int flags);
 
     // <fcntl.h>, <sys/file.h>, <poll.h>, <sys/stat.h>; the same on x64 and arm64.
     public const int ReadWrite = 2;

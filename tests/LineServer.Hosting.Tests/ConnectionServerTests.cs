@@ -207,10 +207,32 @@ public class ConnectionServerTests
             Echo(builder);
         });
         using Socket client = await endpoint.ConnectAndEchoAsync();
+        SafeSocketHandle handle = listening.SafeHandle;
         listening.Shutdown(SocketShutdown.Both);
         Assert.Same(endpoint, await server.Failed.InTime());
+        Assert.Contains("no longer listens: its socket was shut down from outside", endpoint.Failure!.Message, StringComparison.Ordinal);
+        // Not only at the stop.
+        Until.True(() => handle.IsClosed);
         await client.SendTextAsync("on\n");
         Assert.Equal("on\n", await client.ReceiveTextAsync(3));
+    }
+
+    [Fact]
+    public async Task A_refused_client_that_does_not_read_a_long_last_line_is_aborted_after_LingerTimeout()
+    {
+        const int Length = 32 << 20;
+        var time = new ManualTimeProvider();
+        await using var server = new TestServer(new ConnectionLimits { MaxConcurrentConnections = 1 }, time);
+        ConnectionEndpoint endpoint = await server.ListenAsync(builder => builder.UseLines(_ => new Verbose(Length)));
+        using Socket first = await endpoint.ConnectAsync();
+        Until.True(() => server.Server.ConnectionCount == 1);
+        int timers = time.ActiveTimers;
+        using Socket refused = await endpoint.ConnectAsync();
+        Until.True(() => time.ActiveTimers > timers);
+        time.Advance(new LineLimits().LingerTimeout);
+        // The timer is disposed with the connection.
+        Until.True(() => time.ActiveTimers <= timers);
+        Assert.InRange(await CountToEndAsync(refused), 0, Length - 1);
     }
 
     [Fact]
@@ -258,6 +280,32 @@ public class ConnectionServerTests
         {
             Assert.Equal(SocketError.ConnectionReset, e.SocketErrorCode);
         }
+    }
+
+    private static async Task<long> CountToEndAsync(Socket client)
+    {
+        byte[] buffer = new byte[1 << 20];
+        long count = 0;
+        try
+        {
+            while (await client.ReceiveAsync(buffer).InTime() is > 0 and var received)
+            {
+                count += received;
+            }
+        }
+        catch (SocketException e)
+        {
+            Assert.Equal(SocketError.ConnectionReset, e.SocketErrorCode);
+        }
+
+        return count;
+    }
+
+    private sealed class Verbose(int length) : LineHandler
+    {
+        public override ValueTask OnLineAsync(Framing.LineMemory line, LineOutput reply, CancellationToken cancellationToken) => default;
+
+        public override void OnClosing(CloseReason reason, LineOutput output) => output.WriteLine(new byte[length]);
     }
 
     private sealed class WaitingHandler(TaskCompletionSource waits) : LineHandler

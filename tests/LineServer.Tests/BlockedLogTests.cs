@@ -19,7 +19,7 @@ public sealed class BlockedLogTests : IDisposable
         using var notify = new NotifySocket(_directory["notify"]);
         await using DaemonProcess daemon = StartWithFullPipe(notify);
         await notify.ReceiveAsync();
-        await SendOversizeLinesAsync();
+        await SendOversizeLinesAsync(Clients);
         await AssertEchoesAsync(_directory["s"]);
         var stop = Stopwatch.StartNew();
         daemon.Send(Signal.Terminate);
@@ -48,6 +48,27 @@ public sealed class BlockedLogTests : IDisposable
         Assert.Equal(0, await daemon.ExitAsync());
     }
 
+    [Theory]
+    [InlineData("2>&-")]
+    [InlineData("2>/dev/full")]
+    [InlineData("2>&$gone")]
+    public async Task A_log_that_cannot_be_written_changes_nothing(string error)
+    {
+        // $gone is a pipe without a reader.
+        string shell = $$"""exec {gone}> >(exec true); wait $!; exec "$0" "$@" {{error}}""";
+        using var notify = new NotifySocket(_directory["notify"]);
+        await using DaemonProcess daemon = DaemonProcess.Start(new DaemonStart("--listen", $"unix:{_directory["s"]}", "--set", "Limits:MaxLineSize=5")
+        {
+            Through = ["bash", "-c", shell],
+            Environment = { ["NOTIFY_SOCKET"] = notify.Name, ["Logging__LogLevel__Default"] = "Trace" },
+        });
+        await notify.ReceiveAsync();
+        await SendOversizeLinesAsync(count: 50);
+        await AssertEchoesAsync(_directory["s"]);
+        daemon.Send(Signal.Terminate);
+        Assert.Equal(0, await daemon.StatusAsync());
+    }
+
     [Fact]
     public async Task An_error_of_the_start_ends_it_although_nobody_reads_it()
     {
@@ -68,8 +89,8 @@ public sealed class BlockedLogTests : IDisposable
         HoldsStandardError = true,
     };
 
-    // At the same time, because each connection lingers for a moment before it closes.
-    private Task SendOversizeLinesAsync() => Parallel.ForAsync(0, Clients, new ParallelOptions { MaxDegreeOfParallelism = 250 }, async (_, _) =>
+    // At once: each connection lingers for a moment before it is closed.
+    private Task SendOversizeLinesAsync(int count) => Parallel.ForAsync(0, count, new ParallelOptions { MaxDegreeOfParallelism = 250 }, async (_, _) =>
     {
         using LineSocket client = await LineSocket.ConnectAsync(new UnixDomainSocketEndPoint(_directory["s"]));
         await client.SendAsync("a line that is too long\n");

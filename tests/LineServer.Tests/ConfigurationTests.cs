@@ -50,6 +50,15 @@ public sealed class ConfigurationTests : IDisposable
     }
 
     [Fact]
+    public async Task An_endpoint_has_a_limit_of_connections_only_if_it_sets_one_also_if_it_is_the_servers_number()
+    {
+        JsonNode server = await CheckAsync(new DaemonStart("check", "--config", _directory.Write("a.json", Json), "--set", "Limits:MaxConcurrentConnections=3"));
+        Assert.Equal(3, (int)server["Limits"]!["MaxConcurrentConnections"]!);
+        Assert.Equal(3, (int)server["Endpoints"]!["two"]!["Limits"]!["MaxConcurrentConnections"]!);
+        Assert.Null(server["Endpoints"]!["one"]!["Limits"]!["MaxConcurrentConnections"]);
+    }
+
+    [Fact]
     public async Task What_check_prints_is_a_configuration_that_says_the_same()
     {
         var start = new DaemonStart("check", "--config", _directory.Write("a.json", Json), "--set", "Limits:IdleTimeout=00:05") { WorkingDirectory = _directory.Path };

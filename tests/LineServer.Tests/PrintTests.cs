@@ -96,6 +96,14 @@ public class PrintTests
         Array.ForEach(clients, client => client.Dispose());
     }
 
+    [Fact]
+    public async Task A_start_without_a_standard_output_fails_at_once_with_one_clear_line()
+    {
+        await using DaemonProcess daemon = DaemonProcess.Start(new DaemonStart(Print) { Through = ["bash", "-c", """exec "$0" "$@" >&-"""] });
+        Assert.Equal(1, await daemon.ExitAsync());
+        Assert.Equal(["lineserver: the handler 'print' needs a standard output, and it is closed"], daemon.Log.Lines);
+    }
+
     [Theory]
     [InlineData("handlers")]
     [InlineData("check")]

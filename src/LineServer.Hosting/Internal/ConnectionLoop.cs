@@ -283,7 +283,7 @@ internal sealed class ConnectionLoop : ILinkedItem<ConnectionLoop>
         LineHandlerBase handler = Endpoint.Handlers.Make(ref _scope);
         _handler = handler as LineBatchHandler ?? new PerLineHandler((LineHandler)handler);
         _handler.Attach(_inbox);
-        Endpoint.StartsInline = _handler.NeverBlocks;
+        Endpoint.DecideStart(_handler.NeverBlocks);
         if (_handler.NeverBlocks && _inbox.Features.Get<IEventLoopFeature>() is { } eventLoop)
         {
             eventLoop.RunsInline = true;

@@ -30,7 +30,7 @@ internal sealed class LineConnectionHandler(LineEndpoint endpoint) : ConnectionH
         CloseReason refusal = endpoint.Admission.TryEnter(peer);
         if (refusal != CloseReason.None)
         {
-            return Refusal.RunAsync(connection, endpoint, refusal);
+            return RefuseAsync(connection, refusal);
         }
 
         var place = new ConnectionPlace(endpoint.Admission, peer);
@@ -52,6 +52,12 @@ internal sealed class LineConnectionHandler(LineEndpoint endpoint) : ConnectionH
         var loop = new ConnectionLoop(connection, endpoint, place);
         endpoint.Connections.Add(loop);
         return connection.Features.Get<IConnectionLifetimeNotificationFeature>() is { } lifetime ? RunAsync(loop, lifetime) : loop.RunAsync();
+    }
+
+    private async Task RefuseAsync(ConnectionContext connection, CloseReason reason)
+    {
+        using ITimer? bound = Refusal.Bound(connection, endpoint);
+        await Refusal.RunAsync(connection, endpoint, reason);
     }
 
     /// <summary>

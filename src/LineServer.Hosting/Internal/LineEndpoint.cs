@@ -5,6 +5,8 @@ namespace LineServer.Hosting.Internal;
 /// <summary>The state that all connections of an endpoint share.</summary>
 internal sealed class LineEndpoint
 {
+    private volatile StartOf _start;
+
     public LineEndpoint(
         LineOptions options,
         HandlerSource handlers,
@@ -20,12 +22,20 @@ internal sealed class LineEndpoint
         Metrics = metrics;
         Time = time;
         Log = log;
-        StartsInline = handlers.NeverBlocks;
+        _start = handlers.NeverBlocks ? StartOf.Inline : StartOf.Unknown;
         Admission = new Admission(options.Limits, time, server);
         HasHandlerTimeout = options.Limits.HandlerTimeout is not null;
         Connections = new ConnectionTable(options.Limits, time, log);
         Budget = budget;
         budget?.Add(Connections);
+    }
+
+    // Unknown → Inline or OnPool, once.
+    private enum StartOf
+    {
+        Unknown,
+        Inline,
+        OnPool,
     }
 
     public LineOptions Options { get; }
@@ -53,10 +63,22 @@ internal sealed class LineEndpoint
     public BufferBudget? Budget { get; }
 
     /// <summary>
-    /// True if a connection may start on its event loop, because its handler never blocks. Delegates never
-    /// do; other handlers are asked when the first is created.
+    /// True if a connection may start on its event loop, because its handler never blocks.
     /// </summary>
-    public bool StartsInline { get; set; }
+    public bool StartsInline => _start == StartOf.Inline;
+
+    /// <summary>
+    /// Decides <see cref="StartsInline"/>, unless it is decided. Delegates never block; of other handlers the first
+    /// that is created decides.
+    /// </summary>
+    public void DecideStart(bool neverBlocks)
+    {
+        if (_start == StartOf.Unknown)
+        {
+            // Two first connections may race: handlers of one endpoint are of one kind, and give one answer.
+            _start = neverBlocks ? StartOf.Inline : StartOf.OnPool;
+        }
+    }
 
     /// <summary>Releases what the endpoint holds. Call it after all connections have ended.</summary>
     public void Stop()

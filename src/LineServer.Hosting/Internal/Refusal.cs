@@ -11,6 +11,16 @@ namespace LineServer.Hosting.Internal;
 internal static class Refusal
 {
     /// <summary>
+    /// Aborts the connection after <see cref="LineLimits.LingerTimeout"/> unless the timer is disposed before: a
+    /// client that does not read a long last line must not keep its descriptor. Null if there is no last line.
+    /// </summary>
+    public static ITimer? Bound(ConnectionContext connection, LineEndpoint endpoint) =>
+        endpoint.Handlers.MayHaveLastLine
+            ? endpoint.Time.CreateTimer(
+                static refused => Abort((ConnectionContext)refused!), connection, endpoint.Limits.LingerTimeout, Timeout.InfiniteTimeSpan)
+            : null;
+
+    /// <summary>
     /// Logs what a handler or the transport throws. When the task ends, so has the connection's output; the
     /// host disposes the connection.
     /// </summary>
@@ -34,6 +44,19 @@ internal static class Refusal
 #pragma warning restore CA1031
         {
             endpoint.Log.ConnectionLost(e, inbox);
+        }
+    }
+
+    private static void Abort(ConnectionContext connection)
+    {
+        try
+        {
+            connection.Abort(new ConnectionAbortedException("A refused client has not read its last line."));
+        }
+#pragma warning disable CA1031 // On a timer: an abort that throws would end the process.
+        catch (Exception)
+#pragma warning restore CA1031
+        {
         }
     }
 

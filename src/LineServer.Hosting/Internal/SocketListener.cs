@@ -52,6 +52,11 @@ internal sealed partial class SocketListener(
             {
                 await BackOffAsync(e.Message, cancellationToken).ConfigureAwait(false);
             }
+            catch (SocketException e) when (e.SocketErrorCode == SocketError.InvalidArgument)
+            {
+                // accept(2): EINVAL means that the socket does not listen. The message alone would not say so.
+                throw new SocketException((int)e.SocketErrorCode, $"{EndPoint} no longer listens: its socket was shut down from outside ({Errno.EINVAL}).");
+            }
             catch (SocketException e) when (IsOfConnection(e.SocketErrorCode))
             {
                 // The client left before it was accepted. Accept the next one.
@@ -61,7 +66,7 @@ internal sealed partial class SocketListener(
         return null;
     }
 
-    /// <summary>Stops accepting.</summary>
+    /// <summary>Accepting ends, and the socket is closed.</summary>
     public async ValueTask UnbindAsync(CancellationToken cancellationToken = default)
     {
         await _unbound.CancelAsync().ConfigureAwait(false);

@@ -243,6 +243,7 @@ public sealed partial class ConnectionEndpoint
         {
             if (_lines is not null)
             {
+                using ITimer? bound = Refusal.Bound(connection, _lines.Endpoint);
                 if (_lines.Endpoint is { Handlers.MayHaveLastLine: true, StartsInline: false })
                 {
                     // Off the event loop: the handler that says the last line may block.
@@ -250,9 +251,13 @@ public sealed partial class ConnectionEndpoint
                 }
 
                 await Refusal.RunAsync(connection, _lines.Endpoint, reason).ConfigureAwait(false);
+                // Within the bound: Kestrel's sockets wait here until the client has read the last line.
+                await connection.DisposeAsync().ConfigureAwait(false);
             }
-
-            await connection.DisposeAsync().ConfigureAwait(false);
+            else
+            {
+                await connection.DisposeAsync().ConfigureAwait(false);
+            }
         }
 #pragma warning disable CA1031 // The connection is gone already.
         catch (Exception)
@@ -298,6 +303,8 @@ public sealed partial class ConnectionEndpoint
     private void TellOfFailure()
     {
         LogEndpointFailed(Name, Failure!);
+        // Clients must not wait in the backlog of a socket that nobody accepts from.
+        _ = DisposeListenerAsync();
         try
         {
             _onFailed(this);

@@ -16,11 +16,10 @@ public sealed class SocketListenerFactory(SocketListenerOptions options, ILogger
     : IConnectionListenerFactory, IDisposable
 {
     private readonly SocketConnectionContextFactory _connections =
-        new(options.Connections, loggerFactory.CreateLogger("Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets"));
+        new(options.Connections, Guarded(loggerFactory, "Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets"));
 
-    private readonly ILogger _logger = loggerFactory.CreateLogger("LineServer.Hosting.Sockets");
-    private readonly DescriptorLimit? _descriptors =
-        OperatingSystem.IsLinux() ? new DescriptorLimit(options.ReservedDescriptors) : null;
+    private readonly ILogger _logger = Guarded(loggerFactory, "LineServer.Hosting.Sockets");
+    private readonly DescriptorLimit? _descriptors = OperatingSystem.IsLinux() ? new DescriptorLimit(options.ReservedDescriptors) : null;
 
     /// <inheritdoc/>
     /// <exception cref="AddressInUseException">The address is already in use.</exception>
@@ -56,4 +55,7 @@ public sealed class SocketListenerFactory(SocketListenerOptions options, ILogger
 
     /// <inheritdoc/>
     public void Dispose() => _connections.Dispose();
+
+    // A log that throws would end Kestrel's receive loop, and the reader would wait for ever.
+    private static GuardedLogger Guarded(ILoggerFactory loggers, string category) => new(loggers.CreateLogger(category));
 }

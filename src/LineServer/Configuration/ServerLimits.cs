@@ -47,6 +47,20 @@ internal sealed class ServerLimits : LineLimits
     /// </summary>
     public int KeepAliveRetryCount { get; set; } = 5;
 
+    /// <summary>
+    /// What an endpoint begins with. How many connections and how fast holds for all endpoints together and is counted
+    /// there, so an endpoint has such a limit only if it sets one.
+    /// </summary>
+    public ServerLimits ForEndpoint()
+    {
+        var limits = (ServerLimits)Clone();
+        limits.MaxConcurrentConnections = null;
+        limits.MaxConcurrentConnectionsPerPeer = null;
+        limits.MaxConnectionsPerSecond = null;
+        limits.MaxConnectionsPerSecondPerPeer = null;
+        return limits;
+    }
+
     public override IEnumerable<string> Validate()
     {
         foreach (string problem in base.Validate())

@@ -80,21 +80,21 @@ internal sealed class SettingsReader
             IReadOnlyList<EndpointAddress> addresses = listen.Count > 0 ? listen : [EndpointAddress.Default];
             string name = handler ?? BuiltInHandler.All[0].Name;
             configured = [.. addresses.Select((address, i) => new EndpointSettings(
-                addresses.Count == 1 ? name : $"{name}{i + 1}", address, name, string.Empty, limits, framing))];
+                addresses.Count == 1 ? name : $"{name}{i + 1}", address, name, string.Empty, limits.ForEndpoint(), framing))];
         }
 
         CheckAddresses(configured, root.GetSection("Endpoints"));
         return new ServerSettings(transport, sockets, epoll, limits, configured);
     }
 
-    private EndpointSettings? ReadEndpoint(IConfigurationSection endpoint, LineLimits serverLimits, FramingSettings serverFraming)
+    private EndpointSettings? ReadEndpoint(IConfigurationSection endpoint, ServerLimits serverLimits, FramingSettings serverFraming)
     {
         if (!RequireSection(endpoint))
         {
             return null;
         }
 
-        LineLimits limits = serverLimits.Clone();
+        ServerLimits limits = serverLimits.ForEndpoint();
         FramingSettings framing = serverFraming.Clone();
         EndpointAddress? address = null;
         string handler = BuiltInHandler.All[0].Name;

@@ -15,8 +15,8 @@ namespace LineServer.Daemon;
 /// <summary>The server, with a line handler on every endpoint of the configuration.</summary>
 internal sealed class LineService : IHostedService, IAsyncDisposable
 {
-    // Kestrel's pipe takes so many bytes that nobody has looked at: of a client whose replies wait, they are held for nothing. A line may be
-    // longer, for what has been looked at does not count (System.IO.Pipelines.Pipe).
+    // How far Kestrel's pipe reads ahead while a handler or a client is waited for. A line may be longer: a Pipe counts
+    // only bytes that nobody has examined.
     private const int SocketsReadAhead = 16 * 1024;
 
     // A flush waits while Kestrel's pipe holds more than this. The budget over all connections counts what a
@@ -131,25 +131,12 @@ internal sealed class LineService : IHostedService, IAsyncDisposable
         }) ?? CreateSockets(settings);
         builder.UseLines(services => handler.Create(services, settings), options =>
         {
-            options.Limits = LimitsOf(settings);
+            options.Limits = settings.Limits.Clone();
             options.Delimiter = settings.Framing.Delimiter.Value;
             options.OversizeLineBehavior = settings.OversizeLineBehavior;
             options.IncompleteLineBehavior = settings.Framing.IncompleteLineBehavior;
         });
     }
-
-    private LineLimits LimitsOf(EndpointSettings settings)
-    {
-        LineLimits limits = settings.Limits.Clone();
-        // What an endpoint has from the server holds for all of them together, and is counted there.
-        limits.MaxConcurrentConnections = Own(limits.MaxConcurrentConnections, _settings.Limits.MaxConcurrentConnections);
-        limits.MaxConcurrentConnectionsPerPeer = Own(limits.MaxConcurrentConnectionsPerPeer, _settings.Limits.MaxConcurrentConnectionsPerPeer);
-        limits.MaxConnectionsPerSecond = Own(limits.MaxConnectionsPerSecond, _settings.Limits.MaxConnectionsPerSecond);
-        limits.MaxConnectionsPerSecondPerPeer = Own(limits.MaxConnectionsPerSecondPerPeer, _settings.Limits.MaxConnectionsPerSecondPerPeer);
-        return limits;
-    }
-
-    private static int? Own(int? endpoint, int? server) => endpoint == server ? null : endpoint;
 
     private EpollTransportFactory CreateEpoll() => new(
         Options.Create(new EpollTransportOptions
