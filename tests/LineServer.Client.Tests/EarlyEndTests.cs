@@ -49,7 +49,7 @@ public sealed class EarlyEndTests : IDisposable
     public async Task A_signal_while_connecting_is_retried_ends_the_run()
     {
         using ClientProcess client = ClientProcess.Start($"unix:{_folder.PathOf("none")}", "--retry", _folder.Write("file", "x\n"));
-        await client.ErrorsContainAsync("trying again");
+        await client.ErrorsContainAsync("retrying for");
 
         client.Signal("INT");
         ClientResult result = await client.EndAsync();

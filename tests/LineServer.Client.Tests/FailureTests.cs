@@ -26,7 +26,7 @@ public sealed class FailureTests : IDisposable
     [InlineData("tcp://*:7007", "'*' is no name of a host")]
     [InlineData("unix:@", "'unix:@' is neither a path nor an abstract name")]
     [InlineData("::1:7007", "needs brackets")]
-    [InlineData("[nonsense]:7007", "no IPv6 address between its brackets")]
+    [InlineData("[nonsense]:7007", "no IPv6 address in its brackets")]
     [InlineData("unix:", "'unix:' is no address")]
     [InlineData("localhost:1 --bogus", "there is no option --bogus (")]
     [InlineData("localhost:1 --conections 2", "there is no option --conections; did you mean --connections?")]
@@ -121,7 +121,7 @@ public sealed class FailureTests : IDisposable
         string socketFile = _folder.PathOf("sock");
         using Socket bound = BindWithoutListening();
         using ClientProcess client = ClientProcess.Start(unix ? $"unix:{socketFile}" : $"127.0.0.1:{PortOf(bound)}", "--retry", "--check-echo", _folder.Write("file", "x\n"));
-        await client.ErrorsContainAsync("trying again");
+        await client.ErrorsContainAsync("retrying for");
 
         await using TestServer server = unix
             ? TestServer.StartOn(socketFile, Serve.EchoAsync)

@@ -62,7 +62,7 @@ public class CommandLineTests
     [InlineData("--help", "Serves newline-terminated lines")]
     [InlineData("-h", "--listen <ADDRESS>")]
     [InlineData("--version", "0.")]
-    [InlineData("handlers", "delay    \"<milliseconds> <text>\"")]
+    [InlineData("handlers", "delay    answers \"<milliseconds> <text>\"")]
     [InlineData("check", "\"Address\": \"tcp://127.0.0.1:7007\"")]
     public async Task What_was_asked_for_goes_to_standard_output(string argument, string text)
     {

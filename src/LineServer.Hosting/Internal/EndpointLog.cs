@@ -182,14 +182,37 @@ internal sealed partial class EndpointLog
     }
 
     // Event ids are stable: tools filter by them.
-    [LoggerMessage(1, LogLevel.Warning, "{Endpoint}: connection from {Connection} refused: {CloseReason} ({Suppressed} more since the last message)", EventName = "ConnectionRefused")]
-    private static partial void LogRefused(ILogger logger, string endpoint, object connection, CloseReason closeReason, int suppressed);
+    [LoggerMessage(
+        1,
+        LogLevel.Warning,
+        "{Endpoint}: connection from {Connection} refused: {CloseReason} ({Suppressed} more since the last message)",
+        EventName = "ConnectionRefused")]
+    private static partial void LogRefused(
+        ILogger logger, string endpoint, object connection, CloseReason closeReason, int suppressed);
 
-    [LoggerMessage(2, LogLevel.Warning, "{Connection} on {Endpoint}: a line is longer than {MaxLineSize} bytes ({LengthSeen} seen, begins \"{Prefix}\"): {Behavior} ({Suppressed} more since the last message)", EventName = "LineTooLong")]
-    private static partial void LogLineTooLong(ILogger logger, object connection, string endpoint, int maxLineSize, long lengthSeen, string prefix, OversizeLineBehavior behavior, int suppressed);
+    [LoggerMessage(
+        2,
+        LogLevel.Warning,
+        "{Connection} on {Endpoint}: a line is longer than {MaxLineSize} bytes "
+            + "({LengthSeen} seen, begins \"{Prefix}\"): {Behavior} ({Suppressed} more since the last message)",
+        EventName = "LineTooLong")]
+    private static partial void LogLineTooLong(
+        ILogger logger,
+        object connection,
+        string endpoint,
+        int maxLineSize,
+        long lengthSeen,
+        string prefix,
+        OversizeLineBehavior behavior,
+        int suppressed);
 
-    [LoggerMessage(3, LogLevel.Error, "{Connection} on {Endpoint}: {What} failed; the connection is closed ({Suppressed} more since the last message)", EventName = "HandlerFailed")]
-    private static partial void LogHandlerFailed(ILogger logger, Exception exception, object connection, string endpoint, string what, int suppressed);
+    [LoggerMessage(
+        3,
+        LogLevel.Error,
+        "{Connection} on {Endpoint}: {What} failed; the connection is closed ({Suppressed} more since the last message)",
+        EventName = "HandlerFailed")]
+    private static partial void LogHandlerFailed(
+        ILogger logger, Exception exception, object connection, string endpoint, string what, int suppressed);
 
     [LoggerMessage(4, LogLevel.Debug, "{Connection} on {Endpoint}: the stream ended within a line, which is discarded", EventName = "LineUnterminated")]
     private static partial void LogLineUnterminated(ILogger logger, object connection, string endpoint);

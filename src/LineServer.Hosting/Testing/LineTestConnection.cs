@@ -31,8 +31,17 @@ public sealed class LineTestConnection : IAsyncDisposable
     {
         // Run both directions to completion: the test's next step happens after everything that its last one
         // caused.
-        var toServer = new Pipe(new PipeOptions(readerScheduler: PipeScheduler.Inline, writerScheduler: PipeScheduler.Inline, pauseWriterThreshold: 0, useSynchronizationContext: false));
-        var toClient = new Pipe(new PipeOptions(readerScheduler: PipeScheduler.Inline, writerScheduler: PipeScheduler.Inline, pauseWriterThreshold: maxWriteBufferSize, resumeWriterThreshold: maxWriteBufferSize / 2, useSynchronizationContext: false));
+        var toServer = new Pipe(new PipeOptions(
+            readerScheduler: PipeScheduler.Inline,
+            writerScheduler: PipeScheduler.Inline,
+            pauseWriterThreshold: 0,
+            useSynchronizationContext: false));
+        var toClient = new Pipe(new PipeOptions(
+            readerScheduler: PipeScheduler.Inline,
+            writerScheduler: PipeScheduler.Inline,
+            pauseWriterThreshold: maxWriteBufferSize,
+            resumeWriterThreshold: maxWriteBufferSize / 2,
+            useSynchronizationContext: false));
         _output = toServer.Writer;
         _input = toClient.Reader;
         _server = new TestConnectionContext(toServer, toClient);
