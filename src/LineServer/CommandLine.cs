@@ -142,7 +142,8 @@ internal sealed class CommandLine(Signals signals, ErrorOutput errors)
               lineserver &
               printf 'hello\nworld\n' | nc -N 127.0.0.1 7007
 
-            SIGTERM and SIGINT drain: accepting stops, what was received is answered, then connections are closed. A second one aborts.
+            SIGTERM and SIGINT drain: accepting stops, what was received is answered, then connections are closed. A second one aborts,
+            if it comes at least half a second after the first.
             Configuration: the file of --config, then environment variables (LINESERVER__Limits__MaxLineSize=1000), then --set.
             Exit status: 0 ended in order, 1 failed or cannot listen, 2 bad option, 78 bad configuration.
             """)

@@ -101,6 +101,7 @@ public sealed class StartErrorTests : IDisposable
     [InlineData("1", "^lineserver: unexpected error: .*InvalidOperationException: thrown on purpose .*at StartupHook")]
     public async Task An_exception_that_nobody_catches_is_one_line_on_any_thread(string debug, string line)
     {
+        await Tool.RunAsync("mkfifo", _directory["throw"]);
         await using DaemonProcess daemon = DaemonProcess.Start(new DaemonStart("--listen", "tcp://127.0.0.1:0")
         {
             Environment =
@@ -111,7 +112,7 @@ public sealed class StartErrorTests : IDisposable
             },
         });
         await daemon.Log.FirstAsync(" serves: ");
-        _directory.Write("throw", "");
+        await Tool.RunAsync("sh", "-c", $": > {_directory["throw"]}");
         Assert.Equal(1, await daemon.ExitAsync());
         Assert.Matches(line, daemon.Log.Lines[^1]);
         Assert.DoesNotContain(daemon.Log.Lines, other => other.StartsWith("Unhandled", StringComparison.Ordinal) || other.StartsWith("   at ", StringComparison.Ordinal));

@@ -6,15 +6,14 @@ internal static class StartupHook
 {
     public const string Variable = "LINESERVER_TESTS_THROW_AFTER";
 
-    /// <summary>Starts a thread that throws once the file exists.</summary>
+    /// <summary>A thread that throws once somebody opens the FIFO for writing.</summary>
     public static void Initialize()
     {
-        string file = Environment.GetEnvironmentVariable(Variable)!;
+        string fifo = Environment.GetEnvironmentVariable(Variable)!;
         new Thread(() =>
         {
-            while (!File.Exists(file))
+            using (File.OpenRead(fifo))
             {
-                Thread.Sleep(10);
             }
 
             throw new InvalidOperationException("thrown on purpose");
