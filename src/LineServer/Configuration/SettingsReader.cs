@@ -197,7 +197,7 @@ internal sealed class SettingsReader
             {
                 Error(leaf, "a single value was expected");
             }
-            else if (ValueParser.TryParse(leaf.Value, property.PropertyType, out object? value) is { } expected)
+            else if (ValueParser.TryParse(leaf.Value, property.PropertyType, out object? value, IsSize(property.Name)) is { } expected)
             {
                 Error(leaf, $"'{leaf.Value}' is not {expected}");
             }
@@ -207,6 +207,9 @@ internal sealed class SettingsReader
             }
         }
     }
+
+    // By the names of the settings: MaxLineSize, Epoll:ReadBudget.
+    private static bool IsSize(string name) => name.EndsWith("Size", StringComparison.Ordinal) || name.EndsWith("Budget", StringComparison.Ordinal);
 
     private T? ReadValue<T>(IConfigurationSection section)
         where T : struct
@@ -225,7 +228,7 @@ internal sealed class SettingsReader
         string? found = Array.Find(names, name => name.Equals(section.Value, StringComparison.OrdinalIgnoreCase));
         if (found is null)
         {
-            Error(section, $"'{section.Value}' is no {what}; there are: {string.Join(", ", names)}");
+            Error(section, $"'{section.Value}' is no {what}; {Spelling.Suggest(section.Value ?? string.Empty, names)}");
         }
 
         return found;
@@ -235,14 +238,14 @@ internal sealed class SettingsReader
     {
         foreach (string problem in problems)
         {
-            // Each begins with the name of its key. If that is not set here, what is set here is too much for it.
+            // Each begins with the name of its key. If that key is not set here, the error is in the other key that the problem names.
             string name = problem[..problem.IndexOf(' ', StringComparison.Ordinal)];
             string? other = section.GetSection(name).Exists() ? null : section.GetChildren().FirstOrDefault(child => problem.Contains($" {child.Key} ", StringComparison.OrdinalIgnoreCase))?.Key;
             Error(section.GetSection(other ?? name), (other is null ? problem[(name.Length + 1)..] : problem).TrimEnd('.'));
         }
     }
 
-    // .NET's own section. The log has one form, so that of .NET's keys only the levels mean something: for all, or for this log ("Console").
+    // .NET's own section. The log has one form, so of .NET's keys only the levels have a meaning: for all logs, or for this one ("Console").
     private void CheckLogging(IConfigurationSection logging)
     {
         RequireSection(logging);
@@ -315,8 +318,14 @@ internal sealed class SettingsReader
         return isSection;
     }
 
-    private void Unknown(IConfigurationSection section, string[] known) =>
-        Error(section, $"unknown key; there are: {string.Join(", ", known.Order(StringComparer.Ordinal))}");
+    private void Unknown(IConfigurationSection section, string[] known)
+    {
+        // As --set takes it: without our own section.
+        const string Ours = $"{ConfigurationSources.Section}:";
+        string parent = section.Path[..^section.Key.Length];
+        string prefix = parent.StartsWith(Ours, StringComparison.OrdinalIgnoreCase) ? parent[Ours.Length..] : parent;
+        Error(section, $"unknown key; {Spelling.Suggest(section.Key, [.. known.Order(StringComparer.Ordinal)], prefix)}");
+    }
 
     private void Error(IConfigurationSection section, string problem) =>
         _errors.Add(new ConfigurationError(_sources.WhereIs(section.Path), section.Path, problem));

@@ -1,13 +1,18 @@
 using System.Globalization;
+using LineServer.Linux;
 
 namespace LineServer.Configuration;
 
-/// <summary>Values as they are written in a configuration.</summary>
+/// <summary>Values as users write them in a configuration.</summary>
 internal static class ValueParser
 {
     /// <summary>Reads <paramref name="text"/> as a <paramref name="type"/>; null, an empty value and <c>null</c> are null where that is allowed.</summary>
-    /// <returns>What was expected, if it is none.</returns>
-    public static string? TryParse(string? text, Type type, out object? value)
+    /// <param name="text">The text.</param>
+    /// <param name="type">The type of the setting.</param>
+    /// <param name="value">The value.</param>
+    /// <param name="isSize">A number is bytes, and may have a unit.</param>
+    /// <returns>What was expected, if the text is no such value.</returns>
+    public static string? TryParse(string? text, Type type, out object? value, bool isSize = false)
     {
         Type inner = Nullable.GetUnderlyingType(type) ?? type;
         bool isNullable = inner != type;
@@ -25,18 +30,26 @@ internal static class ValueParser
             return null;
         }
 
+        if (isSize && Units.TryParseSize(text, out long bytes) && (inner == typeof(long) || bytes <= int.MaxValue))
+        {
+            value = inner == typeof(long) ? bytes : (object)(int)bytes;
+            return null;
+        }
+
+        string number = isSize ? Units.SizeForm : "a whole number";
         if (inner == typeof(int))
         {
-            bool isNumber = int.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out int number);
-            value = number;
-            return isNumber ? null : $"a whole number{orNull}";
+            // A negative one is a number out of its range, which the settings say better.
+            bool isNumber = int.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out int whole);
+            value = whole;
+            return isNumber ? null : $"{number}{orNull}";
         }
 
         if (inner == typeof(long))
         {
-            bool isNumber = long.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out long number);
-            value = number;
-            return isNumber ? null : $"a whole number{orNull}";
+            bool isNumber = long.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out long whole);
+            value = whole;
+            return isNumber ? null : $"{number}{orNull}";
         }
 
         if (inner == typeof(bool))
@@ -48,10 +61,10 @@ internal static class ValueParser
 
         if (inner == typeof(TimeSpan))
         {
-            // A bare number would be days, which nobody means.
-            bool isTime = TimeSpan.TryParse(text, CultureInfo.InvariantCulture, out TimeSpan time) && text.Contains(':', StringComparison.Ordinal);
+            // A number without a unit is days to .NET, and seconds or milliseconds to a reader.
+            bool isTime = Units.TryParseTime(text, plainIsSeconds: false, out TimeSpan time);
             value = time;
-            return isTime ? null : $"a time as hh:mm:ss, for instance 00:00:30{orNull}";
+            return isTime ? null : $"a time, for instance 30s, 500ms or 00:00:30{orNull}";
         }
 
         if (inner == typeof(Delimiter))
@@ -63,7 +76,7 @@ internal static class ValueParser
 
         if (inner == typeof(UnixFileMode))
         {
-            // As chmod(1) takes it: three octal digits, with or without a leading zero.
+            // As for chmod(1): three octal digits, with or without a leading zero.
             string digits = text.Length == 4 && text[0] == '0' ? text[1..] : text;
             bool isMode = digits.Length == 3 && digits.All(digit => digit is >= '0' and <= '7');
             value = isMode ? (UnixFileMode)Convert.ToInt32(digits, 8) : null;
