@@ -6,7 +6,7 @@
 #   README.md, docs/performance.md, docs/threads-or-events.md      their tables, between the marks; the text around the marks stays
 # Git ignores perf/results.
 #
-# usage: perf/measure.sh [--quick] [--rounds N] [--seconds N] [--warmup N] [--later-warmup N] [--server-cpus LIST] [--generator-cpus LIST]
+# usage: perf/measure.sh [--quick] [--rounds N] [--seconds TIME] [--warmup TIME] [--later-warmup TIME] [--server-cpus LIST] [--generator-cpus LIST]
 #                        [--json FILE] [--html FILE] [--scale-json FILE] [--scale-html FILE]
 #   --quick    2 rounds of 0.5 s after 1 s of warm-up: shows that everything works; its figures are not for publication
 # The other options are those of 'lineperf compare'. Exit status: 0; 1 when a server failed at work (the results of the others are written); 2 for a bad
@@ -25,8 +25,8 @@ while (($#)); do
       shift
       continue ;;
     --rounds) [[ ${2:-} =~ ^[1-9][0-9]{0,2}$|^1000$ ]] || wrong "$1 takes a whole number from 1 to 1000, not '${2:-}'" ;;
-    --seconds) [[ ${2:-} =~ ^[0-9]+(\.[0-9]+)?$ && $2 == *[1-9]* ]] || wrong "$1 takes a number above 0, not '${2:-}'" ;;
-    --warmup | --later-warmup) [[ ${2:-} =~ ^[0-9]+(\.[0-9]+)?$ ]] || wrong "$1 takes a number, not '${2:-}'" ;;
+    --seconds) [[ ${2:-} =~ ^[0-9]+(\.[0-9]+)?(ms|s|m|h)?$ && $2 == *[1-9]* ]] || wrong "$1 takes a time above 0, not '${2:-}'" ;;
+    --warmup | --later-warmup) [[ ${2:-} =~ ^[0-9]+(\.[0-9]+)?(ms|s|m|h)?$ ]] || wrong "$1 takes a time, not '${2:-}'" ;;
     --server-cpus | --generator-cpus) [[ ${2:-} =~ ^[0-9]+(-[0-9]+)?(,[0-9]+(-[0-9]+)?)*$ ]] || wrong "$1: '${2:-}' is no list of cores such as 0,2-3" ;;
     --json | --html | --scale-json | --scale-html) [[ -n ${2:-} ]] || wrong "$1: which file?" ;;
     *)

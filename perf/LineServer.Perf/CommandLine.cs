@@ -3,8 +3,10 @@ using System.CommandLine.Parsing;
 using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
+using System.Reflection;
 using System.Text;
 using System.Text.Json;
+using LineServer.Linux;
 using LineServer.Perf.Comparing;
 using LineServer.Perf.Generators;
 using LineServer.Perf.Linux;
@@ -36,12 +38,12 @@ internal sealed class CommandLine(TextWriter output, TextWriter notes)
     private readonly Option<string?> _workload = new("--workload") { Description = "A workload by name, instead of the five options below.", HelpName = "NAME" };
     private readonly Option<int> _connections = Whole("--connections", 50, 1, WorkloadFields.MaxConnections, "Connections.");
     private readonly Option<int> _window = Whole("--window", 1, 1, WorkloadFields.MaxWindow, "Lines in flight for each connection, at most.");
-    private readonly Option<int> _lineSize = Whole("--line-size", 32, LineSizes.Smallest, WorkloadFields.MaxLineSize, "Bytes of a line, with its LF.");
-    private readonly Option<int> _maxLineSize = Whole("--max-line-size", 0, LineSizes.Smallest, WorkloadFields.MaxLineSize, "Mixed sizes, from --line-size to this. [default: all lines are alike]");
+    private readonly Option<int> _lineSize = Size("--line-size", 32, "Bytes of a line, with its LF: 32, 4k.");
+    private readonly Option<int> _maxLineSize = Size("--max-line-size", 0, "Mixed sizes, from --line-size to this. [default: all lines have one size]");
     private readonly Option<double> _rate = Number("--rate", 0, 0, WorkloadFields.MaxRate, "Lines a second over all connections, on a schedule. 0: as fast as replies come.");
-    private readonly Option<double> _seconds = Number("--seconds", 5, 0.01, 86_400, "How long it is measured.");
-    private readonly Option<double> _runWarmUp = Number("--warmup", 1, 0, 3_600, "How long it runs before that.");
-    private readonly Option<double> _timeout = Number("--reply-timeout", 10, 0.01, 3_600, "When nothing comes for so long, a reply was lost.");
+    private readonly Option<double> _seconds = Time("--seconds", 5, 0.01, 86_400, "How long the load is measured: 5, 500ms, 2m.");
+    private readonly Option<double> _runWarmUp = Time("--warmup", 1, 0, 3_600, "How long the load runs before that.");
+    private readonly Option<double> _timeout = Time("--reply-timeout", 10, 0.01, 3_600, "When nothing arrives for this time, a reply counts as lost.");
     private readonly Option<bool> _asJson = new("--json") { Description = "Print one line of JSON.", Arity = ArgumentArity.Zero };
     private readonly Option<string?> _cores = new("--cores") { Description = "Cores for the generator.", HelpName = "LIST" };
 
@@ -53,9 +55,9 @@ internal sealed class CommandLine(TextWriter output, TextWriter notes)
     private readonly Option<string[]> _server = new("--server") { Description = "Another server. It must listen on 127.0.0.1:{port}, and echo lines. {handler} is 'echo', or 'discard' for workloads without replies.", HelpName = "'NAME=COMMAND with {port}'", DefaultValueFactory = _ => [] };
     private readonly Option<string?> _workloads = new("--workloads") { Description = "Names, with commas between: see 'lineperf workloads'. [default: all]", HelpName = "A,B" };
     private readonly Option<int> _rounds = Whole("--rounds", 5, 1, 1_000, "Turns of each server.");
-    private readonly Option<double> _compareSeconds = Number("--seconds", 3, 0.01, 86_400, "How long each turn is measured.");
-    private readonly Option<double> _warmUp = Number("--warmup", 3, 0, 3_600, "How long a server runs before its first turn: in sixths, up to four times as long while its CPU time for a line still falls.");
-    private readonly Option<double> _laterWarmUp = Number("--later-warmup", 1, 0, 3_600, "How long it runs before each turn.");
+    private readonly Option<double> _compareSeconds = Time("--seconds", 3, 0.01, 86_400, "How long each turn is measured: 3, 500ms.");
+    private readonly Option<double> _warmUp = Time("--warmup", 3, 0, 3_600, "How long a server runs before its first turn; up to four times as long while its CPU time per line still falls.");
+    private readonly Option<double> _laterWarmUp = Time("--later-warmup", 1, 0, 3_600, "How long it runs before each later turn.");
     private readonly Option<string> _serverCores = new("--server-cpus") { Description = "Cores for the servers.", HelpName = "LIST", DefaultValueFactory = _ => "0" };
     private readonly Option<string> _generatorCores = new("--generator-cpus") { Description = "Cores for the generator.", HelpName = "LIST", DefaultValueFactory = _ => "1" };
     private readonly Option<string?> _reference = new("--reference") { Description = "The server that the others are divided by. [default: c-epoll if it is there, or the first]", HelpName = "NAME" };
@@ -77,16 +79,27 @@ internal sealed class CommandLine(TextWriter output, TextWriter notes)
     public int Run(string[] args)
     {
         _command = ShellWords.Join(["lineperf", .. args]);
-        ParseResult parsed = Build().Parse(args, new ParserConfiguration { ResponseFileTokenReplacer = null });
-        if (parsed.CommandResult.Command is RootCommand root && args is [[not '-', ..] name, ..])
+        RootCommand root = Build();
+        ParseResult parsed = root.Parse(args, new ParserConfiguration { ResponseFileTokenReplacer = null });
+        if (parsed.GetResult(root.Options.OfType<VersionOption>().Single()) is { Implicit: false })
         {
-            notes.WriteLine($"lineperf: there is no command '{name}'; there are: {string.Join(", ", root.Subcommands.Where(known => !known.Hidden).Select(known => known.Name))}");
+            output.WriteLine($"lineperf {typeof(CommandLine).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()!.InformationalVersion}");
+            return ExitStatus.Success;
+        }
+
+        string[] commands = [.. root.Subcommands.Where(known => !known.Hidden).Select(known => known.Name)];
+        if (parsed.CommandResult.Command == root && args is [[not '-', ..] name, ..])
+        {
+            notes.WriteLine($"lineperf: there is no command '{name}'; {Spelling.Suggest(name, commands)}");
             return ExitStatus.Usage;
         }
 
-        if (parsed.Errors is [var first, ..])
+        if (parsed.Errors.Count > 0)
         {
-            notes.WriteLine($"lineperf: {first.Message.ReplaceLineEndings(" ").TrimEnd('.')} (lineperf --help tells more)");
+            // The unknown option first: what it lacks, or what it was given, follows from it.
+            string[] known = [.. commands, .. parsed.CommandResult.Command.Options.Select(option => option.Name)];
+            string message = parsed.Errors.Select(error => error.Message).OrderByDescending(error => parsed.UnmatchedTokens is [var unknown, ..] && error.Contains($"'{unknown}'", StringComparison.Ordinal)).First();
+            notes.WriteLine($"lineperf: {Spelling.Explain(message.ReplaceLineEndings(" ").TrimEnd('.'), parsed.UnmatchedTokens, known)} (lineperf --help tells more)");
             return ExitStatus.Usage;
         }
 
@@ -152,7 +165,7 @@ internal sealed class CommandLine(TextWriter output, TextWriter notes)
               lineperf profile --server epoll --workload pipelined --with strace
 
             Exit status: 0, 1 (a server failed, or a reply was lost, wrong or out of order), 2 (bad option),
-            130 and 143 (SIGINT and SIGTERM; of 'run' what was measured until then is printed).
+            130 and 143 (SIGINT and SIGTERM: run and compare print what was measured until then).
             """)
         {
             run, compare, report, profile, workloads, servers, wrong, generator,
@@ -189,10 +202,7 @@ internal sealed class CommandLine(TextWriter output, TextWriter notes)
 
         Warn(BusyMachine.Warning());
         (double warmUp, double seconds) = (parsed.GetValue(_runWarmUp), parsed.GetValue(_seconds));
-
-        // Of several processes a signal would have to end all of them at one moment: there it ends the run as any other.
-        bool isDivided = generators > 1 || GeneratorGroup.Needed(workload.Connections) > 1;
-        using IDisposable? signals = isDivided ? null : Interruption.Watch();
+        using IDisposable signals = Interruption.Watch();
         using LiveProgress? progress = LiveProgress.Show(notes, workload.Summary, TimeSpan.FromSeconds(warmUp + seconds));
         Measurement measured = new WorkloadRun(server, pid)
         {
@@ -357,7 +367,14 @@ internal sealed class CommandLine(TextWriter output, TextWriter notes)
 
         Warn(BusyMachine.Warning());
         Warn(options.Rounds == 1 ? "--rounds 1: one round shows no spread, and no sign that holds; 5 and more do" : null);
+        using IDisposable signals = Interruption.Watch();
         new ComparisonRun(options, _command, output, notes) { JsonFile = json, HtmlFile = html }.Run();
+        if (Interruption.Name is { } signal)
+        {
+            notes.WriteLine($"lineperf: ended by {signal}; the turns that were over until then are in the tables");
+            return Interruption.ExitStatus;
+        }
+
         return ExitStatus.Success;
     }
 
@@ -460,6 +477,12 @@ internal sealed class CommandLine(TextWriter output, TextWriter notes)
     private static Option<int> Whole(string name, int standard, int min, int max, string description) =>
         new(name) { Description = description, HelpName = "N", DefaultValueFactory = _ => standard, CustomParser = result => ParseWhole(result, min, max) };
 
+    private static Option<int> Size(string name, int standard, string description) =>
+        new(name) { Description = description, HelpName = "BYTES", DefaultValueFactory = _ => standard, CustomParser = result => ParseSize(result, LineSizes.Smallest, WorkloadFields.MaxLineSize) };
+
+    private static Option<double> Time(string name, double standard, double min, double max, string description) =>
+        new(name) { Description = description, HelpName = "TIME", DefaultValueFactory = _ => standard, CustomParser = result => ParseTime(result, min, max) };
+
     private static Option<double> Number(string name, double standard, double min, double max, string description) =>
         new(name) { Description = description, HelpName = "N", DefaultValueFactory = _ => standard, CustomParser = result => ParseNumber(result, min, max) };
 
@@ -474,7 +497,30 @@ internal sealed class CommandLine(TextWriter output, TextWriter notes)
         return value;
     }
 
-    // Not a number is neither too small nor too large.
+    private static int ParseSize(ArgumentResult result, int min, int max)
+    {
+        string text = result.Tokens[0].Value;
+        if (!Units.TryParseSize(text, out long size) || size < min || size > max)
+        {
+            result.AddError($"{OptionName(result)} takes a size from {min} to {max}, as in 32 or 4k, not '{text}'");
+        }
+
+        return (int)Math.Clamp(size, 0, max);
+    }
+
+    // A plain number is seconds.
+    private static double ParseTime(ArgumentResult result, double min, double max)
+    {
+        string text = result.Tokens[0].Value;
+        if (!Units.TryParseTime(text, plainIsSeconds: true, out TimeSpan time) || time.TotalSeconds < min || time.TotalSeconds > max)
+        {
+            result.AddError($"{OptionName(result)} takes a time from {min:0.###}s to {max:0}s, as in 5, 500ms or 2m, not '{text}'");
+        }
+
+        return time.TotalSeconds;
+    }
+
+    // NaN is neither too small nor too large.
     private static double ParseNumber(ArgumentResult result, double min, double max)
     {
         string text = result.Tokens[0].Value;

@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.CommandLine.Help;
 using System.CommandLine.Parsing;
 using System.Diagnostics.CodeAnalysis;
+using LineServer.Linux;
 
 namespace LineServer.Client;
 
@@ -208,9 +209,9 @@ internal sealed class CommandLine
     {
         const double Min = 0.001, Max = 1_000_000;
         string text = result.Tokens[0].Value;
-        if (Units.TryParseTime(text, out double seconds) && seconds is >= Min and <= Max)
+        if (Units.TryParseTime(text, plainIsSeconds: true, out TimeSpan time) && time.TotalSeconds is >= Min and <= Max)
         {
-            return TimeSpan.FromSeconds(seconds);
+            return time;
         }
 
         result.AddError($"{OptionName(result)} takes a time from 1ms to {Max:0}s, as in 30, 500ms, 5m or 1h, not '{text}'");

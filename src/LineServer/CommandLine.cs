@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.CommandLine.Parsing;
 using System.Diagnostics;
+using System.Reflection;
 using System.Text;
 using LineServer.Configuration;
 using LineServer.Daemon;
@@ -13,6 +14,9 @@ namespace LineServer;
 /// <summary>The commands and their options.</summary>
 internal sealed class CommandLine(Signals signals, ErrorOutput errors)
 {
+    // What the command reports once its output is written, and before it ends.
+    private readonly List<string> _conclusion = [];
+
     private readonly Option<string?> _config = new("--config", "-c")
     {
         Description = "The JSON file to read the configuration from.",
@@ -28,13 +32,13 @@ internal sealed class CommandLine(Signals signals, ErrorOutput errors)
 
     private readonly Option<string?> _handler = new("--handler", "-H")
     {
-        Description = "What to do with the lines of --listen, or of the default endpoint: see 'lineserver handlers'.",
+        Description = "What to do with the lines that --listen, or the default endpoint, receives: see 'lineserver handlers'.",
         HelpName = "NAME",
     };
 
     private readonly Option<string?> _transport = new("--transport")
     {
-        Description = $"How bytes come and go: {string.Join(" or ", ServerSettings.Transports)}.",
+        Description = $"How bytes are received and sent: {string.Join(" or ", ServerSettings.Transports)}.",
         HelpName = "NAME",
     };
 
@@ -45,27 +49,42 @@ internal sealed class CommandLine(Signals signals, ErrorOutput errors)
         DefaultValueFactory = _ => [],
     };
 
-    /// <summary>The exit status if a signal comes before there is a server to stop: only a start ends in order then.</summary>
+    /// <summary>The exit status if a signal comes before there is a server to stop: only an interrupted start is a success.</summary>
     public int StatusWhenInterrupted { get; private set; }
 
-    /// <summary>Runs the command that the arguments say.</summary>
+    private static string Version => typeof(CommandLine).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()!.InformationalVersion;
+
+    /// <summary>Runs the command that the arguments name.</summary>
     /// <returns>The exit status.</returns>
     public async Task<int> RunAsync(string[] args)
     {
-        // No response files: an argument that begins with @ is nothing special.
-        ParseResult parsed = Build().Parse(args, new ParserConfiguration { ResponseFileTokenReplacer = null });
+        // No response files: an argument that begins with @ has no special meaning.
+        RootCommand root = Build();
+        ParseResult parsed = root.Parse(args, new ParserConfiguration { ResponseFileTokenReplacer = null });
+        if (parsed.GetResult(root.Options.OfType<VersionOption>().Single()) is { Implicit: false })
+        {
+            return TryWriteOutput($"lineserver {Version}\n") ? ExitStatus.Success : ExitStatus.Failure;
+        }
+
         if (parsed.Errors.Count > 0)
         {
-            // One line each; the library's own way is the whole help text, and exit status 1. An option that stands before its command is
-            // looked at twice.
-            return ReportUsage(parsed.Errors.Select(error => error.Message.ReplaceLineEndings(" ")).Distinct(StringComparer.Ordinal));
+            // One line each; the library's own way is the whole help text, and exit status 1. The library validates an option that stands
+            // before its command twice.
+            string[] known = [.. root.Subcommands.Select(command => command.Name), .. root.Options.Concat(parsed.CommandResult.Command.Options).Select(option => option.Name)];
+            return ReportUsage(parsed.Errors.Select(error => Spelling.Explain(error.Message.ReplaceLineEndings(" "), parsed.UnmatchedTokens, known)).Distinct(StringComparer.Ordinal));
         }
 
         try
         {
             using var output = new StringWriter();
             int status = await parsed.InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null, Output = output });
-            return TryWriteOutput(output.ToString()) ? status : ExitStatus.Failure;
+            if (!TryWriteOutput(output.ToString()))
+            {
+                return ExitStatus.Failure;
+            }
+
+            _conclusion.ForEach(Report);
+            return status;
         }
         catch (UsageException e)
         {
@@ -94,7 +113,7 @@ internal sealed class CommandLine(Signals signals, ErrorOutput errors)
         }
     }
 
-    // Not by Console, whose stream swallows EPIPE and does not know a closed descriptor.
+    // Not through Console, whose stream ignores EPIPE and does not notice a closed descriptor.
     private bool TryWriteOutput(string text)
     {
         try
@@ -130,7 +149,7 @@ internal sealed class CommandLine(Signals signals, ErrorOutput errors)
     {
         var run = new Command("run", "Serves; the default.") { _config, _listen, _handler, _transport, _set };
         run.SetAction((parsed, _) => ServeAsync(parsed));
-        var check = new Command("check", "Reads the configuration, and prints what would hold. Exit status 0, or 78 if something is wrong.") { _config, _set };
+        var check = new Command("check", "Reads the configuration, prints what would hold, and tries each address without listening. Exit status 0, 1 if an endpoint could not listen, or 78 if the configuration is wrong.") { _config, _set };
         check.SetAction((parsed, _) => CheckAsync(parsed));
         var handlers = new Command("handlers", "Lists the built-in handlers and their options.");
         handlers.SetAction(ListHandlers);
@@ -142,8 +161,8 @@ internal sealed class CommandLine(Signals signals, ErrorOutput errors)
               lineserver &
               printf 'hello\nworld\n' | nc -N 127.0.0.1 7007
 
-            SIGTERM and SIGINT drain: accepting stops, what was received is answered, then connections are closed. A second one aborts,
-            if it comes at least half a second after the first.
+            SIGTERM and SIGINT drain: the server accepts no more connections, answers what it has received, then closes.
+            A second signal aborts, if it comes at least half a second after the first.
             Configuration: the file of --config, then environment variables (LINESERVER__Limits__MaxLineSize=1000), then --set.
             Exit status: 0 ended in order, 1 failed or cannot listen, 2 bad option, 78 bad configuration.
             """)
@@ -181,8 +200,12 @@ internal sealed class CommandLine(Signals signals, ErrorOutput errors)
         ConfigurationSources sources = Sources(parsed);
         ServerSettings settings = SettingsReader.Read(sources, [], handler: null);
         await using var host = new DaemonHost(settings, sources.Root, signals, errors);
-        await parsed.InvocationConfiguration.Output.WriteLineAsync(SettingsPrinter.Print(settings));
-        return ExitStatus.Success;
+        await parsed.InvocationConfiguration.Output.WriteLineAsync(SettingsPrinter.Print(settings, sources.Root.GetSection("Logging")));
+
+        // On standard error: standard output is a configuration file.
+        IReadOnlyList<string> problems = AddressCheck.Problems(settings);
+        _conclusion.AddRange(problems.Count > 0 ? problems : ["ok"]);
+        return problems.Count > 0 ? ExitStatus.Failure : ExitStatus.Success;
     }
 
     private static int ListHandlers(ParseResult parsed)
@@ -212,7 +235,7 @@ internal sealed class CommandLine(Signals signals, ErrorOutput errors)
     private static EndpointAddress ParseAddress(string text) =>
         EndpointAddress.TryParse(text, out EndpointAddress? address, out string problem) ? address : throw new UnreachableException(problem);
 
-    // An option that stands before a command which does not know it would be read, and do nothing.
+    // The library would accept an option before a command that does not have it, and the option would do nothing.
     private static void RefuseOptionsBefore(CommandResult command, Option[] options)
     {
         foreach (Option option in options.Where(option => command.Parent is CommandResult parent && parent.Children.OfType<OptionResult>().Any(given => given.Option == option && !given.Implicit)))
@@ -239,7 +262,7 @@ internal sealed class CommandLine(Signals signals, ErrorOutput errors)
 
     private static void ValidateSet(OptionResult result)
     {
-        // As configuration keys are compared; .NET's configuration would throw.
+        // Keys compare as in .NET's configuration, which would throw.
         var seen = new HashSet<string>(StringComparer.OrdinalIgnoreCase);
         foreach (string key in result.Tokens.Select(token => token.Value.Split('=', 2)[0]).Where(key => !seen.Add(key)))
         {
@@ -256,7 +279,7 @@ internal sealed class CommandLine(Signals signals, ErrorOutput errors)
     {
         foreach (Token token in result.Tokens.Where(token => !names.Contains(token.Value, StringComparer.OrdinalIgnoreCase)))
         {
-            result.AddError($"{option.Name}: '{token.Value}' is unknown; there are: {string.Join(", ", names)}.");
+            result.AddError($"{option.Name}: '{token.Value}' is unknown; {Spelling.Suggest(token.Value, names)}");
         }
     }
 }

@@ -1,3 +1,5 @@
+using LineServer.Linux;
+
 namespace LineServer.Client.Tests;
 
 public class UnitsTests
@@ -9,10 +11,12 @@ public class UnitsTests
     [InlineData("30s", 30)]
     [InlineData("1.5m", 90)]
     [InlineData("2h", 7200)]
+    [InlineData("00:01:30.5", 90.5)]
     public void A_time_is_seconds_or_has_a_unit(string text, double expected)
     {
-        Assert.True(Units.TryParseTime(text, out double seconds));
-        Assert.Equal(expected, seconds, precision: 9);
+        Assert.True(Units.TryParseTime(text, plainIsSeconds: true, out TimeSpan time));
+        Assert.Equal(expected, time.TotalSeconds, precision: 6);
+        Assert.Equal(!double.TryParse(text, out _), Units.TryParseTime(text, plainIsSeconds: false, out _));
     }
 
     [Theory]
@@ -28,6 +32,31 @@ public class UnitsTests
     }
 
     [Theory]
+    [InlineData("0", 0)]
+    [InlineData("65536", 65_536)]
+    [InlineData("64k", 65_536)]
+    [InlineData("64K", 65_536)]
+    [InlineData("64KiB", 65_536)]
+    [InlineData("1.5M", 1_572_864)]
+    [InlineData("2MiB", 2_097_152)]
+    [InlineData("1G", 1_073_741_824)]
+    public void A_size_is_bytes_or_has_a_unit_of_1024(string text, long expected)
+    {
+        Assert.True(Units.TryParseSize(text, out long bytes));
+        Assert.Equal(expected, bytes);
+    }
+
+    [Theory]
+    [InlineData("64kB")]
+    [InlineData("1.2")]
+    [InlineData("k")]
+    [InlineData("-1k")]
+    [InlineData("1 k")]
+    [InlineData("9223372036854775808")]
+    [InlineData("79228162514264337593543950335G")]
+    public void Other_texts_are_no_size(string text) => Assert.False(Units.TryParseSize(text, out _));
+
+    [Theory]
     [InlineData("")]
     [InlineData("s")]
     [InlineData("k")]
@@ -38,7 +67,7 @@ public class UnitsTests
     [InlineData("79228162514264337593543950335G")]
     public void Other_texts_are_neither(string text)
     {
-        Assert.False(Units.TryParseTime(text, out _) && Units.TryParseCount(text, out _));
+        Assert.False(Units.TryParseTime(text, plainIsSeconds: true, out _) && Units.TryParseCount(text, out _));
         Assert.False(Units.TryParseCount(text, out _));
     }
 }

@@ -32,18 +32,21 @@ public class CommandLineTests
     [InlineData("is no list of cores", "compare", "--servers", "c-epoll", "--server-cpus", "x")]
     [InlineData("there is no core 1000", "compare", "--servers", "c-epoll", "--generator-cpus", "1000")]
     [InlineData("--rounds takes a whole number from 1 to 1000, not '0'", "compare", "--servers", "c-epoll", "--rounds", "0")]
-    [InlineData("--line-size takes a whole number from 8 to 65536, not '7'", "run", "--port", "1", "--line-size", "7")]
+    [InlineData("--line-size takes a size from 8 to 65536, as in 32 or 4k, not '7'", "run", "--port", "1", "--line-size", "7")]
     [InlineData("there is no folder for nowhere/x.json", "compare", "--servers", "c-epoll", "--json", "nowhere/x.json")]
     [InlineData("there is no folder for nowhere/x.html", "compare", "--servers", "c-epoll", "--html", "nowhere/x.html")]
     [InlineData("--json: '/proc' is no name of a file", "compare", "--servers", "c-epoll", "--json", "/proc")]
     [InlineData("--html: '' is no name of a file", "compare", "--servers", "c-epoll", "--html", "")]
     [InlineData("--json: /proc/x.json cannot be written: ", "compare", "--servers", "c-epoll", "--json", "/proc/x.json")]
     [InlineData("--json and --html: /tmp/lineperf-both cannot be both", "compare", "--servers", "c-epoll", "--json", "/tmp/lineperf-both", "--html", "/tmp/../tmp/lineperf-both")]
-    [InlineData("--seconds takes a number from 0.01 to 86400, not 'nan'", "run", "--port", "1", "--seconds", "nan")]
+    [InlineData("--seconds takes a time from 0.01s to 86400s, as in 5, 500ms or 2m, not 'nan'", "run", "--port", "1", "--seconds", "nan")]
     [InlineData("--rate takes a number from 0 to 100000000, not 'NaN'", "run", "--port", "1", "--rate", "NaN")]
     [InlineData("--rate takes a number from 0 to 100000000, not 'Infinity'", "run", "--port", "1", "--rate", "Infinity")]
     [InlineData("there is no command 'foo'; there are: run, compare, report, profile, workloads, servers, wrong-server", "foo")]
     [InlineData("there is no command 'foo'", "foo", "--port", "1")]
+    [InlineData("there is no command 'compar'; did you mean 'compare'?", "compar", "--rounds", "1")]
+    [InlineData("'--line-sise'; did you mean '--line-size'?", "run", "--port", "1", "--line-sise", "4k")]
+    [InlineData("--line-size takes a size from 8 to 65536, as in 32 or 4k, not '128k'", "run", "--port", "1", "--line-size", "128k")]
     [InlineData("--pid: there is no process 2147483647", "run", "--port", "1", "--pid", "2147483647")]
     [InlineData("--json", "report")]
     [InlineData("there is no server 'nobody'", "profile", "--server", "nobody", "--workload", "many")]
@@ -70,6 +73,24 @@ public class CommandLineTests
         Assert.Equal(2, exitStatus);
         Assert.Empty(output);
         Assert.Contains(problem, Assert.Single(Lines((0, notes, ""))));
+    }
+
+    [Fact]
+    public void Version_says_name_and_version()
+    {
+        (int exitStatus, string output, _) = InProcess("--version");
+        Assert.Equal(0, exitStatus);
+        Assert.StartsWith("lineperf 0.", output);
+    }
+
+    [Fact]
+    public async Task Sizes_and_times_take_units()
+    {
+        using var server = new EchoServer(EchoServer.Same);
+        (int exitStatus, string output, string notes) = await Lineperf.RunAsync(
+            "run", "--port", $"{server.EndPoint.Port}", "--connections", "1", "--line-size", "1k", "--max-line-size", "4KiB", "--warmup", "0ms", "--seconds", "200ms", "--reply-timeout", "1m");
+        Assert.True(exitStatus == 0, notes);
+        Assert.Contains("1024", output.Replace(",", "", StringComparison.Ordinal), StringComparison.Ordinal);
     }
 
     [Fact]
@@ -258,7 +279,7 @@ public class CommandLineTests
         string folder = Directory.CreateTempSubdirectory().FullName;
         try
         {
-            foreach (string file in Directory.GetFiles(AppContext.BaseDirectory).Where(file => Path.GetFileName(file) is "workloads.json" or "System.CommandLine.dll" or "Spectre.Console.dll" || Path.GetFileName(file).StartsWith("lineperf", StringComparison.Ordinal)))
+            foreach (string file in Directory.GetFiles(AppContext.BaseDirectory).Where(file => Path.GetFileName(file) is "workloads.json" or "System.CommandLine.dll" or "LineServer.Linux.dll" or "Spectre.Console.dll" || Path.GetFileName(file).StartsWith("lineperf", StringComparison.Ordinal)))
             {
                 File.Copy(file, Path.Combine(folder, Path.GetFileName(file)));
             }

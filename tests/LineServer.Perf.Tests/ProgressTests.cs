@@ -32,9 +32,11 @@ public class ProgressTests
     }
 
     [Theory]
-    [InlineData("INT", 130)]
-    [InlineData("TERM", 143)]
-    public async Task A_signal_ends_a_run_with_what_was_measured(string signal, int exitStatus)
+    [InlineData("INT", 130, 1)]
+    [InlineData("TERM", 143, 1)]
+    [InlineData("INT", 130, 2)]
+    [InlineData("TERM", 143, 2)]
+    public async Task A_signal_ends_a_run_with_what_was_measured(string signal, int exitStatus, int generators)
     {
         var working = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         using var server = new EchoServer((number, line) =>
@@ -46,23 +48,49 @@ public class ProgressTests
 
             return EchoServer.Same(number, line);
         });
-        var start = new ProcessStartInfo(Lineperf.Program, ["run", "--port", $"{server.EndPoint.Port}", "--connections", "1", "--warmup", "0", "--seconds", "600"])
-        {
-            UseShellExecute = false,
-            RedirectStandardOutput = true,
-            RedirectStandardError = true,
-        };
-        using Process process = Process.Start(start)!;
+        using Process process = Start("run", "--port", $"{server.EndPoint.Port}", "--connections", "2", "--generators", $"{generators}", "--warmup", "0", "--seconds", "600");
         Task<string> notes = process.StandardError.ReadToEndAsync(TestContext.Current.CancellationToken);
         Task<string> output = process.StandardOutput.ReadToEndAsync(TestContext.Current.CancellationToken);
         await working.Task.WaitAsync(TimeSpan.FromSeconds(60), TestContext.Current.CancellationToken);
 
-        using Process kill = Process.Start("kill", ["-s", signal, $"{process.Id}"]);
-        await process.WaitForExitAsync(TestContext.Current.CancellationToken).WaitAsync(TimeSpan.FromSeconds(60), TestContext.Current.CancellationToken);
-
-        Assert.Equal(exitStatus, process.ExitCode);
+        Assert.Equal(exitStatus, await EndAsync(process, signal));
         Assert.Contains($"lineperf: ended by SIG{signal}; this was measured until then", await notes, StringComparison.Ordinal);
         Assert.Contains("lines/s, every reply checked", await output, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("INT", 130)]
+    [InlineData("TERM", 143)]
+    public async Task A_signal_ends_a_comparison_with_the_turns_that_were_over(string signal, int exitStatus)
+    {
+        string json = Path.GetTempFileName();
+        try
+        {
+            using Process process = Start(
+                "compare", "--servers", "c-epoll", "--workloads", "request-reply,pipelined", "--rounds", "1000", "--seconds", "0.2", "--warmup", "0", "--later-warmup", "0",
+                "--server-cpus", "0", "--generator-cpus", "0", "--json", json);
+            Task<string> output = process.StandardOutput.ReadToEndAsync(TestContext.Current.CancellationToken);
+            string? line;
+            do
+            {
+                line = await process.StandardError.ReadLineAsync(TestContext.Current.CancellationToken).AsTask().WaitAsync(TimeSpan.FromSeconds(60), TestContext.Current.CancellationToken);
+                Assert.NotNull(line);
+            }
+            while (!line.Contains("request-reply, round 2 of 1000: c-epoll", StringComparison.Ordinal));
+
+            Task<string> notes = process.StandardError.ReadToEndAsync(TestContext.Current.CancellationToken);
+            Assert.Equal(exitStatus, await EndAsync(process, signal));
+            Assert.Contains($"lineperf: ended by SIG{signal}; the turns that were over until then are in the tables", await notes, StringComparison.Ordinal);
+            Assert.Contains("request-reply: 50 connections", await output, StringComparison.Ordinal);
+            ComparisonDocument document = ComparisonFile.Read(json);
+            Assert.Equal(["request-reply"], document.Workloads.Select(workload => workload.Name), StringComparer.Ordinal);
+            Assert.All(document.Measurements, round => Assert.True(round.Measured.Seconds >= 0.2));
+            Assert.NotEmpty(document.Measurements);
+        }
+        finally
+        {
+            File.Delete(json);
+        }
     }
 
     [Fact]
@@ -80,6 +108,21 @@ public class ProgressTests
 
         Assert.Contains("; 0:03 with the warm-up", shown, StringComparison.Ordinal);
         Assert.Contains("0:01 elapsed, 0:02 left", shown, StringComparison.Ordinal);
+    }
+
+    // As from a shell in a terminal, whatever the process of the tests ignores.
+    private static Process Start(params string[] args) => Process.Start(new ProcessStartInfo("env", ["--default-signal", Lineperf.Program, .. args])
+    {
+        UseShellExecute = false,
+        RedirectStandardOutput = true,
+        RedirectStandardError = true,
+    })!;
+
+    private static async Task<int> EndAsync(Process process, string signal)
+    {
+        using Process kill = Process.Start("kill", ["-s", signal, $"{process.Id}"]);
+        await process.WaitForExitAsync(TestContext.Current.CancellationToken).WaitAsync(TimeSpan.FromSeconds(60), TestContext.Current.CancellationToken);
+        return process.ExitCode;
     }
 
     private sealed class SetTime : TimeProvider

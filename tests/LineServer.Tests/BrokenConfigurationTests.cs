@@ -14,12 +14,16 @@ public sealed class BrokenConfigurationTests : IDisposable
         { "{", ":1: no valid JSON: Expected depth to be zero at the end of the JSON payload. There is an open JSON object or array that should be closed." },
         { "", ":1: no valid JSON: The input does not contain any JSON tokens. Expected the input to start with a valid JSON token, when isFinalBlock is true." },
         { "[1]", ": the file holds no JSON object" },
-        { "{\n\"Lineserver2\": {} }", ":2: Lineserver2: unknown key; everything stands under 'LineServer' (or .NET's 'Logging')" },
-        { "{ \"LineServer\": {\n\n \"Limit\": {} } }", ":3: LineServer:Limit: unknown key; there are: Endpoints, Epoll, Framing, Limits, Sockets, Transport" },
-        { "{ \"LineServer\": { \"Limits\": {\n\"MaxLineSize\": \"big\" } } }", ":2: LineServer:Limits:MaxLineSize: 'big' is not a whole number" },
+        { "{\n\"Lineserver2\": {} }", ":2: Lineserver2: unknown key; did you mean 'LineServer'?" },
+        { "{\n\"Kestrel\": {} }", ":2: Kestrel: unknown key; everything stands under 'LineServer' (or .NET's 'Logging')" },
+        { "{ \"LineServer\": {\n\n \"Limit\": {} } }", ":3: LineServer:Limit: unknown key; did you mean 'Limits'?" },
+        { "{ \"LineServer\": { \"Limits\": {\n\"maxLinSize\": 1 } } }", ":2: LineServer:Limits:maxLinSize: unknown key; did you mean 'Limits:MaxLineSize'?" },
+        { "{ \"LineServer\": { \"Limits\": {\n\"MaxLineSize\": \"64kB\" } } }", ":2: LineServer:Limits:MaxLineSize: '64kB' is not a size in bytes, for instance 65536, 64k or 1M" },
+        { "{ \"Logging\": { \"LogLevels\": { \"Default\": \"Debug\" } } }", ":1: Logging:LogLevels: unknown key; did you mean 'Logging:LogLevel'?" },
+        { "{ \"LineServer\": { \"Limits\": {\n\"MaxLineSize\": \"big\" } } }", ":2: LineServer:Limits:MaxLineSize: 'big' is not a size in bytes, for instance 65536, 64k or 1M" },
         { "{ \"LineServer\": { \"Limits\": {\n\"MaxLineSize\": 0 } } }", ":2: LineServer:Limits:MaxLineSize: must be 1 to 1073741824, not 0" },
-        { "{ \"LineServer\": { \"Limits\": {\n\"MaxLineSize\": null } } }", ":2: LineServer:Limits:MaxLineSize: '' is not a whole number" },
-        { "{ \"LineServer\": { \"Limits\": {\n\"IdleTimeout\": 30 } } }", ":2: LineServer:Limits:IdleTimeout: '30' is not a time as hh:mm:ss, for instance 00:00:30, or null for unlimited" },
+        { "{ \"LineServer\": { \"Limits\": {\n\"MaxLineSize\": null } } }", ":2: LineServer:Limits:MaxLineSize: '' is not a size in bytes, for instance 65536, 64k or 1M" },
+        { "{ \"LineServer\": { \"Limits\": {\n\"IdleTimeout\": 30 } } }", ":2: LineServer:Limits:IdleTimeout: '30' is not a time, for instance 30s, 500ms or 00:00:30, or null for unlimited" },
         { "{ \"LineServer\": { \"Limits\": {\n\"LineTimeout\": \"00:00:00\" } } }", ":2: LineServer:Limits:LineTimeout: must be longer than zero and at most 40.00:00:00, not 00:00:00" },
         { "{ \"LineServer\": { \"Limits\": {\n\"MaxConcurrentConnections\": 0 } } }", ":2: LineServer:Limits:MaxConcurrentConnections: must be at least 1, not 0" },
         { "{ \"LineServer\": { \"Limits\": {\n\"Backlog\": 1,\n\"backlog\": 2 } } }", ":3: LineServer:Limits:backlog: the key stands there twice; upper and lower case are the same" },
@@ -31,7 +35,7 @@ public sealed class BrokenConfigurationTests : IDisposable
         { "{ \"LineServer\": { \"Endpoints\": {\n\"e\": \"tcp://127.0.0.1:1\" } } }", ":2: LineServer:Endpoints:e: an object was expected" },
         { "{ \"LineServer\": { \"Endpoints\": {\n\"e\": { \"Handler\": \"echo\" } } } }", ":2: LineServer:Endpoints:e: the endpoint has no Address; write tcp://HOST:PORT, unix:PATH or systemd:NAME" },
         { "{ \"LineServer\": { \"Endpoints\": {\n\"e\": { \"Address\": \"udp://127.0.0.1:1\" } } } }", ":2: LineServer:Endpoints:e:Address: 'udp://127.0.0.1:1' is no address; write tcp://HOST:PORT, unix:PATH or systemd:NAME" },
-        { "{ \"LineServer\": { \"Endpoints\": { \"e\": { \"Address\": \"tcp://127.0.0.1:1\",\n\"Handler\": \"eco\" } } } }", ":2: LineServer:Endpoints:e:Handler: 'eco' is no handler; there are: echo, discard, print, delay" },
+        { "{ \"LineServer\": { \"Endpoints\": { \"e\": { \"Address\": \"tcp://127.0.0.1:1\",\n\"Handler\": \"eco\" } } } }", ":2: LineServer:Endpoints:e:Handler: 'eco' is no handler; did you mean 'echo'?" },
         { "{ \"LineServer\": { \"Endpoints\": { \"e\": { \"Address\": \"tcp://127.0.0.1:1\", \"Handler\": \"delay\",\n\"Prefix\": \"x\" } } } }", ":2: LineServer:Endpoints:e:Prefix: the handler 'delay' has no such option" },
         { "{ \"LineServer\": { \"Endpoints\": { \"e\": { \"Address\": \"tcp://127.0.0.1:1\",\n\"Prefix\": \"x\\n\" } } } }", ":2: LineServer:Endpoints:e:Prefix: it holds the delimiter (LF), so that one reply would become two" },
         { "{ \"LineServer\": { \"Endpoints\": { \"e\": { \"Address\": \"tcp://127.0.0.1:1\", \"Limits\": {\n\"MaxTotalBufferSize\": 1 } } } } }", ":2: LineServer:Endpoints:e:Limits:MaxTotalBufferSize: it is a limit over all endpoints, and can be set for the whole server only (LineServer:Limits)" },
@@ -66,7 +70,7 @@ public sealed class BrokenConfigurationTests : IDisposable
             [
                 $"lineserver: {file}:3: LineServer:Limits:MaxLineSize: must be 1 to 1073741824, not -1",
                 $"lineserver: {file}:5: LineServer:Endpoints:a:Address: 'nowhere' is no address; write tcp://HOST:PORT, unix:PATH or systemd:NAME",
-                $"lineserver: {file}:6: LineServer:Endpoints:b:Adress: unknown key; there are: Address, Framing, Handler, Limits, Prefix, Raw, UnixSocketGroup, UnixSocketMode",
+                $"lineserver: {file}:6: LineServer:Endpoints:b:Adress: unknown key; did you mean 'Endpoints:b:Address'?",
                 $"lineserver: {file}:6: LineServer:Endpoints:b: the endpoint has no Address; write tcp://HOST:PORT, unix:PATH or systemd:NAME",
             ],
             run.ErrorLines,
@@ -75,7 +79,7 @@ public sealed class BrokenConfigurationTests : IDisposable
     }
 
     [Theory]
-    [InlineData("LINESERVER__Limits__MaxLineSize", "abc", "LineServer:Limits:MaxLineSize: 'abc' is not a whole number")]
+    [InlineData("LINESERVER__Limits__MaxLineSize", "abc", "LineServer:Limits:MaxLineSize: 'abc' is not a size in bytes, for instance 65536, 64k or 1M")]
     [InlineData("LineServer__Limits__MaxLinesize", "-1", "LineServer:Limits:MaxLineSize: must be 1 to 1073741824, not -1")]
     [InlineData("LINESERVER__Bogus", "1", "LineServer:Bogus: unknown key; there are: Endpoints, Epoll, Framing, Limits, Sockets, Transport")]
     [InlineData("LINESERVER__Endpoints__e__Handler", "echo", "LineServer:Endpoints:e: the endpoint has no Address; write tcp://HOST:PORT, unix:PATH or systemd:NAME")]
@@ -83,10 +87,10 @@ public sealed class BrokenConfigurationTests : IDisposable
         (await DaemonProcess.RunAsync(new DaemonStart { Environment = { [variable] = value } })).AssertOneLine(78, $"lineserver: environment variable {variable}: {problem}");
 
     [Theory]
-    [InlineData("Limits:MaxLineSize=abc", "LineServer:Limits:MaxLineSize: 'abc' is not a whole number")]
+    [InlineData("Limits:MaxLineSize=abc", "LineServer:Limits:MaxLineSize: 'abc' is not a size in bytes, for instance 65536, 64k or 1M")]
     [InlineData("LineServer:Transport=sockets", "LineServer:LineServer: unknown key; there are: Endpoints, Epoll, Framing, Limits, Sockets, Transport")]
     [InlineData("Epoll:LoopCount=0", "LineServer:Epoll:LoopCount: must be at least 1, not 0")]
-    [InlineData("Epoll:ReadBudget=none", "LineServer:Epoll:ReadBudget: 'none' is not a whole number")]
+    [InlineData("Epoll:ReadBudget=none", "LineServer:Epoll:ReadBudget: 'none' is not a size in bytes, for instance 65536, 64k or 1M")]
     [InlineData("Epoll:HeldLoopThreshold=00:00:00", "LineServer:Epoll:HeldLoopThreshold: must be at least 1 ms, not 00:00:00")]
     [InlineData("Epoll:HeldLoopThreshold=60.00:00:00", "LineServer:Epoll:HeldLoopThreshold: must be at most 24 days, not 60.00:00:00")]
     [InlineData("Sockets:UnsafePreferInlineScheduling=maybe", "LineServer:Sockets:UnsafePreferInlineScheduling: 'maybe' is not true or false")]

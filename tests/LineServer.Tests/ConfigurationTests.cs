@@ -12,7 +12,7 @@ public sealed class ConfigurationTests : IDisposable
             "Limits": { "MaxLineSize": 100, "MaxReadBufferSize": 200000, "LineTimeout": null, "Backlog": 10 }, /* and here */
             "Framing": { "Delimiter": 0 },
             "Endpoints": {
-              "one": { "Address": "tcp://127.0.0.1:7008", "Handler": "ECHO", "Prefix": "ü \"quoted\" \t" },
+              "one": { "Address": "tcp://127.0.0.1:0", "Handler": "ECHO", "Prefix": "ü \"quoted\" \t" },
               "two": { "Address": "unix:two.sock", "Handler": "print", "Limits": { "MaxLineSize": 7, "MaxConcurrentConnections": 3 }, "Framing": { "Delimiter": "LF" } },
               "three": { "Address": "systemd:lines", "Handler": "delay", "Limits": { "LineTimeout": "1.02:03:04.5" } },
             } } }
@@ -70,10 +70,29 @@ public sealed class ConfigurationTests : IDisposable
         Assert.Contains("\"Framing\"", first.Output, StringComparison.Ordinal);
     }
 
-    private static async Task<JsonNode> CheckAsync(DaemonStart start)
+    [Fact]
+    public async Task Sizes_and_times_take_units_in_the_file_the_environment_and_the_command_line()
     {
-        FinishedProcess check = await DaemonProcess.RunAsync(start);
-        Assert.Equal("", check.Error);
+        string file = _directory.Write("a.json", """
+            { "LineServer": {
+                "Limits": { "MaxLineSize": "64k", "IdleTimeout": "5m", "MaxTotalBufferSize": "1G" },
+                "Endpoints": { "e": { "Address": "tcp://127.0.0.1:0", "Limits": { "LineTimeout": "500ms" } } } } }
+            """);
+        JsonNode server = await CheckAsync(new DaemonStart("check", "--config", file, "--set", "Epoll:ReadBudget=32KiB")
+        {
+            Environment = { ["LINESERVER__Limits__HandlerTimeout"] = "2h" },
+        });
+        JsonNode limits = server["Limits"]!;
+        Assert.Equal([65_536, 1L << 30, 32_768], new[] { (long)limits["MaxLineSize"]!, (long)limits["MaxTotalBufferSize"]!, (long)server["Epoll"]!["ReadBudget"]! });
+        Assert.Equal(["00:05:00", "02:00:00"], new[] { (string)limits["IdleTimeout"]!, (string)limits["HandlerTimeout"]! }, StringComparer.Ordinal);
+        Assert.Equal("00:00:00.5000000", (string)server["Endpoints"]!["e"]!["Limits"]!["LineTimeout"]!);
+    }
+
+    private async Task<JsonNode> CheckAsync(DaemonStart start)
+    {
+        // One relative path there is for all tests; `check` binds it.
+        FinishedProcess check = await DaemonProcess.RunAsync(start with { WorkingDirectory = _directory.Path });
+        Assert.Equal("lineserver: ok\n", check.Error);
         return JsonNode.Parse(check.Output)!["LineServer"]!;
     }
 }

@@ -1,4 +1,5 @@
 using LineServer.Perf.Linux;
+using LineServer.Perf.Load;
 using LineServer.Perf.Servers;
 using LineServer.Perf.Work;
 
@@ -46,7 +47,7 @@ internal sealed class Comparison(ComparisonOptions options, TextWriter notes, Tu
             {
                 foreach (ServerCommand server in number % 2 == 1 ? options.Servers : options.Servers.Reverse())
                 {
-                    if (!_absences.Any(absence => absence.Workload == workload.Name && absence.Server == server.Name))
+                    if (!Interruption.IsRequested && !IsAbsent(workload, server))
                     {
                         Run(workload, server, number);
                     }
@@ -60,7 +61,15 @@ internal sealed class Comparison(ComparisonOptions options, TextWriter notes, Tu
                 Stop(server);
             }
         }
+
+        // Only after an interruption: those whose first turn was not over.
+        foreach (ServerCommand server in options.Servers.Where(server => !IsAbsent(workload, server) && !_rounds.Any(round => round.Workload == workload.Name && round.Server == server.Name)))
+        {
+            _absences.Add(new Absence(workload.Name, server.Name, "interrupted before its first turn was over", Failed: false));
+        }
     }
+
+    private bool IsAbsent(Workload workload, ServerCommand server) => _absences.Any(absence => absence.Workload == workload.Name && absence.Server == server.Name);
 
     private string? WhyNot(Workload workload, ServerCommand server) =>
         _cannotStart.GetValueOrDefault(server.Name) ?? server.WhyNot(workload);
@@ -77,16 +86,26 @@ internal sealed class Comparison(ComparisonOptions options, TextWriter notes, Tu
         try
         {
             Measurement measured = Measure(workload, _running[server.Name], isFirst);
+            if (Interruption.IsRequested)
+            {
+                // A turn that was cut short is not comparable to the others.
+                return;
+            }
+
             _rounds.Add(new Round(workload.Name, server.Name, number, measured));
             if (workload.NeedsNewProcess)
             {
                 Stop(server);
             }
         }
-        catch (RunFailedException e)
+        catch (RunFailedException e) when (!Interruption.IsRequested)
         {
             LeaveOut(workload, server, e.Message, failed: true);
             Stop(server);
+        }
+        catch (RunFailedException)
+        {
+            // Of a turn that was cut short.
         }
     }
 

@@ -1,4 +1,5 @@
 using LineServer.Perf.Linux;
+using LineServer.Perf.Load;
 using LineServer.Perf.Reporting;
 using LineServer.Perf.Servers;
 using LineServer.Perf.Work;
@@ -32,6 +33,11 @@ internal sealed class ComparisonRun(ComparisonOptions options, string command, T
         for (int i = 0; i < options.Workloads.Count; i++)
         {
             comparison.Run(options.Workloads[i]);
+            if (Interruption.IsRequested && !comparison.Rounds.Any(round => round.Workload == options.Workloads[i].Name))
+            {
+                break;
+            }
+
             var document = new ComparisonDocument
             {
                 Format = ComparisonDocument.CurrentFormat,
@@ -55,6 +61,10 @@ internal sealed class ComparisonRun(ComparisonOptions options, string command, T
 
             // After each workload: a later failure takes nothing away.
             Write(document);
+            if (Interruption.IsRequested)
+            {
+                break;
+            }
         }
 
         if (comparison.Absences.FirstOrDefault(absence => absence.Failed) is { } failed)
@@ -62,7 +72,7 @@ internal sealed class ComparisonRun(ComparisonOptions options, string command, T
             throw new RunFailedException($"{failed.Workload}: {failed.Reason}");
         }
 
-        if (comparison.Rounds.Count == 0)
+        if (comparison.Rounds.Count == 0 && !Interruption.IsRequested)
         {
             throw new RunFailedException("no server could be measured");
         }

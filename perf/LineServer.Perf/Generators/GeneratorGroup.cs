@@ -14,6 +14,9 @@ internal sealed class GeneratorGroup : ILoad
     // Of a process, besides its connections: the runtime's, the queue, /proc.
     private const int OtherDescriptors = 200;
 
+    // So much later, at most, the interval ends for the server than for generators that a terminal has interrupted.
+    private const long LongestSleep = 20_000_000;
+
     private readonly List<GeneratorProcess> _processes = [];
 
     /// <param name="server">Where it is.</param>
@@ -83,6 +86,11 @@ internal sealed class GeneratorGroup : ILoad
         SleepUntil(from);
         var interval = Interval.BeginNow(process);
         SleepUntil(until);
+        if (Interruption.IsRequested)
+        {
+            _processes.ForEach(generator => generator.Interrupt());
+        }
+
         Measurement server = interval.End();
         LatencyHistogram sent = new(), due = new();
         long lines = 0, late = 0;
@@ -120,9 +128,9 @@ internal sealed class GeneratorGroup : ILoad
 
     private static void SleepUntil(long time)
     {
-        for (long left = time - Clock.Now; left > 0; left = time - Clock.Now)
+        for (long left = time - Clock.Now; left > 0 && !Interruption.IsRequested; left = time - Clock.Now)
         {
-            Thread.Sleep(TimeSpan.FromTicks(left / TimeSpan.NanosecondsPerTick) + TimeSpan.FromMilliseconds(1));
+            Thread.Sleep(TimeSpan.FromTicks(Math.Min(left, LongestSleep) / TimeSpan.NanosecondsPerTick) + TimeSpan.FromMilliseconds(1));
         }
     }
 

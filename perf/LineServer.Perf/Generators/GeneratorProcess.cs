@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Text.Json;
+using LineServer.Perf.Linux;
 
 namespace LineServer.Perf.Generators;
 
@@ -33,6 +34,9 @@ internal sealed class GeneratorProcess : IDisposable
         GeneratorReply reply = JsonSerializer.Deserialize<GeneratorReply>(line)!;
         return reply.Failure is { } failure ? throw new RunFailedException($"generator {_number}: {failure}") : reply;
     }
+
+    /// <summary>Ends the run that has begun: its reply has what was measured until then.</summary>
+    public void Interrupt() => _ = Libc.Kill(_process.Id, Libc.SignalTerminate);
 
     public void Dispose()
     {

@@ -16,6 +16,7 @@ internal static class GeneratorService
         // Its input ends with the process that started it, but that is read only between two commands; one may take minutes.
         _ = Libc.ControlProcess(Libc.SetParentDeathSignal, Libc.SignalKill, 0, 0, 0);
         _ = Libc.ControlProcess(Libc.SetTimerSlack, 1, 0, 0, 0);
+        using IDisposable signals = Interruption.WatchAsGenerator();
         GeneratorSetup setup = JsonSerializer.Deserialize<GeneratorSetup>(input.ReadLine() ?? throw new UsageException("'generator' is started by 'run'"))!;
         using var load = new LocalLoad(
             ServerAddress.Parse(setup.Server).From([.. setup.Sources.Select(IPAddress.Parse)]).Speaking(LineProtocol.All.First(protocol => protocol.Name == setup.Protocol)),

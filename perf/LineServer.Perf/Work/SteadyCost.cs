@@ -1,3 +1,5 @@
+using LineServer.Perf.Load;
+
 namespace LineServer.Perf.Work;
 
 /// <summary>Repeats work until it gets no cheaper.</summary>
@@ -20,7 +22,7 @@ internal static class SteadyCost
     public static void Await(Func<double?> work)
     {
         double best = double.PositiveInfinity;
-        for (int times = 0, inVain = 0; times < Least || (inVain < InVain && times < Most); times++)
+        for (int times = 0, inVain = 0; (times < Least || (inVain < InVain && times < Most)) && !Interruption.IsRequested; times++)
         {
             double cost = work() ?? double.PositiveInfinity;
             inVain = cost < best * Improvement ? 0 : inVain + 1;

@@ -2,6 +2,7 @@ using System.Buffers;
 using System.Text;
 using System.Text.Json;
 using System.Text.Unicode;
+using LineServer.Linux;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.Configuration.EnvironmentVariables;
 using Microsoft.Extensions.Configuration.Json;
@@ -76,7 +77,7 @@ internal sealed class ConfigurationSources
         {
             if (!section.Equals(Section, StringComparison.OrdinalIgnoreCase) && !section.Equals("Logging", StringComparison.OrdinalIgnoreCase))
             {
-                yield return new ConfigurationError(InFile(section), section, $"unknown key; everything stands under '{Section}' (or .NET's 'Logging')");
+                yield return new ConfigurationError(InFile(section), section, $"unknown key; {(Spelling.Nearest(section, [Section, "Logging"]) is { } meant ? $"did you mean '{meant}'?" : $"everything stands under '{Section}' (or .NET's 'Logging')")}");
             }
         }
     }

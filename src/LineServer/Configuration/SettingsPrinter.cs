@@ -3,6 +3,8 @@ using System.Reflection;
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using LineServer.Handlers;
+using Microsoft.Extensions.Configuration;
 
 namespace LineServer.Configuration;
 
@@ -11,7 +13,9 @@ internal static class SettingsPrinter
 {
     private static readonly JsonSerializerOptions Indented = new() { WriteIndented = true, Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
-    public static string Print(ServerSettings settings)
+    /// <param name="settings">The effective settings.</param>
+    /// <param name="logging">The section of .NET's log levels, known to be right.</param>
+    public static string Print(ServerSettings settings, IConfigurationSection logging)
     {
         var endpoints = new JsonObject();
         foreach (EndpointSettings endpoint in settings.Endpoints)
@@ -25,14 +29,15 @@ internal static class SettingsPrinter
                 ["Limits"] = Values(endpoint.Limits, ServerLimits.ServerOnly),
                 ["Framing"] = framing,
             };
-            if (endpoint.Prefix.Length > 0)
+            string[] options = BuiltInHandler.Find(endpoint.Handler)!.Options;
+            if (options.Contains(nameof(endpoint.Prefix), StringComparer.Ordinal))
             {
-                json["Prefix"] = endpoint.Prefix;
+                json[nameof(endpoint.Prefix)] = endpoint.Prefix;
             }
 
-            if (endpoint.Raw)
+            if (options.Contains(nameof(endpoint.Raw), StringComparer.Ordinal))
             {
-                json["Raw"] = true;
+                json[nameof(endpoint.Raw)] = endpoint.Raw;
             }
 
             if (endpoint.UnixSocketMode is { } mode)
@@ -56,7 +61,32 @@ internal static class SettingsPrinter
             ["Limits"] = Values(settings.Limits, []),
             ["Endpoints"] = endpoints,
         };
-        return new JsonObject { [ConfigurationSources.Section] = server }.ToJsonString(Indented);
+        return new JsonObject { [ConfigurationSources.Section] = server, ["Logging"] = Levels(logging) }.ToJsonString(Indented);
+    }
+
+    private static JsonObject Levels(IConfigurationSection logging)
+    {
+        JsonObject json = Section(logging);
+        if (logging["LogLevel:Default"] is null)
+        {
+            // The level without any configuration.
+            (string name, JsonObject levels) = json.FirstOrDefault(child => child.Key.Equals("LogLevel", StringComparison.OrdinalIgnoreCase)) is { Value: JsonObject known } child ? (child.Key, known) : ("LogLevel", []);
+            levels["Default"] = "Information";
+            json[name] = levels;
+        }
+
+        return json;
+    }
+
+    private static JsonObject Section(IConfigurationSection section)
+    {
+        var json = new JsonObject();
+        foreach (IConfigurationSection child in section.GetChildren())
+        {
+            json[child.Key] = child.GetChildren().Any() ? Section(child) : JsonValue.Create(child.Value);
+        }
+
+        return json;
     }
 
     private static JsonObject Values(object source, string[] except)

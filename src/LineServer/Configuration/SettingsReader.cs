@@ -201,7 +201,7 @@ internal sealed class SettingsReader
             {
                 Error(leaf, "a single value was expected");
             }
-            else if (ValueParser.TryParse(leaf.Value, property.PropertyType, out object? value) is { } expected)
+            else if (ValueParser.TryParse(leaf.Value, property.PropertyType, out object? value, IsSize(property.Name)) is { } expected)
             {
                 Error(leaf, $"'{leaf.Value}' is not {expected}");
             }
@@ -211,6 +211,9 @@ internal sealed class SettingsReader
             }
         }
     }
+
+    // By the names of the settings: MaxLineSize, Epoll:ReadBudget.
+    private static bool IsSize(string name) => name.EndsWith("Size", StringComparison.Ordinal) || name.EndsWith("Budget", StringComparison.Ordinal);
 
     private T? ReadValue<T>(IConfigurationSection section)
         where T : struct
@@ -229,7 +232,7 @@ internal sealed class SettingsReader
         string? found = Array.Find(names, name => name.Equals(section.Value, StringComparison.OrdinalIgnoreCase));
         if (found is null)
         {
-            Error(section, $"'{section.Value}' is no {what}; there are: {string.Join(", ", names)}");
+            Error(section, $"'{section.Value}' is no {what}; {Spelling.Suggest(section.Value ?? string.Empty, names)}");
         }
 
         return found;
@@ -321,8 +324,14 @@ internal sealed class SettingsReader
         return isSection;
     }
 
-    private void Unknown(IConfigurationSection section, string[] known) =>
-        Error(section, $"unknown key; there are: {string.Join(", ", known.Order(StringComparer.Ordinal))}");
+    private void Unknown(IConfigurationSection section, string[] known)
+    {
+        // As --set takes it: without our own section.
+        const string Ours = $"{ConfigurationSources.Section}:";
+        string parent = section.Path[..^section.Key.Length];
+        string prefix = parent.StartsWith(Ours, StringComparison.OrdinalIgnoreCase) ? parent[Ours.Length..] : parent;
+        Error(section, $"unknown key; {Spelling.Suggest(section.Key, [.. known.Order(StringComparer.Ordinal)], prefix)}");
+    }
 
     private void Error(IConfigurationSection section, string problem) =>
         _errors.Add(new ConfigurationError(_sources.WhereIs(section.Path), section.Path, problem));

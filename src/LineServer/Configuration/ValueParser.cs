@@ -1,4 +1,5 @@
 using System.Globalization;
+using LineServer.Linux;
 
 namespace LineServer.Configuration;
 
@@ -9,8 +10,12 @@ internal static class ValueParser
     /// Parses <paramref name="text"/> as a <paramref name="type"/>. For a nullable type, null, an empty value
     /// and <c>null</c> give null.
     /// </summary>
+    /// <param name="text">The text.</param>
+    /// <param name="type">The type of the setting.</param>
+    /// <param name="value">The value.</param>
+    /// <param name="isSize">True if a number is a size in bytes, which may have a unit.</param>
     /// <returns>Null if the value is valid, else what was expected.</returns>
-    public static string? TryParse(string? text, Type type, out object? value)
+    public static string? TryParse(string? text, Type type, out object? value, bool isSize = false)
     {
         Type inner = Nullable.GetUnderlyingType(type) ?? type;
         bool isNullable = inner != type;
@@ -28,18 +33,26 @@ internal static class ValueParser
             return null;
         }
 
+        if (isSize && Units.TryParseSize(text, out long bytes) && (inner == typeof(long) || bytes <= int.MaxValue))
+        {
+            value = inner == typeof(long) ? bytes : (object)(int)bytes;
+            return null;
+        }
+
+        string number = isSize ? Units.SizeForm : "a whole number";
         if (inner == typeof(int))
         {
-            bool isNumber = int.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out int number);
-            value = number;
-            return isNumber ? null : $"a whole number{orNull}";
+            // A negative one is a number out of its range, which the settings say better.
+            bool isNumber = int.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out int whole);
+            value = whole;
+            return isNumber ? null : $"{number}{orNull}";
         }
 
         if (inner == typeof(long))
         {
-            bool isNumber = long.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out long number);
-            value = number;
-            return isNumber ? null : $"a whole number{orNull}";
+            bool isNumber = long.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out long whole);
+            value = whole;
+            return isNumber ? null : $"{number}{orNull}";
         }
 
         if (inner == typeof(bool))
@@ -51,10 +64,10 @@ internal static class ValueParser
 
         if (inner == typeof(TimeSpan))
         {
-            // A bare number would be days, which nobody means.
-            bool isTime = TimeSpan.TryParse(text, CultureInfo.InvariantCulture, out TimeSpan time) && text.Contains(':', StringComparison.Ordinal);
+            // A number without a unit is days to .NET, and seconds or milliseconds to a reader.
+            bool isTime = Units.TryParseTime(text, plainIsSeconds: false, out TimeSpan time);
             value = time;
-            return isTime ? null : $"a time as hh:mm:ss, for instance 00:00:30{orNull}";
+            return isTime ? null : $"a time, for instance 30s, 500ms or 00:00:30{orNull}";
         }
 
         if (inner == typeof(Delimiter))

@@ -60,6 +60,9 @@ internal static class ListenSocket
         }
     }
 
+    /// <summary>Another process or another endpoint has the address.</summary>
+    public static ListenException InUse(EndpointSettings endpoint) => CannotListen(endpoint, "the address is in use, by another process or another endpoint");
+
     // Bytes that the kernel has taken and a vanished client never acknowledges: tcp(7). Accepted connections inherit it.
     private static void LimitUnacknowledged(Socket socket, EndpointSettings endpoint)
     {
