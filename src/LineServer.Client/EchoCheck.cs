@@ -1,4 +1,5 @@
 using System.Buffers;
+using LineServer.Linux;
 
 namespace LineServer.Client;
 
@@ -95,6 +96,6 @@ internal sealed class EchoCheck(IExpectedBytes expected)
         ReadOnlySpan<byte> shown = from[..Math.Min(lineEnd > 0 ? lineEnd : from.Length, ShownAfter)];
         string cutBefore = _bytesOfLine > _beforeLength ? "…" : "";
         string cutAfter = shown.Length < lineEnd || lineEnd == 0 ? "…" : "";
-        return $"\"{cutBefore}{Escaped.Text(_before.AsSpan(0, _beforeLength))}{Escaped.Text(shown)}{cutAfter}\"";
+        return $"\"{cutBefore}{EscapedBytes.Of(_before.AsSpan(0, _beforeLength))}{EscapedBytes.Of(shown)}{cutAfter}\"";
     }
 }

@@ -18,6 +18,7 @@ internal enum Errno
     EROFS = 30,
     EPIPE = 32,
     ERANGE = 34,
+    ENOSYS = 38,
     ENONET = 64,
     EPROTO = 71,
     ENOTSOCK = 88,

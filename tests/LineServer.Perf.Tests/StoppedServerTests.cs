@@ -18,9 +18,9 @@ public class StoppedServerTests
         connections.Open();
         var loop = new OpenLoop(connections, window: 1, Rate);
         loop.Run(Clock.Now + Stopped);
-        Assert.Equal(0, Libc.Kill(server.Id, Libc.SignalStop));
+        Assert.Equal(0, MeasuringCalls.Kill(server.Id, MeasuringCalls.SignalStop));
         loop.Run(Clock.Now + Stopped);
-        Assert.Equal(0, Libc.Kill(server.Id, Libc.SignalContinue));
+        Assert.Equal(0, MeasuringCalls.Kill(server.Id, MeasuringCalls.SignalContinue));
         loop.Run(Clock.Now + Stopped);
         loop.Finish();
 

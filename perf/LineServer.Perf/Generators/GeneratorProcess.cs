@@ -36,7 +36,7 @@ internal sealed class GeneratorProcess : IDisposable
     }
 
     /// <summary>Ends the run that has begun: its reply has what was measured until then.</summary>
-    public void Interrupt() => _ = Libc.Kill(_process.Id, Libc.SignalTerminate);
+    public void Interrupt() => _ = MeasuringCalls.Kill(_process.Id, MeasuringCalls.SignalTerminate);
 
     public void Dispose()
     {

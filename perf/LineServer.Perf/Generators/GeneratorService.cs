@@ -14,8 +14,8 @@ internal static class GeneratorService
     public static void Serve(TextReader input, TextWriter output)
     {
         // Its input ends with the process that started it, but that is read only between two commands; one may take minutes.
-        _ = Libc.ControlProcess(Libc.SetParentDeathSignal, Libc.SignalKill, 0, 0, 0);
-        _ = Libc.ControlProcess(Libc.SetTimerSlack, 1, 0, 0, 0);
+        _ = MeasuringCalls.ControlProcess(MeasuringCalls.SetParentDeathSignal, MeasuringCalls.SignalKill, 0, 0, 0);
+        _ = MeasuringCalls.ControlProcess(MeasuringCalls.SetTimerSlack, 1, 0, 0, 0);
         using IDisposable signals = Interruption.WatchAsGenerator();
         GeneratorSetup setup = JsonSerializer.Deserialize<GeneratorSetup>(input.ReadLine() ?? throw new UsageException("'generator' is started by 'run'"))!;
         using var load = new LocalLoad(

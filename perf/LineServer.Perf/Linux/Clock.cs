@@ -16,18 +16,18 @@ internal static unsafe class Clock
     }
 
     /// <summary>CPU time of the calling thread.</summary>
-    public static long ThreadCpu => Read(Libc.ThreadCpuClock) ?? 0;
+    public static long ThreadCpu => Read(MeasuringCalls.ThreadCpuClock) ?? 0;
 
     /// <summary>
     /// CPU time of all threads that a process has or had; null when it is gone. To the nanosecond for what has been switched out, and to the
     /// scheduler's tick (1 to 4 ms) for a thread that runs on another core just now.
     /// </summary>
     /// <remarks>clock_getcpuclockid(3) makes the clock's number in this way.</remarks>
-    public static long? CpuOf(int process) => Read((~process << 3) | Libc.ProcessCpuClock);
+    public static long? CpuOf(int process) => Read((~process << 3) | MeasuringCalls.ProcessCpuClock);
 
     private static long? Read(int clock)
     {
         TimeSpec time;
-        return Libc.GetClock(clock, &time) == 0 ? (time.Seconds * 1_000_000_000) + time.Nanoseconds : null;
+        return MeasuringCalls.GetClock(clock, &time) == 0 ? (time.Seconds * 1_000_000_000) + time.Nanoseconds : null;
     }
 }

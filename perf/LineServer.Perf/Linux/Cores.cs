@@ -45,7 +45,7 @@ internal sealed unsafe class Cores
         get
         {
             byte* mask = stackalloc byte[MaxCores / 8];
-            int size = Libc.GetAffinity(0, MaxCores / 8, mask) == 0 ? MaxCores / 8 : 0;
+            int size = MeasuringCalls.GetAffinity(0, MaxCores / 8, mask) == 0 ? MaxCores / 8 : 0;
             int count = 0;
             foreach (byte bits in new ReadOnlySpan<byte>(mask, size))
             {
@@ -70,7 +70,7 @@ internal sealed unsafe class Cores
         {
             // One that ended meanwhile is no loss; our own must be pinned.
             int id = int.Parse(Path.GetFileName(thread), CultureInfo.InvariantCulture);
-            if (Libc.SetAffinity(id, MaxCores / 8, mask) != 0 && id == Environment.ProcessId)
+            if (MeasuringCalls.SetAffinity(id, MaxCores / 8, mask) != 0 && id == Environment.ProcessId)
             {
                 throw new RunFailedException($"cannot run on core {Text}: errno {Marshal.GetLastSystemError()}");
             }

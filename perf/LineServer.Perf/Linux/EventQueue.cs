@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Runtime.InteropServices;
+using LineServer.Linux;
 
 namespace LineServer.Perf.Linux;
 
@@ -52,7 +53,7 @@ internal sealed unsafe class EventQueue : IDisposable
         if (_hasNanoseconds)
         {
             var timeout = new TimeSpec { Seconds = nanoseconds / NanosecondsASecond, Nanoseconds = nanoseconds % NanosecondsASecond };
-            count = Libc.SystemCall(Libc.EpollPwait2, _epoll, _events, EventsAWait, &timeout, 0, 0);
+            count = MeasuringCalls.SystemCall(MeasuringCalls.EpollPwait2, _epoll, _events, EventsAWait, &timeout, 0, 0);
         }
         else
         {
@@ -82,9 +83,9 @@ internal sealed unsafe class EventQueue : IDisposable
         int error = Marshal.GetLastSystemError();
         switch (error)
         {
-            case Libc.EINTR:
+            case (int)Errno.EINTR:
                 return 0;
-            case Libc.ENOSYS when _hasNanoseconds: // before Linux 5.11
+            case (int)Errno.ENOSYS when _hasNanoseconds: // before Linux 5.11
                 _hasNanoseconds = false;
                 return Wait(nanoseconds);
             default:

@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using LineServer.Linux;
 using LineServer.Perf.Linux;
 
 namespace LineServer.Perf.Load;
@@ -132,7 +133,7 @@ internal sealed unsafe class ChurnLoop : IDisposable
         {
             cycle.IsSent = true;
         }
-        else if (sent >= 0 || Marshal.GetLastSystemError() is not (Libc.EAGAIN or Libc.EINTR))
+        else if (sent >= 0 || Marshal.GetLastSystemError() is not ((int)Errno.EAGAIN or (int)Errno.EINTR))
         {
             throw Lost(index, sent >= 0 ? 0 : Marshal.GetLastSystemError());
         }
@@ -180,9 +181,9 @@ internal sealed unsafe class ChurnLoop : IDisposable
                 Completed++;
                 return true;
             }
-            else if (Marshal.GetLastSystemError() is var error and not Libc.EINTR)
+            else if (Marshal.GetLastSystemError() is var error and not (int)Errno.EINTR)
             {
-                return error == Libc.EAGAIN ? any : throw Lost(index, error);
+                return error == (int)Errno.EAGAIN ? any : throw Lost(index, error);
             }
         }
     }
@@ -206,7 +207,7 @@ internal sealed unsafe class ChurnLoop : IDisposable
         if (cycle.Received == _lineSize)
         {
             Latency.Record(Clock.Now - cycle.StartTime);
-            _ = Libc.ShutDown(cycle.Socket, Libc.ShutDownSend);
+            _ = Libc.Shutdown(cycle.Socket, Libc.ShutdownWrite);
         }
     }
 

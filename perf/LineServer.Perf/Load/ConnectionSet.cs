@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Runtime.InteropServices;
+using LineServer.Linux;
 using LineServer.Perf.Linux;
 
 namespace LineServer.Perf.Load;
@@ -176,9 +177,9 @@ internal sealed unsafe class ConnectionSet : IDisposable
             {
                 throw new RunFailedException($"connection {_firstNumber + index} was closed by the server after {Describe(connection)}");
             }
-            else if (Marshal.GetLastSystemError() is var error and not Libc.EINTR)
+            else if (Marshal.GetLastSystemError() is var error and not (int)Errno.EINTR)
             {
-                return error == Libc.EAGAIN ? any : throw LostConnection(index, connection, error);
+                return error == (int)Errno.EAGAIN ? any : throw LostConnection(index, connection, error);
             }
         }
     }
@@ -199,9 +200,9 @@ internal sealed unsafe class ConnectionSet : IDisposable
                     return;
                 }
             }
-            else if (Marshal.GetLastSystemError() is var error and not Libc.EINTR)
+            else if (Marshal.GetLastSystemError() is var error and not (int)Errno.EINTR)
             {
-                if (error == Libc.EAGAIN)
+                if (error == (int)Errno.EAGAIN)
                 {
                     return;
                 }
@@ -291,7 +292,7 @@ internal sealed unsafe class ConnectionSet : IDisposable
             if (!isShut[index] && _connections[index].SentBytes == _connections[index].TargetBytes)
             {
                 isShut[index] = true;
-                _ = Libc.ShutDown(_connections[index].Socket, Libc.ShutDownSend);
+                _ = Libc.Shutdown(_connections[index].Socket, Libc.ShutdownWrite);
             }
         }
     }
@@ -319,7 +320,7 @@ internal sealed unsafe class ConnectionSet : IDisposable
         }
 
         int error = Marshal.GetLastSystemError();
-        return error == Libc.EAGAIN ? false : throw LostConnection(index, connection, error);
+        return error == (int)Errno.EAGAIN ? false : throw LostConnection(index, connection, error);
     }
 
     public void Dispose()

@@ -1,26 +1,11 @@
-using System.Text;
+using LineServer.Linux;
 
 namespace LineServer.Perf.Load;
 
-/// <summary>Bytes as they can be shown in a message.</summary>
+/// <summary>Bytes as a message shows them: the first 80, escaped.</summary>
 internal static class Escaped
 {
     private const int Longest = 80;
 
-    /// <summary>The first 80: what is printable as it is, LF as \n, the rest as \xNN.</summary>
-    public static string Text(ReadOnlySpan<byte> bytes)
-    {
-        var text = new StringBuilder();
-        foreach (byte b in bytes[..Math.Min(bytes.Length, Longest)])
-        {
-            _ = b switch
-            {
-                (byte)'\n' => text.Append("\\n"),
-                >= 0x20 and < 0x7F => text.Append((char)b),
-                _ => text.Append($"\\x{b:x2}"),
-            };
-        }
-
-        return text.ToString();
-    }
+    public static string Text(ReadOnlySpan<byte> bytes) => EscapedBytes.Of(bytes[..Math.Min(bytes.Length, Longest)]);
 }

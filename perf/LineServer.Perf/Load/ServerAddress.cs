@@ -3,6 +3,7 @@ using System.Net;
 using System.Net.Sockets;
 using System.Runtime.InteropServices;
 using System.Text;
+using LineServer.Linux;
 using LineServer.Perf.Linux;
 
 namespace LineServer.Perf.Load;
@@ -72,7 +73,7 @@ internal sealed unsafe class ServerAddress
         if (socket < 0)
         {
             int failure = Marshal.GetLastSystemError();
-            throw new RunFailedException(failure == Libc.EMFILE
+            throw new RunFailedException(failure == (int)Errno.EMFILE
                 ? $"no descriptor is left for connection {index}: raise the limit (ulimit -n)"
                 : $"cannot make a socket for connection {index}: {Marshal.GetPInvokeErrorMessage(failure)}");
         }
@@ -81,7 +82,7 @@ internal sealed unsafe class ServerAddress
         if (_nativeSources.Length > 0)
         {
             // Its port is chosen when it is known whereto, so that one port may serve for several servers: ip(7).
-            _ = Libc.SetSocketOption(socket, Libc.LevelIp, Libc.BindAddressNoPort, &on, sizeof(int));
+            _ = Libc.SetSocketOption(socket, MeasuringCalls.LevelIp, MeasuringCalls.BindAddressNoPort, &on, sizeof(int));
             byte[] source = _nativeSources[index % _nativeSources.Length];
             fixed (byte* address = source)
             {
@@ -96,7 +97,7 @@ internal sealed unsafe class ServerAddress
 
         fixed (byte* address = _native)
         {
-            if (Libc.Connect(socket, address, _native.Length) != 0 && Marshal.GetLastSystemError() is var error && (wait || error != Libc.EINPROGRESS))
+            if (Libc.Connect(socket, address, _native.Length) != 0 && Marshal.GetLastSystemError() is var error && (wait || error != (int)Errno.EINPROGRESS))
             {
                 throw Failed(socket, index, "failed", error);
             }
@@ -104,12 +105,12 @@ internal sealed unsafe class ServerAddress
 
         if (IsTcp)
         {
-            _ = Libc.SetSocketOption(socket, Libc.LevelTcp, Libc.TcpNoDelay, &on, sizeof(int));
+            _ = Libc.SetSocketOption(socket, Libc.LevelTcp, MeasuringCalls.TcpNoDelay, &on, sizeof(int));
         }
 
         if (wait)
         {
-            _ = Libc.FileControl(socket, Libc.SetFlags, Libc.NonBlocking);
+            _ = MeasuringCalls.FileControl(socket, MeasuringCalls.SetFlags, Libc.NonBlocking);
         }
 
         return socket;
@@ -120,7 +121,7 @@ internal sealed unsafe class ServerAddress
     private RunFailedException Failed(int socket, int index, string what, int error)
     {
         _ = Libc.Close(socket);
-        return new(error == Libc.EADDRNOTAVAIL
+        return new(error == (int)Errno.EADDRNOTAVAIL
             ? $"connection {index} to {this}: no port is left for another, or this machine does not have the address it should leave from"
             : $"connection {index} to {this} {what}: {Marshal.GetPInvokeErrorMessage(error)}");
     }

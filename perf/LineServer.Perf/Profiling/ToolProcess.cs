@@ -55,7 +55,7 @@ internal sealed class ToolProcess : IDisposable
         if (!_process.HasExited)
         {
             // As from the keyboard: it lets go of the process, and writes what it saw.
-            _ = Libc.Kill(_process.Id, Libc.SignalInterrupt);
+            _ = MeasuringCalls.Kill(_process.Id, MeasuringCalls.SignalInterrupt);
             _process.WaitForExit();
         }
 

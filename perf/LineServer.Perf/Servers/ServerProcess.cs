@@ -85,12 +85,12 @@ internal sealed class ServerProcess : IDisposable
     {
         if (!_process.HasExited)
         {
-            _ = Libc.Kill(Id, Libc.SignalTerminate);
+            _ = MeasuringCalls.Kill(Id, MeasuringCalls.SignalTerminate);
             _process.WaitForExit(StopTimeout);
         }
 
         // Whoever is left of its process group, which has its number: what it has started, though it may have ended long ago itself.
-        _ = Libc.Kill(-Id, Libc.SignalKill);
+        _ = MeasuringCalls.Kill(-Id, MeasuringCalls.SignalKill);
         _process.WaitForExit();
         _process.Dispose();
         _output.Dispose();

@@ -73,7 +73,7 @@ internal sealed partial class WorkloadRun
         int priority = 0;
         unsafe
         {
-            if (Libc.SetScheduler(0, Libc.SchedulingIdle, &priority) != 0)
+            if (MeasuringCalls.SetScheduler(0, MeasuringCalls.SchedulingIdle, &priority) != 0)
             {
                 throw new RunFailedException($"cannot run in the background: errno {Marshal.GetLastSystemError()}");
             }

@@ -41,7 +41,7 @@ internal sealed partial class WorkloadRun(ServerAddress server, int? process)
 
         // So that a wait for the next line's time ends then, and not 50 µs later: prctl(2). Not longer than that: the processes that this thread starts,
         // servers, would inherit it.
-        _ = Libc.ControlProcess(Libc.SetTimerSlack, 1, 0, 0, 0);
+        _ = MeasuringCalls.ControlProcess(MeasuringCalls.SetTimerSlack, 1, 0, 0, 0);
         try
         {
             WarmUpServer(workload);
@@ -62,7 +62,7 @@ internal sealed partial class WorkloadRun(ServerAddress server, int? process)
         }
         finally
         {
-            _ = Libc.ControlProcess(Libc.SetTimerSlack, 0, 0, 0, 0); // the default again
+            _ = MeasuringCalls.ControlProcess(MeasuringCalls.SetTimerSlack, 0, 0, 0, 0); // the default again
         }
     }
 

@@ -1,12 +1,15 @@
 using System.Globalization;
 using System.Text;
 
-namespace LineServer.Client;
+namespace LineServer.Linux;
 
-/// <summary>Bytes made readable on one line of a terminal: what is not printable ASCII is written as an escape.</summary>
-internal static class Escaped
+/// <summary>
+/// Bytes of a line as a message of a client quotes them: printable ASCII as it is, LF, CR, tab, quote and backslash as in C, any other byte as \xNN. For
+/// logs, which keep the text readable, there is <see cref="EscapedText"/>.
+/// </summary>
+internal static class EscapedBytes
 {
-    public static string Text(ReadOnlySpan<byte> bytes)
+    public static string Of(ReadOnlySpan<byte> bytes)
     {
         var text = new StringBuilder(bytes.Length);
         foreach (byte value in bytes)
