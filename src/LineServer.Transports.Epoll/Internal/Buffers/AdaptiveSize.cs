@@ -10,7 +10,7 @@ namespace LineServer.Transports.Epoll.Internal;
 internal struct AdaptiveSize
 {
     public const int Smallest = 4 * 1024;
-    public const int Largest = 256 * 1024;
+    public const int Largest = 64 * 1024;
     private const int Factor = 4;
     private const int NearlyEmptyUntilShrink = 16;
 

@@ -22,10 +22,6 @@ internal sealed unsafe class SocketWriter<TCalls>(SocketConnection<TCalls> conne
     private const int CancelRequested = 1; // CancelPendingFlush
     private const int TokenCancelled = 2;
 
-    // Hosts stage 64 KiB before they flush. A larger array would only add to what a client that does not read
-    // holds.
-    private const int LargestArray = 64 * 1024;
-
     private byte[]? _array; // the array being written
     private int _start;
     private int _end;
@@ -328,7 +324,7 @@ internal sealed unsafe class SocketWriter<TCalls>(SocketConnection<TCalls> conne
 
         _array = null;
         _start = _end = 0;
-        return _array = connection.Loop.Rent(Math.Max(sizeHint, Math.Min(_size.Value, LargestArray)));
+        return _array = connection.Loop.Rent(Math.Max(sizeHint, _size.Value));
     }
 
     /// <summary>Flushes what was written. A failure ends the connection.</summary>
