@@ -14,7 +14,7 @@ namespace LineServer;
 /// <summary>The commands and their options.</summary>
 internal sealed class CommandLine(Signals signals, ErrorOutput errors)
 {
-    // What the command reports once its output is written, and before it ends.
+    // Reported after the output is written, before the command ends.
     private readonly List<string> _conclusion = [];
 
     private readonly Option<string?> _config = new("--config", "-c")
@@ -49,7 +49,9 @@ internal sealed class CommandLine(Signals signals, ErrorOutput errors)
         DefaultValueFactory = _ => [],
     };
 
-    /// <summary>The exit status if a signal comes before there is a server to stop: only an interrupted start is a success.</summary>
+    /// <summary>
+    /// The exit status if a signal arrives before there is a server to stop: only an interrupted start succeeds.
+    /// </summary>
     public int StatusWhenInterrupted { get; private set; }
 
     private static string Version => typeof(CommandLine).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()!.InformationalVersion;
@@ -68,8 +70,8 @@ internal sealed class CommandLine(Signals signals, ErrorOutput errors)
 
         if (parsed.Errors.Count > 0)
         {
-            // One line each; the library's own way is the whole help text, and exit status 1. The library validates an option that stands
-            // before its command twice.
+            // One line each. The library would print the whole help and exit with 1, and it validates an option before
+            // its command twice.
             string[] known = [.. root.Subcommands.Select(command => command.Name), .. root.Options.Concat(parsed.CommandResult.Command.Options).Select(option => option.Name)];
             return ReportUsage(parsed.Errors.Select(error => Spelling.Explain(error.Message.ReplaceLineEndings(" "), parsed.UnmatchedTokens, known)).Distinct(StringComparer.Ordinal));
         }
@@ -113,7 +115,7 @@ internal sealed class CommandLine(Signals signals, ErrorOutput errors)
         }
     }
 
-    // Not through Console, whose stream ignores EPIPE and does not notice a closed descriptor.
+    // Not through Console: its stream ignores EPIPE, and does not notice a closed descriptor.
     private bool TryWriteOutput(string text)
     {
         try
@@ -202,7 +204,7 @@ internal sealed class CommandLine(Signals signals, ErrorOutput errors)
         await using var host = new DaemonHost(settings, sources.Root, signals, errors);
         await parsed.InvocationConfiguration.Output.WriteLineAsync(SettingsPrinter.Print(settings, sources.Root.GetSection("Logging")));
 
-        // On standard error: standard output is a configuration file.
+        // On standard error, because standard output is a configuration file.
         IReadOnlyList<string> problems = AddressCheck.Problems(settings);
         _conclusion.AddRange(problems.Count > 0 ? problems : ["ok"]);
         return problems.Count > 0 ? ExitStatus.Failure : ExitStatus.Success;
@@ -235,12 +237,12 @@ internal sealed class CommandLine(Signals signals, ErrorOutput errors)
     private static EndpointAddress ParseAddress(string text) =>
         EndpointAddress.TryParse(text, out EndpointAddress? address, out string problem) ? address : throw new UnreachableException(problem);
 
-    // The library would accept an option before a command that does not have it, and the option would do nothing.
+    // The library would accept an option in front of a command that does not have it, and ignore it.
     private static void RefuseOptionsBefore(CommandResult command, Option[] options)
     {
         foreach (Option option in options.Where(option => command.Parent is CommandResult parent && parent.Children.OfType<OptionResult>().Any(given => given.Option == option && !given.Implicit)))
         {
-            command.AddError($"{option.Name} is no option of '{command.Command.Name}'.");
+            command.AddError($"{option.Name} is not an option of '{command.Command.Name}'.");
         }
     }
 
@@ -262,7 +264,7 @@ internal sealed class CommandLine(Signals signals, ErrorOutput errors)
 
     private static void ValidateSet(OptionResult result)
     {
-        // Keys compare as in .NET's configuration, which would throw.
+        // Compares keys as .NET's configuration does, which would throw.
         var seen = new HashSet<string>(StringComparer.OrdinalIgnoreCase);
         foreach (string key in result.Tokens.Select(token => token.Value.Split('=', 2)[0]).Where(key => !seen.Add(key)))
         {

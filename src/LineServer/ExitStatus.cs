@@ -1,12 +1,12 @@
 namespace LineServer;
 
-/// <summary>How the process ends.</summary>
+/// <summary>The exit status of the process.</summary>
 internal sealed class ExitStatus
 {
-    /// <summary>All went well.</summary>
+    /// <summary>Success.</summary>
     public const int Success = 0;
 
-    /// <summary>It failed while running, or could not listen.</summary>
+    /// <summary>The server failed while it ran, or could not listen.</summary>
     public const int Failure = 1;
 
     /// <summary>A bad option.</summary>

@@ -3,7 +3,7 @@ using LineServer.Daemon;
 using LineServer.Linux;
 using LineServer.Logging;
 
-// First of all, before anything slow: from here on a signal ends the process in order, and an error that nobody foresaw is one line.
+// Before anything slow: from here on, a signal ends the process in order, and an unexpected error is one line.
 using var signals = new Signals(TimeProvider.System);
 LastResort.Install();
 LastResort.RequireDescriptors();

@@ -1,4 +1,4 @@
 namespace LineServer;
 
-/// <summary>Options that each are right, and cannot be together.</summary>
+/// <summary>Options that are valid each, but not together.</summary>
 internal sealed class UsageException(string message) : Exception(message);

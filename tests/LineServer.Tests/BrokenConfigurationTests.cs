@@ -26,7 +26,7 @@ public sealed class BrokenConfigurationTests : IDisposable
         { "{ \"LineServer\": { \"Limits\": {\n\"IdleTimeout\": 30 } } }", ":2: LineServer:Limits:IdleTimeout: '30' is not a time, for instance 30s, 500ms or 00:00:30, or null for unlimited" },
         { "{ \"LineServer\": { \"Limits\": {\n\"LineTimeout\": \"00:00:00\" } } }", ":2: LineServer:Limits:LineTimeout: must be longer than zero and at most 40.00:00:00, not 00:00:00" },
         { "{ \"LineServer\": { \"Limits\": {\n\"MaxConcurrentConnections\": 0 } } }", ":2: LineServer:Limits:MaxConcurrentConnections: must be at least 1, not 0" },
-        { "{ \"LineServer\": { \"Limits\": {\n\"Backlog\": 1,\n\"backlog\": 2 } } }", ":3: LineServer:Limits:backlog: the key stands there twice; upper and lower case are the same" },
+        { "{ \"LineServer\": { \"Limits\": {\n\"Backlog\": 1,\n\"backlog\": 2 } } }", ":3: LineServer:Limits:backlog: duplicate key (keys are case-insensitive)" },
         { "{ \"LineServer\": { \"Limits\": {\n\"MaxLineSize\": 2000000 },\n\"Endpoints\": { \"e\": { \"Address\": \"tcp://[::1]:1\", \"Limits\": { \"IdleTimeout\": null } } } } }", ":2: LineServer:Limits:MaxLineSize: MaxReadBufferSize (1048576) must hold a line of MaxLineSize (2000000) and its terminator: at least 2000002" },
         { "{ \"LineServer\": { \"Framing\": {\n\"Delimiter\": 256 } } }", ":2: LineServer:Framing:Delimiter: '256' is not LF, NUL, CR or a number from 0 to 255" },
         { "{ \"LineServer\": { \"Framing\": {\n\"OversizeLineBehavior\": \"Explode\" } } }", ":2: LineServer:Framing:OversizeLineBehavior: 'Explode' is not one of Close, Discard, Truncate" },

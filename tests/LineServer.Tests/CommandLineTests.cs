@@ -26,9 +26,9 @@ public class CommandLineTests
         { ["--transport", "pigeon"], "--transport: 'pigeon' is unknown; there are: epoll, sockets" },
         { ["--set", "Limits:MaxLineSize"], "--set: 'Limits:MaxLineSize' is not KEY=VALUE." },
         { ["--config", "a", "--config", "b"], "Option '--config' expects a single argument but 2 were provided." },
-        { ["--listen", "tcp://localhost:7", "check"], "--listen is no option of 'check'." },
-        { ["--handler", "print", "check"], "--handler is no option of 'check'." },
-        { ["--set", "a=b", "handlers"], "--set is no option of 'handlers'." },
+        { ["--listen", "tcp://localhost:7", "check"], "--listen is not an option of 'check'." },
+        { ["--handler", "print", "check"], "--handler is not an option of 'check'." },
+        { ["--set", "a=b", "handlers"], "--set is not an option of 'handlers'." },
     };
 
     [Theory]

@@ -36,7 +36,7 @@ public sealed class StartErrorTests : IDisposable
         { """{ "LineServer": { "Limits": { "MailboxSize": 2147483647 } } }""", ":1: LineServer:Limits:MailboxSize: must be at most 1073741826, not 2147483647" },
         { """{ "LineServer": { "Limits": { "Backlog": 2147483647 } } }""", ":1: LineServer:Limits:Backlog: must be 1 to 1048576, not 2147483647" },
         { """{ "LineServer": { "Endpoints": { "e": { "Address": "unix:/tmp/a", "UnixSocketMode": "0999" } } } }""", ":1: LineServer:Endpoints:e:UnixSocketMode: '0999' is not a mode in octal, for instance 0660" },
-        { """{ "LineServer": { "Endpoints": { "e": { "Address": "unix:/tmp/a", "UnixSocketGroup": "no such group" } } } }""", ":1: LineServer:Endpoints:e:UnixSocketGroup: 'no such group' is no group of this system, and no number" },
+        { """{ "LineServer": { "Endpoints": { "e": { "Address": "unix:/tmp/a", "UnixSocketGroup": "no such group" } } } }""", ":1: LineServer:Endpoints:e:UnixSocketGroup: 'no such group' is neither a group of this system nor a number" },
         { """{ "LineServer": { "Endpoints": { "e": { "Address": "unix:@a", "UnixSocketMode": "0600" } } } }""", ":1: LineServer:Endpoints:e:UnixSocketMode: unix:@a makes no file" },
         { """{ "LineServer": { "Endpoints": { "e": { "Address": "tcp://127.0.0.1:0", "Raw": true } } } }""", ":1: LineServer:Endpoints:e:Raw: the handler 'echo' has no such option" },
     };

@@ -82,7 +82,7 @@ public sealed partial class ConnectionEndpoint
         }
     }
 
-    /// <summary>Why the endpoint accepts no more, where nobody asked it to stop; otherwise null.</summary>
+    /// <summary>Why the endpoint stopped accepting unexpectedly; null if it did not.</summary>
     public Exception? Failure { get; private set; }
 
     /// <inheritdoc/>
@@ -99,9 +99,9 @@ public sealed partial class ConnectionEndpoint
     }
 
     /// <summary>
-    /// Drains: accepting stops, connections finish what was received and close in order; what has not ended after the endpoint's
-    /// <see cref="LineLimits.DrainTimeout"/>, or when <paramref name="cancellationToken"/> is cancelled, is aborted. A second call waits
-    /// for the same drain; its token aborts too.
+    /// Drains: stops accepting, and lets connections finish what was received and close in order. Connections that
+    /// have not ended after <see cref="LineLimits.DrainTimeout"/>, or when <paramref name="cancellationToken"/> is
+    /// cancelled, are aborted. A second call waits for the same drain; its token aborts too.
     /// </summary>
     /// <returns>How many connections were aborted.</returns>
     public async Task<int> StopAsync(CancellationToken cancellationToken = default)
@@ -420,7 +420,7 @@ public sealed partial class ConnectionEndpoint
         return left.Length;
     }
 
-    [LoggerMessage(101, LogLevel.Critical, "{Endpoint} accepts no more, though nobody asked it to stop")]
+    [LoggerMessage(101, LogLevel.Critical, "{Endpoint} stopped accepting unexpectedly")]
     private partial void LogEndpointFailed(string endpoint, Exception exception);
 
     [LoggerMessage(102, LogLevel.Error, "{Connection} on {Endpoint}: what serves it failed ({Suppressed} more since the last message)")]
@@ -432,7 +432,7 @@ public sealed partial class ConnectionEndpoint
     [LoggerMessage(104, LogLevel.Warning, "{Endpoint}: {Count} connections were aborted and have not ended; they are left behind")]
     private partial void LogNotEnded(string endpoint, int count);
 
-    [LoggerMessage(105, LogLevel.Error, "{Endpoint} accepts no more, and its EndpointFailed callback threw")]
+    [LoggerMessage(105, LogLevel.Error, "{Endpoint} stopped accepting, and its EndpointFailed callback threw")]
     private partial void LogEndpointFailedThrew(string endpoint, Exception exception);
 
     [LoggerMessage(106, LogLevel.Error, "{Endpoint}: the transport's listener could not be disposed of")]

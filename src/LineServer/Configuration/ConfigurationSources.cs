@@ -43,7 +43,7 @@ internal sealed class ConfigurationSources
 
             if (_lines.FirstTwice is (string key, int line))
             {
-                throw Invalid($"{file}:{line}: {key}", "the key stands there twice; upper and lower case are the same");
+                throw Invalid($"{file}:{line}: {key}", "duplicate key (keys are case-insensitive)");
             }
 
             builder.AddJsonStream(new MemoryStream(json));

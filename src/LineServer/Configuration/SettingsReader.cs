@@ -129,7 +129,7 @@ internal sealed class SettingsReader
                     group = SystemGroup.Find(section.Value ?? string.Empty);
                     if (group is null)
                     {
-                        Error(section, $"'{section.Value}' is no group of this system, and no number");
+                        Error(section, $"'{section.Value}' is neither a group of this system nor a number");
                     }
 
                     break;

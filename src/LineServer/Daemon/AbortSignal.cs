@@ -1,6 +1,6 @@
 namespace LineServer.Daemon;
 
-/// <summary>A second signal has set it: nothing is waited for any longer.</summary>
+/// <summary>Cancelled by a second signal: the stop waits for nothing anymore.</summary>
 internal sealed class AbortSignal : IDisposable
 {
     private readonly CancellationTokenSource _source = new();

@@ -5,10 +5,15 @@ using Microsoft.AspNetCore.Connections;
 
 namespace LineServer.Daemon;
 
-/// <summary>Tries the addresses of all endpoints as a start would: binds each, and closes it. None listens, so no client notices.</summary>
+/// <summary>
+/// Tries the addresses of all endpoints as a start would: binds each and closes it. No socket listens, so no
+/// client notices.
+/// </summary>
 internal static class AddressCheck
 {
-    /// <summary>Why an endpoint could not listen: a line for each. Sockets that systemd passes are left alone.</summary>
+    /// <summary>
+    /// Returns one line for each endpoint that could not listen. Leaves sockets passed by systemd alone.
+    /// </summary>
     public static IReadOnlyList<string> Problems(ServerSettings settings)
     {
         var problems = new List<string>();
@@ -19,7 +24,7 @@ internal static class AddressCheck
             {
                 foreach (EndPoint address in ListenSocket.Resolve(endpoint))
                 {
-                    // A socket that is bound does not keep a second one from the port; only one that listens does.
+                    // Two sockets may be bound to one port if neither listens.
                     ListenSocket.Bind(endpoint, tried.Any(other => Overlap(other, address)) ? throw ListenSocket.InUse(endpoint) : address).Dispose();
                     tried.AddRange(address is IPEndPoint ip ? [ip] : []);
                 }
@@ -37,7 +42,7 @@ internal static class AddressCheck
         address is IPEndPoint other && one.Port == other.Port && one.Port != 0
         && (one.Address.Equals(other.Address) || IsAny(one.Address, other.Address) || IsAny(other.Address, one.Address));
 
-    // [::] takes IPv4 too.
+    // [::] accepts IPv4 as well.
     private static bool IsAny(IPAddress one, IPAddress other) =>
         one.Equals(IPAddress.IPv6Any) || (one.Equals(IPAddress.Any) && other.AddressFamily == AddressFamily.InterNetwork);
 }

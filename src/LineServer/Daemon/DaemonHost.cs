@@ -11,16 +11,18 @@ using Microsoft.Extensions.Logging;
 
 namespace LineServer.Daemon;
 
-/// <summary>Puts the daemon together and runs it: start, serve, stop. Each of the first and last has a bound, whatever hangs in it.</summary>
+/// <summary>
+/// Builds the daemon and runs it: start, serve, stop. Start and stop end in bounded time, even if a part hangs.
+/// </summary>
 internal sealed class DaemonHost : IAsyncDisposable
 {
-    // A timer of .NET takes no more than about 49 days.
+    // The limit of a .NET timer: about 49 days.
     private static readonly TimeSpan LongestShutdown = TimeSpan.FromDays(45);
 
-    // Time for what follows a drain: the aborted connections' ends, and the last lines of print.
+    // Time after the drain, for aborted connections to end and for print to write its last lines.
     private static readonly TimeSpan AfterDrain = TimeSpan.FromSeconds(5);
 
-    // How long a start that a signal has ended may take to notice, and a stop to end after its own timeout.
+    // How long an interrupted start may take to end, and how long a stop may exceed its own timeout.
     private static readonly TimeSpan Grace = TimeSpan.FromSeconds(1);
 
     private readonly ServerSettings _settings;
@@ -28,7 +30,9 @@ internal sealed class DaemonHost : IAsyncDisposable
     private readonly IHost _host;
     private readonly ILogger _logger;
 
-    /// <summary>Everything that a start puts together, short of opening an endpoint: `check` does that too.</summary>
+    /// <summary>
+    /// Builds everything that a start needs, without opening an endpoint. `check` does this too.
+    /// </summary>
     public DaemonHost(ServerSettings settings, IConfigurationRoot configuration, Signals signals, ErrorOutput errors)
     {
         _settings = settings;
@@ -37,7 +41,7 @@ internal sealed class DaemonHost : IAsyncDisposable
         _logger = _host.Services.GetRequiredService<ILogger<DaemonHost>>();
     }
 
-    /// <summary>Runs until a signal, or until something ends it.</summary>
+    /// <summary>Runs until a signal arrives or the application stops itself.</summary>
     /// <param name="file">The configuration file, for the log; null if there is none.</param>
     /// <returns>The exit status.</returns>
     /// <exception cref="ListenException">An endpoint cannot listen.</exception>
@@ -53,18 +57,21 @@ internal sealed class DaemonHost : IAsyncDisposable
             return ExitStatus.Success;
         }
 
-        // Not before: a start that fails says one line, the reason.
+        // Not earlier: a start that fails prints one line, the reason.
         LogStart(file);
         await WhenCancelled(_host.Services.GetRequiredService<IHostApplicationLifetime>().ApplicationStopping);
         return await StopAsync();
     }
 
-    /// <summary>Disposes what the start has opened; a part that hangs is left to the end of the process.</summary>
+    /// <summary>
+    /// Disposes what the start has opened. Does not wait for a part that hangs: the process is about to end.
+    /// </summary>
     public async ValueTask DisposeAsync() => await Task.WhenAny(DisposeHostAsync(), Task.Delay(Grace));
 
     private async Task<bool> StartAsync()
     {
-        // On the thread pool: a part that blocks, a name server that does not answer, holds up nobody who waits for a signal.
+        // On the thread pool, so that a part that blocks (a name server that does not answer) does not keep us from
+        // a signal.
         Task start = Task.Run(() => _host.StartAsync(_signals.Stop));
         await Task.WhenAny(start, WhenCancelled(_signals.Stop));
         if (!_signals.Stop.IsCancellationRequested)
@@ -89,7 +96,7 @@ internal sealed class DaemonHost : IAsyncDisposable
             return ExitStatus.Failure;
         }
 
-        // A stop that a second signal found still at work has aborted what it waited for.
+        // A second signal arrived during the stop, so connections were aborted.
         bool isComplete = await stop && !_signals.Abort.Token.IsCancellationRequested;
         return isComplete ? _host.Services.GetRequiredService<ExitStatus>().Value : ExitStatus.Failure;
     }
@@ -126,7 +133,7 @@ internal sealed class DaemonHost : IAsyncDisposable
 
     private static IHost Build(ServerSettings settings, IConfigurationRoot configuration, Signals signals, ErrorOutput errors)
     {
-        // The content root is nothing to us; by default it is the working directory, which may be gone.
+        // We need no content root. Its default is the working directory, which may have been deleted.
         HostApplicationBuilder builder = Host.CreateEmptyApplicationBuilder(new HostApplicationBuilderSettings { ContentRootPath = AppContext.BaseDirectory });
         builder.Configuration.AddConfiguration(configuration);
         AddLogging(builder.Logging, configuration, errors);
@@ -143,7 +150,7 @@ internal sealed class DaemonHost : IAsyncDisposable
         services.AddSingleton<PrintQueue>();
         if (settings.Endpoints.Any(endpoint => endpoint.Handler == "print"))
         {
-            // Before the service, so that it stops after it.
+            // Registered before the service, so that it stops after it.
             services.AddHostedService(provider => provider.GetRequiredService<PrintQueue>());
         }
 
@@ -158,7 +165,7 @@ internal sealed class DaemonHost : IAsyncDisposable
         logging.SetMinimumLevel(LogLevel.Information);
         logging.AddFilter("Microsoft.AspNetCore", LogLevel.Warning);
         logging.AddFilter("Microsoft.Hosting", LogLevel.Warning);
-        // The command reports in one line what ends the start; the host would add a stack trace.
+        // The command reports a failed start in one line. The host would add a stack trace.
         logging.AddFilter("Microsoft.Extensions.Hosting", LogLevel.None);
         logging.AddConfiguration(configuration.GetSection("Logging"));
     }

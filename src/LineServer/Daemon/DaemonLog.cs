@@ -2,7 +2,10 @@ using Microsoft.Extensions.Logging;
 
 namespace LineServer.Daemon;
 
-/// <summary>What the daemon logs. The numbers are what filters and alarms hang on: they stay, and none is used again.</summary>
+/// <summary>
+/// The log messages of the daemon. Filters and alarms depend on event ids: they never change, and are never
+/// reused.
+/// </summary>
 internal static partial class DaemonLog
 {
     [LoggerMessage(100, LogLevel.Information, "lineserver {Version} serves: pid {ProcessId}, configuration {File}, transport {Transport}, {Limits}, endpoints {Endpoints}")]

@@ -5,23 +5,23 @@ using LineServer.Logging;
 namespace LineServer.Daemon;
 
 /// <summary>
-/// What nobody has caught: one line on standard error and exit status 1, on whichever thread it was thrown. The runtime would print a stack trace
-/// and end with SIGABRT, which makes a core dump of a mistake in a file.
+/// Handles uncaught exceptions of any thread: one line on standard error, and exit status 1. The runtime would
+/// print a stack trace and end with SIGABRT: a core dump for a typo in a file.
 /// </summary>
 internal static class LastResort
 {
-    /// <summary>Set to show where an unexpected error came from.</summary>
+    /// <summary>The environment variable that adds stack traces to unexpected errors.</summary>
     public const string DebugVariable = "LINESERVER_DEBUG";
 
-    // Below about 130 a start was seen to fail, with two event loops.
+    // With two event loops, a start was seen to fail below about 130.
     private const int LeastDescriptors = 160;
 
     private static readonly TimeSpan FlushTime = TimeSpan.FromSeconds(1);
     private static ErrorOutput? _output;
 
     /// <summary>
-    /// Ends the process if it may have too few descriptors to start with: .NET takes them for assemblies and threads, and ends it in ways that say
-    /// nothing of the reason.
+    /// Ends the process if it may open too few descriptors to start. .NET needs some for assemblies and threads,
+    /// and without them ends the process in ways that do not tell the reason.
     /// </summary>
     public static void RequireDescriptors()
     {
@@ -32,13 +32,13 @@ internal static class LastResort
         }
     }
 
-    /// <summary>For all threads, from now on.</summary>
+    /// <summary>Installs the handler, for all threads.</summary>
     public static void Install() => AppDomain.CurrentDomain.UnhandledException += (_, unhandled) => End((Exception)unhandled.ExceptionObject);
 
-    /// <summary>Where the line goes, so that it comes after what was logged before.</summary>
+    /// <summary>Where the line is written: after everything that was logged before.</summary>
     public static void ReportTo(ErrorOutput output) => _output = output;
 
-    /// <summary>An error that nobody foresaw, in one line; with its trace on request.</summary>
+    /// <summary>Formats an unexpected error as one line, with its stack trace on request.</summary>
     public static string Describe(Exception e) =>
         string.IsNullOrEmpty(Environment.GetEnvironmentVariable(DebugVariable))
             ? $"unexpected error: {e.GetType().Name}: {FirstLine(e.Message)} ({DebugVariable}=1 shows where)"

@@ -62,7 +62,7 @@ internal sealed class LineService : IHostedService, IAsyncDisposable
             services);
     }
 
-    /// <summary>The most connections over all endpoints: set, or derived from the descriptors at hand.</summary>
+    /// <summary>The limit of connections over all endpoints: as set, or derived from the available descriptors.</summary>
     public int? MaxConcurrentConnections => _server.MaxConcurrentConnections;
 
     /// <exception cref="ListenException">An endpoint cannot listen.</exception>
@@ -77,7 +77,7 @@ internal sealed class LineService : IHostedService, IAsyncDisposable
             }
         }
 
-        // All of them, or none: what ends the start is the only line then.
+        // All or none. If one fails, its error is the only line.
         foreach ((EndpointSettings settings, ConnectionEndpoint endpoint) in listening)
         {
             string address = endpoint.EndPoint is IPEndPoint ip ? $"tcp://{ip}" : settings.Address.ToString();
@@ -87,7 +87,7 @@ internal sealed class LineService : IHostedService, IAsyncDisposable
         _notifier.Ready(_server.Endpoints.Count);
     }
 
-    /// <summary>Drains: accepting stops, then connections finish what was received.</summary>
+    /// <summary>Drains: stops accepting, then lets connections finish what was received.</summary>
     public async Task StopAsync(CancellationToken cancellationToken)
     {
         _notifier.Stopping();
@@ -171,7 +171,7 @@ internal sealed class LineService : IHostedService, IAsyncDisposable
         ServerLimits limits = LimitsOfTransport(settings);
         if (socket.ProtocolType == ProtocolType.Tcp && limits.KeepAliveTime is { } time)
         {
-            // Accepted connections inherit it from the listening socket: tcp(7).
+            // Accepted connections inherit this from the listening socket: tcp(7).
             socket.SetSocketOption(SocketOptionLevel.Socket, SocketOptionName.KeepAlive, true);
             socket.SetSocketOption(SocketOptionLevel.Tcp, SocketOptionName.TcpKeepAliveTime, (int)time.TotalSeconds);
             socket.SetSocketOption(SocketOptionLevel.Tcp, SocketOptionName.TcpKeepAliveInterval, (int)limits.KeepAliveInterval.TotalSeconds);
@@ -183,7 +183,7 @@ internal sealed class LineService : IHostedService, IAsyncDisposable
 
     private void OnEndpointFailed(ConnectionEndpoint endpoint)
     {
-        // A supervisor restarts the whole; half a server would look healthy for hours.
+        // A supervisor restarts the whole server. Half a server would look healthy for hours.
         _exitStatus.Fail();
         _lifetime.StopApplication();
     }

@@ -7,17 +7,17 @@ using Microsoft.AspNetCore.Connections;
 
 namespace LineServer.Daemon;
 
-/// <summary>From an address as it is written to a socket that is bound to it.</summary>
+/// <summary>Turns the address in a configuration into a bound socket.</summary>
 internal static class ListenSocket
 {
-    // <linux/tcp.h>; .NET has no name for it.
+    // From <linux/tcp.h>; .NET does not name it.
     private const int TcpUserTimeout = 18;
 
-    // Longer than the resolver's own five seconds for one server.
+    // Longer than the resolver's own timeout, five seconds per server.
     private static readonly TimeSpan LongestResolution = TimeSpan.FromSeconds(10);
 
-    /// <summary>What there is to bind: one address, or all the sockets that systemd has passed by that name.</summary>
-    /// <exception cref="ListenException">There is no such host, or systemd has passed no such socket.</exception>
+    /// <summary>Finds what to bind: one address, or all sockets that systemd has passed under that name.</summary>
+    /// <exception cref="ListenException">The host is unknown, or systemd has passed no such socket.</exception>
     public static IReadOnlyList<EndPoint> Resolve(EndpointSettings endpoint)
     {
         EndpointAddress address = endpoint.Address;
@@ -30,9 +30,10 @@ internal static class ListenSocket
     }
 
     /// <summary>
-    /// Binds; a stale Unix socket file is replaced, a live one is an error. Disposing the socket removes the file that it has made.
+    /// Binds a socket. A stale Unix socket file is replaced; a live one is an error. Disposing the socket removes
+    /// the file that it has created.
     /// </summary>
-    /// <exception cref="ListenException">It cannot be bound: in use, not permitted, no such address.</exception>
+    /// <exception cref="ListenException">The address is in use, not permitted, or not of this machine.</exception>
     public static Socket Bind(EndpointSettings endpoint, EndPoint endPoint)
     {
         try
@@ -60,10 +61,11 @@ internal static class ListenSocket
         }
     }
 
-    /// <summary>Another process or another endpoint has the address.</summary>
+    /// <summary>Another process or endpoint uses the address.</summary>
     public static ListenException InUse(EndpointSettings endpoint) => CannotListen(endpoint, "the address is in use, by another process or another endpoint");
 
-    // Bytes that the kernel has taken and a vanished client never acknowledges: tcp(7). Accepted connections inherit it.
+    // Limits how long sent bytes may stay unacknowledged, because the client has vanished: tcp(7). Accepted
+    // connections inherit it.
     private static void LimitUnacknowledged(Socket socket, EndpointSettings endpoint)
     {
         if (socket.ProtocolType == ProtocolType.Tcp && endpoint.Limits.SendTimeout is { } timeout)

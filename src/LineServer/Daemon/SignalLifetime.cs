@@ -3,7 +3,7 @@ using Microsoft.Extensions.Logging;
 
 namespace LineServer.Daemon;
 
-/// <summary>From the process's signals to the host: its application stops with the first one, and its log tells of the others.</summary>
+/// <summary>Connects the process's signals to the host: the first stops the application, the others are logged.</summary>
 internal sealed class SignalLifetime : IHostLifetime, IDisposable
 {
     private readonly Signals _signals;

@@ -3,14 +3,15 @@ using System.Runtime.InteropServices;
 namespace LineServer.Daemon;
 
 /// <summary>
-/// The process's signals, from the first line of Main on. SIGTERM and SIGINT end it: before it serves at once, after that in order. A second one
-/// aborts, if it comes half a second after the first or later: `timeout` and wrappers send the same one twice.
+/// Handles the process's signals, from the first line of Main on. SIGTERM and SIGINT end the process: at once
+/// before it serves, in order afterwards. A second one aborts, if it comes at least half a second after the first:
+/// `timeout` and other wrappers send the same signal twice.
 /// </summary>
 internal sealed class Signals : IDisposable
 {
     private static readonly TimeSpan SameSignal = TimeSpan.FromMilliseconds(500);
 
-    // PosixSignal has no names for these; it takes the numbers of <asm-generic/signal.h>, the same on x64 and arm64.
+    // From <asm-generic/signal.h>, the same on x64 and arm64. PosixSignal does not name them, but takes numbers.
     private const PosixSignal User1 = (PosixSignal)10;
     private const PosixSignal User2 = (PosixSignal)12;
 
@@ -35,10 +36,10 @@ internal sealed class Signals : IDisposable
         ];
     }
 
-    /// <summary>Told of signals that only the log is interested in: the signal, and what became of it.</summary>
+    /// <summary>Called for signals that are only logged, with the signal and its effect.</summary>
     public Action<string>? Ignored { get; set; }
 
-    /// <summary>Told when a second signal aborts: its name.</summary>
+    /// <summary>Called with the name of the second signal, which aborts.</summary>
     public Action<string>? Aborting { get; set; }
 
     // Starting ─TryServe─► Serving ─signal─► Stopping ─signal, half a second later─► Aborted
@@ -52,16 +53,19 @@ internal sealed class Signals : IDisposable
         Ended,
     }
 
-    /// <summary>Completes if a signal comes while there is nothing to end in order yet.</summary>
+    /// <summary>Completes if a signal arrives before the server serves.</summary>
     public Task EndedBeforeServing => _endedBeforeServing.Task;
 
-    /// <summary>Cancelled by the first signal while serving.</summary>
+    /// <summary>Cancelled by the first signal while the server serves.</summary>
     public CancellationToken Stop => _stop.Token;
 
-    /// <summary>Set by the second one.</summary>
+    /// <summary>Set by the second signal.</summary>
     public AbortSignal Abort { get; } = new();
 
-    /// <summary>From now on the first signal sets <see cref="Stop"/>. False: one has come already, and the process ends.</summary>
+    /// <summary>
+    /// From now on, the first signal sets <see cref="Stop"/>. Returns false if one has arrived already: the process
+    /// ends.
+    /// </summary>
     public bool TryServe()
     {
         lock (_gate)
@@ -97,7 +101,7 @@ internal sealed class Signals : IDisposable
         }
     }
 
-    // The state that this signal leads to; null if it changes nothing.
+    // The state after this signal, or null if it changes nothing.
     private State? Next()
     {
         lock (_gate)
