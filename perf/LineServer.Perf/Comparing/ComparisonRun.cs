@@ -67,7 +67,7 @@ internal sealed class ComparisonRun(ComparisonOptions options, string command, T
             }
         }
 
-        if (comparison.Absences.FirstOrDefault(absence => absence.Failed) is { } failed)
+        if (!Interruption.IsRequested && comparison.Absences.FirstOrDefault(absence => absence.Failed) is { } failed)
         {
             throw new RunFailedException($"{failed.Workload}: {failed.Reason}");
         }

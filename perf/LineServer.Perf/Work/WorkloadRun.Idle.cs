@@ -1,4 +1,5 @@
 using LineServer.Perf.Linux;
+using LineServer.Perf.Load;
 
 namespace LineServer.Perf.Work;
 
@@ -28,6 +29,10 @@ internal sealed partial class WorkloadRun
                 Measurement? active = workload.Active > 0 ? MeasureActive(workload) : null;
                 steps.Add(new IdleStep(connections, measured.ServerResidentBytes!.Value, active?.FromDue));
                 measured = measured with { FromDue = active?.FromDue, FromSent = active?.FromSent, LateLines = active?.LateLines };
+                if (Interruption.IsRequested)
+                {
+                    break;
+                }
             }
         }
         catch (RunFailedException e) when (steps is [.., var held])

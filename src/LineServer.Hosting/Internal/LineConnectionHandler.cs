@@ -54,6 +54,8 @@ internal sealed class LineConnectionHandler(LineEndpoint endpoint) : ConnectionH
         return connection.Features.Get<IConnectionLifetimeNotificationFeature>() is { } lifetime ? RunAsync(loop, lifetime) : loop.RunAsync();
     }
 
+    // The host disposes the connection afterwards. On Kestrel's sockets that waits for the client to read, without
+    // this bound; on TCP, TCP_USER_TIMEOUT ends it.
     private async Task RefuseAsync(ConnectionContext connection, CloseReason reason)
     {
         using ITimer? bound = Refusal.Bound(connection, endpoint);
@@ -65,9 +67,20 @@ internal sealed class LineConnectionHandler(LineEndpoint endpoint) : ConnectionH
     /// </summary>
     private static async Task RunAsync(ConnectionLoop loop, IConnectionLifetimeNotificationFeature lifetime)
     {
-        using CancellationTokenRegistration drain = lifetime.ConnectionClosedRequested.UnsafeRegister(
-            static loop => ((ConnectionLoop)loop!).BeginDrain(), loop);
-        await loop.RunAsync();
+        CancellationTokenRegistration drain = default;
+        try
+        {
+            drain = lifetime.ConnectionClosedRequested.UnsafeRegister(static loop => ((ConnectionLoop)loop!).BeginDrain(), loop);
+        }
+        catch (ObjectDisposedException)
+        {
+            // The host has ended and announces nothing anymore. The loop must run, or its place is never freed.
+        }
+
+        using (drain)
+        {
+            await loop.RunAsync();
+        }
     }
 
     // Kestrel's sockets hand replies to the kernel, and only the kernel knows how long a vanished client has not

@@ -22,7 +22,7 @@ namespace LineServer.Hosting.Internal;
 internal struct ReadInProgress(LineReader lines)
 {
     private long _oversizeBefore; // the count when the read began
-    private int _length;
+    private int _heldBytes;
     private int _payloadNeeded; // the size of the payload that the handler waits for, or 0
     private int _held; // bytes of an unfinished line, which the next read contains again
     private bool _isOpen;
@@ -50,7 +50,10 @@ internal struct ReadInProgress(LineReader lines)
     /// The bytes held. While a read is open, whole buffers count: the transport cannot release one, however few
     /// bytes are in it. Otherwise it is the length of an unfinished line or payload.
     /// </summary>
-    public readonly int HeldBytes => _isOpen ? Math.Max(_length, SizeOf(lines.Unread)) : _length;
+    /// <remarks>
+    /// Computed when the read begins: later, a handler may be taking lines or a payload from it on another thread.
+    /// </remarks>
+    public readonly int HeldBytes => _heldBytes;
 
     /// <summary>True once the stream has ended: no more bytes will arrive.</summary>
     public bool IsLast { get; private set; }
@@ -74,7 +77,7 @@ internal struct ReadInProgress(LineReader lines)
         Debug.Assert(!_isOpen, "a read begins while another is open");
         IsLast = read.IsLast;
         long length = read.Buffer.Length;
-        _length = (int)length;
+        _heldBytes = (int)length;
         if (length < _payloadNeeded)
         {
             input.AdvanceTo(read.IsLast ? read.Buffer.End : read.Buffer.Start, read.Buffer.End);
@@ -89,6 +92,7 @@ internal struct ReadInProgress(LineReader lines)
 
         _payloadNeeded = 0;
         _isOpen = true;
+        _heldBytes = SizeOf(read.Buffer);
         _wasSkipping = lines.IsSkipping;
         _oversizeBefore = lines.OversizeLines;
         lines.BeginRead(read.Buffer, read.IsLast);
@@ -131,7 +135,7 @@ internal struct ReadInProgress(LineReader lines)
         // A truncated line counts as taken before its end has arrived.
         long ends = oversize > 0 && lines.Format.OversizeLineBehavior == OversizeLineBehavior.Truncate ? taken : taken + oversize;
         bool endedLine = ends + (_wasSkipping ? 1 : 0) - (isSkipping ? 1 : 0) > 0;
-        _length = _held;
+        _heldBytes = _held;
         input.AdvanceTo(consumed, examined);
         return new Ended(taken, oversize, endedLine);
     }

@@ -10,14 +10,18 @@ namespace LineServer.Hosting.Internal;
 /// </summary>
 internal static class Refusal
 {
+    // A timer that is due at once would reset clients that do read their last line.
+    private static readonly TimeSpan ShortestBound = TimeSpan.FromSeconds(1);
+
     /// <summary>
-    /// Aborts the connection after <see cref="LineLimits.LingerTimeout"/> unless the timer is disposed before: a
-    /// client that does not read a long last line must not keep its descriptor. Null if there is no last line.
+    /// Aborts the connection after <see cref="LineLimits.LingerTimeout"/>, but not before a second, unless the timer
+    /// is disposed first: a client that does not read a long last line must not keep its descriptor. Null if there
+    /// is no last line.
     /// </summary>
     public static ITimer? Bound(ConnectionContext connection, LineEndpoint endpoint) =>
         endpoint.Handlers.MayHaveLastLine
             ? endpoint.Time.CreateTimer(
-                static refused => Abort((ConnectionContext)refused!), connection, endpoint.Limits.LingerTimeout, Timeout.InfiniteTimeSpan)
+                static refused => Abort((ConnectionContext)refused!), connection, Max(endpoint.Limits.LingerTimeout, ShortestBound), Timeout.InfiniteTimeSpan)
             : null;
 
     /// <summary>
@@ -46,6 +50,8 @@ internal static class Refusal
             endpoint.Log.ConnectionLost(e, inbox);
         }
     }
+
+    private static TimeSpan Max(TimeSpan one, TimeSpan other) => one > other ? one : other;
 
     private static void Abort(ConnectionContext connection)
     {

@@ -295,16 +295,17 @@ public sealed partial class ConnectionEndpoint
 
         // On the thread pool: this may be an event loop, and EndpointFailed may block.
         ThreadPool.UnsafeQueueUserWorkItem(
-            static endpoint => endpoint.TellOfFailure(),
+            static endpoint => _ = endpoint.TellOfFailureAsync(),
             this,
             preferLocal: false);
     }
 
-    private void TellOfFailure()
+    private async Task TellOfFailureAsync()
     {
         LogEndpointFailed(Name, Failure!);
-        // Clients must not wait in the backlog of a socket that nobody accepts from.
-        _ = DisposeListenerAsync();
+        // Clients must not wait in the backlog of a socket that nobody accepts from. And EndpointFailed may add an
+        // endpoint on the same address.
+        await EndsWithin(DisposeListenerAsync(), AbortGrace).ConfigureAwait(false);
         try
         {
             _onFailed(this);
