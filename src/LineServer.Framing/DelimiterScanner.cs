@@ -16,9 +16,6 @@ internal static class DelimiterScanner
     /// <summary>Bytes in a block, and bits in its mask.</summary>
     public const int BlockSize = 64;
 
-    // Blocks that are searched together once a block held no delimiter: of a long line, most hold none.
-    private const int Stride = 4 * BlockSize;
-
     /// <summary>
     /// Writes the position after each delimiter to <paramref name="ends"/>, in order. Stops at the end of the
     /// bytes, or when the delimiters of another block might not fit.
@@ -96,10 +93,6 @@ internal static class DelimiterScanner
             }
 
             offset = isWhole ? offset + BlockSize : bytes.Length;
-            if (mask == 0)
-            {
-                offset = SkipEmptyStrides(ref start, offset, bytes.Length, wanted);
-            }
         }
 
         from = (int)offset;
@@ -117,53 +110,14 @@ internal static class DelimiterScanner
         ref int last = ref Unsafe.Add(ref first, ends.Length - BlockSize);
         nint offset = from;
         nint wholeBlocks = bytes.Length - BlockSize;
-        while (offset <= wholeBlocks && !Unsafe.IsAddressGreaterThan(ref next, ref last))
+        for (; offset <= wholeBlocks && !Unsafe.IsAddressGreaterThan(ref next, ref last); offset += BlockSize)
         {
             ulong mask = WholeBlock(ref Unsafe.Add(ref start, offset), wanted);
             next = ref Flatten(mask, (int)offset + 1, ref next);
-            offset += BlockSize;
-            if (mask == 0)
-            {
-                offset = SkipEmptyStrides(ref start, offset, bytes.Length, wanted);
-            }
         }
 
         from = (int)offset;
         return Distance(ref first, ref next);
-    }
-
-    /// <summary>Skips strides without a delimiter; at most up to <paramref name="end"/>.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static nint SkipEmptyStrides(ref byte start, nint offset, nint end, Vector512<byte> wanted)
-    {
-        while (end - offset >= Stride && !HoldsDelimiter(ref Unsafe.Add(ref start, offset), wanted))
-        {
-            offset += Stride;
-        }
-
-        return offset;
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static bool HoldsDelimiter(ref byte stride, Vector512<byte> wanted)
-    {
-        if (Vector512.IsHardwareAccelerated)
-        {
-            Vector512<byte> found = Vector512.Equals(Vector512.LoadUnsafe(ref stride), wanted)
-                | Vector512.Equals(Vector512.LoadUnsafe(ref stride, BlockSize), wanted)
-                | Vector512.Equals(Vector512.LoadUnsafe(ref stride, 2 * BlockSize), wanted)
-                | Vector512.Equals(Vector512.LoadUnsafe(ref stride, 3 * BlockSize), wanted);
-            return found != Vector512<byte>.Zero;
-        }
-
-        Vector256<byte> half = wanted.GetLower();
-        Vector256<byte> any = Vector256<byte>.Zero;
-        for (nuint i = 0; i < Stride; i += (nuint)Vector256<byte>.Count)
-        {
-            any |= Vector256.Equals(Vector256.LoadUnsafe(ref stride, i), half);
-        }
-
-        return any != Vector256<byte>.Zero;
     }
 
     private static int Distance(ref int first, ref int next) => (int)((nuint)Unsafe.ByteOffset(ref first, ref next) / sizeof(int));
