@@ -185,7 +185,7 @@ internal sealed class CommandLine(TextWriter output, TextWriter notes)
     private int RunOnce(ParseResult parsed)
     {
         Workload workload = WorkloadOf(parsed);
-        ServerAddress server = AddressOf(parsed).Speaking(ProtocolOf(parsed, workload));
+        TargetAddress server = AddressOf(parsed).Speaking(ProtocolOf(parsed, workload));
         int? pid = parsed.GetValue(_pid);
         if (pid is not null && !Directory.Exists($"/proc/{pid}"))
         {
@@ -301,12 +301,12 @@ internal sealed class CommandLine(TextWriter output, TextWriter notes)
         return protocol.Allows(workload.Lines) ? protocol : throw new UsageException($"--protocol: there are no lines of that size in {name}");
     }
 
-    private ServerAddress AddressOf(ParseResult parsed)
+    private TargetAddress AddressOf(ParseResult parsed)
     {
-        ServerAddress server = (parsed.GetValue(_port), parsed.GetValue(_unix)) switch
+        TargetAddress server = (parsed.GetValue(_port), parsed.GetValue(_unix)) switch
         {
-            ({ } port, null) => ServerAddress.Of(new IPEndPoint(parsed.GetValue(_address)!, port)),
-            (null, { } path) when !IsGiven(parsed, _address) => ServerAddress.Unix(path),
+            ({ } port, null) => TargetAddress.Of(new IPEndPoint(parsed.GetValue(_address)!, port)),
+            (null, { } path) when !IsGiven(parsed, _address) => TargetAddress.Unix(path),
             (null, { }) => throw new UsageException("--address is for --port, and cannot be given with --unix"),
             ({ }, { }) => throw new UsageException("--port and --unix are two ways to say where the server listens: one of them"),
             _ => throw new UsageException("where does the server listen? --port N or --unix PATH"),

@@ -15,7 +15,7 @@ public class AddressTests
     {
         using var server = new EchoServer(EchoServer.Same, new IPEndPoint(IPAddress.IPv6Loopback, 0));
         Assert.Equal($"[::1]:{server.EndPoint.Port}", server.Address.ToString());
-        Run(ServerAddress.Parse(server.Address.ToString()));
+        Run(TargetAddress.Parse(server.Address.ToString()));
         Assert.Equal([IPAddress.IPv6Loopback], server.ClientAddresses);
     }
 
@@ -26,9 +26,9 @@ public class AddressTests
     {
         string path = Path.Combine(Path.GetTempPath(), Path.GetRandomFileName());
         using var server = new EchoServer(EchoServer.Same, new UnixDomainSocketEndPoint(isAbstract ? $"\0{path}" : path));
-        Run(ServerAddress.Parse($"unix:{(isAbstract ? "@" : "")}{path}"));
+        Run(TargetAddress.Parse($"unix:{(isAbstract ? "@" : "")}{path}"));
         Assert.Equal(Pipelined.Connections, server.Accepted);
-        Run(ServerAddress.Unix((isAbstract ? "@" : "") + path), Pipelined with { Kind = WorkloadKind.Churn, MaxLineSize = 0, LineSize = 32 });
+        Run(TargetAddress.Unix((isAbstract ? "@" : "") + path), Pipelined with { Kind = WorkloadKind.Churn, MaxLineSize = 0, LineSize = 32 });
         Assert.True(server.Accepted >= 2 * Pipelined.Connections);
         File.Delete(path);
     }
@@ -44,24 +44,24 @@ public class AddressTests
     [Fact]
     public void Beyond_ten_thousand_connections_there_are_further_sources_on_loopback()
     {
-        var loopback = ServerAddress.Of(new IPEndPoint(IPAddress.Loopback, 1));
+        var loopback = TargetAddress.Of(new IPEndPoint(IPAddress.Loopback, 1));
         Assert.Empty(loopback.ForConnections(10_000).Sources);
         Assert.Equal(["127.0.0.1", "127.0.0.2"], loopback.ForConnections(19_000).Sources.Select(source => source.ToString()), StringComparer.Ordinal);
-        Assert.Empty(ServerAddress.Of(new IPEndPoint(IPAddress.Parse("192.0.2.1"), 1)).ForConnections(19_000).Sources);
-        Assert.Empty(ServerAddress.Unix("/a").ForConnections(19_000).Sources);
+        Assert.Empty(TargetAddress.Of(new IPEndPoint(IPAddress.Parse("192.0.2.1"), 1)).ForConnections(19_000).Sources);
+        Assert.Empty(TargetAddress.Unix("/a").ForConnections(19_000).Sources);
     }
 
     [Fact]
     public void A_source_of_another_family_is_refused()
     {
-        Assert.Contains("can come from ::1", Assert.Throws<UsageException>(() => ServerAddress.Of(new IPEndPoint(IPAddress.Loopback, 1)).From([IPAddress.IPv6Loopback])).Message);
-        Assert.Contains("is no name of a Unix socket", Assert.Throws<UsageException>(() => ServerAddress.Unix(new string('a', 108))).Message);
+        Assert.Contains("can come from ::1", Assert.Throws<UsageException>(() => TargetAddress.Of(new IPEndPoint(IPAddress.Loopback, 1)).From([IPAddress.IPv6Loopback])).Message);
+        Assert.Contains("has at most 107 bytes", Assert.Throws<UsageException>(() => TargetAddress.Unix(new string('a', 108))).Message);
     }
 
     [Fact]
     public void A_server_that_is_not_there_is_told_in_words()
     {
-        string message = Assert.Throws<RunFailedException>(() => Run(ServerAddress.Unix("/nowhere/at-all"))).Message;
+        string message = Assert.Throws<RunFailedException>(() => Run(TargetAddress.Unix("/nowhere/at-all"))).Message;
         Assert.Equal("connection 0 to unix:/nowhere/at-all failed: No such file or directory", message);
     }
 
@@ -73,6 +73,6 @@ public class AddressTests
     }
 
     // It passes when every reply has come, and is right: how many there are in that time is the machine's affair.
-    private static void Run(ServerAddress server, Workload? workload = null) =>
+    private static void Run(TargetAddress server, Workload? workload = null) =>
         new WorkloadRun(server, process: null) { WarmUp = TimeSpan.Zero, Time = TimeSpan.FromSeconds(0.1) }.Measure(workload ?? Pipelined);
 }

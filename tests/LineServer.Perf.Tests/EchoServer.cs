@@ -26,7 +26,7 @@ internal sealed class EchoServer : IDisposable
 
     public IPEndPoint EndPoint => (IPEndPoint)_listener.LocalEndPoint!;
 
-    public ServerAddress Address => ServerAddress.Of(EndPoint);
+    public TargetAddress Address => TargetAddress.Of(EndPoint);
 
     /// <summary>Connections that were ever accepted.</summary>
     public int Accepted

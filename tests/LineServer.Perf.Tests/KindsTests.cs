@@ -162,7 +162,7 @@ public class KindsTests
         });
         dripping.Start();
         var workload = new Workload("test", WorkloadKind.ClosedLoop, Connections: 1, Window: 1, LineSize: 1000); // 20 s
-        var run = new WorkloadRun(ServerAddress.Of((IPEndPoint)listener.LocalEndpoint), process: null) { WarmUp = TimeSpan.Zero, Time = TimeSpan.FromSeconds(0.1), ReplyTimeout = TimeSpan.FromSeconds(1) };
+        var run = new WorkloadRun(TargetAddress.Of((IPEndPoint)listener.LocalEndpoint), process: null) { WarmUp = TimeSpan.Zero, Time = TimeSpan.FromSeconds(0.1), ReplyTimeout = TimeSpan.FromSeconds(1) };
         RunFailedException failure = Assert.Throws<RunFailedException>(() => run.Measure(workload));
         isOver.Set();
         dripping.Join();
@@ -215,7 +215,7 @@ public class KindsTests
             Assert.Equal(["PING", words[^1]], words, StringComparer.Ordinal);
             return isWrong && number == 100 ? [] : [Encoding.ASCII.GetBytes($"${words[1].Length}\r\n{words[1]}\r\n")];
         });
-        ServerAddress address = server.Address.Speaking(LineProtocol.RedisPing);
+        TargetAddress address = server.Address.Speaking(LineProtocol.RedisPing);
         var workload = new Workload("test", WorkloadKind.ClosedLoop, Connections: 2, Window: 4, lineSize);
         _ = new WorkloadRun(address, process: null) { WarmUp = TimeSpan.Zero, Time = TimeSpan.FromSeconds(0.2) }.Measure(workload);
         isWrong = true;

@@ -41,7 +41,7 @@ public class ScaleTests
             Interlocked.Increment(ref lines);
             return [line];
         });
-        Measurement measured = new WorkloadRun(ServerAddress.Of(server.EndPoint), Environment.ProcessId) { WarmUp = TimeSpan.Zero, Time = TimeSpan.FromSeconds(0.1) }
+        Measurement measured = new WorkloadRun(TargetAddress.Of(server.EndPoint), Environment.ProcessId) { WarmUp = TimeSpan.Zero, Time = TimeSpan.FromSeconds(0.1) }
             .Measure(Scale with { Kind = WorkloadKind.ClosedLoop });
 
         // All but two of each connection: the first, and the one that is all of a warm-up without time.
@@ -68,5 +68,5 @@ public class ScaleTests
     public void There_are_tables_for_such_workloads_only() => Assert.Empty(ScaleTables.Of(Reporting.ScaleTablesTests.Document with { Workloads = [] }));
 
     private static Measurement Run(EchoServer server, int? process) =>
-        new WorkloadRun(ServerAddress.Of(server.EndPoint), process) { WarmUp = TimeSpan.FromSeconds(0.1), Time = TimeSpan.FromSeconds(0.2) }.Measure(Scale);
+        new WorkloadRun(TargetAddress.Of(server.EndPoint), process) { WarmUp = TimeSpan.FromSeconds(0.1), Time = TimeSpan.FromSeconds(0.2) }.Measure(Scale);
 }

@@ -14,7 +14,7 @@ public class StoppedServerTests
         const double Rate = 5000;
         const long Stopped = 300_000_000;
         using var server = ServerProcess.Start(BuiltInServers.Find("c-epoll", []), Cores.Parse("--server-cpus", "0"));
-        using var connections = new ConnectionSet(ServerAddress.Of(server.EndPoint), Connections, LineSizes.Same(32), TimeSpan.FromSeconds(10));
+        using var connections = new ConnectionSet(TargetAddress.Of(server.EndPoint), Connections, LineSizes.Same(32), TimeSpan.FromSeconds(10));
         connections.Open();
         var loop = new OpenLoop(connections, window: 1, Rate);
         loop.Run(Clock.Now + Stopped);

@@ -91,7 +91,7 @@ public class WrongReplyTests
     public void A_server_that_does_not_listen_is_told()
     {
         var server = new EchoServer(EchoServer.Same);
-        ServerAddress address = server.Address;
+        TargetAddress address = server.Address;
         server.Dispose();
         Assert.Contains("connection 0 to 127.0.0.1:", Assert.Throws<RunFailedException>(() => Run(address, Workload(connections: 1, window: 1))).Message);
     }
@@ -155,7 +155,7 @@ public class WrongReplyTests
     // A wrong server ends the run long before its time is over, but for a lost line, which is found when the run ends.
     private static Measurement Run(EchoServer server, int connections, int window, TimeSpan? time = null) => Run(server.Address, Workload(connections, window), time);
 
-    private static Measurement Run(ServerAddress server, Workload workload, TimeSpan? time = null) =>
+    private static Measurement Run(TargetAddress server, Workload workload, TimeSpan? time = null) =>
         new WorkloadRun(server, process: null)
         {
             WarmUp = TimeSpan.Zero,

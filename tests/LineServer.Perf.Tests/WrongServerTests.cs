@@ -16,7 +16,7 @@ public class WrongServerTests
     {
         using var server = new WrongServer(port: 0, Enum.Parse<Fault>(fault), Every);
         new Thread(server.Serve) { IsBackground = true }.Start();
-        var run = new WorkloadRun(Load.ServerAddress.Of(server.EndPoint), process: null) { WarmUp = TimeSpan.Zero, Time = TimeSpan.FromMinutes(1) };
+        var run = new WorkloadRun(Load.TargetAddress.Of(server.EndPoint), process: null) { WarmUp = TimeSpan.Zero, Time = TimeSpan.FromMinutes(1) };
         string message = Assert.Throws<RunFailedException>(() => run.Measure(new Workload("test", WorkloadKind.ClosedLoop, Connections: 50, Window: 64, LineSize: 32))).Message;
         Assert.Contains("expected '", message);
         Assert.Contains("came '", message);

@@ -23,7 +23,7 @@ internal sealed class GeneratorGroup : ILoad
     /// <param name="workload">What all do together.</param>
     /// <param name="replyTimeout">When nothing comes for so long, a reply was lost.</param>
     /// <param name="processes">How many; at most one a connection.</param>
-    public GeneratorGroup(ServerAddress server, Workload workload, TimeSpan replyTimeout, int processes)
+    public GeneratorGroup(TargetAddress server, Workload workload, TimeSpan replyTimeout, int processes)
     {
         processes = Math.Min(processes, workload.Connections);
         int[] shares = Shares(workload.Connections, processes);
@@ -32,7 +32,7 @@ internal sealed class GeneratorGroup : ILoad
             int firstNumber = 0;
             for (int i = 0; i < processes; i++)
             {
-                ServerAddress from = server.FromLoopback(1, first: i + 1);
+                TargetAddress from = server.FromLoopback(1, first: i + 1);
                 Workload share = workload with { Connections = shares[i], Rate = workload.Rate * shares[i] / workload.Connections };
                 _processes.Add(new GeneratorProcess(
                     i + 1, new GeneratorSetup(from.ToString(), from.Protocol.Name, [.. from.Sources.Select(source => source.ToString())], share, replyTimeout.TotalSeconds, firstNumber)));

@@ -19,7 +19,7 @@ internal static class GeneratorService
         using IDisposable signals = Interruption.WatchAsGenerator();
         GeneratorSetup setup = JsonSerializer.Deserialize<GeneratorSetup>(input.ReadLine() ?? throw new UsageException("'generator' is started by 'run'"))!;
         using var load = new LocalLoad(
-            ServerAddress.Parse(setup.Server).From([.. setup.Sources.Select(IPAddress.Parse)]).Speaking(LineProtocol.All.First(protocol => protocol.Name == setup.Protocol)),
+            TargetAddress.Parse(setup.Server).From([.. setup.Sources.Select(IPAddress.Parse)]).Speaking(LineProtocol.All.First(protocol => protocol.Name == setup.Protocol)),
             setup.Workload,
             TimeSpan.FromSeconds(setup.ReplyTimeoutSeconds),
             setup.FirstNumber);

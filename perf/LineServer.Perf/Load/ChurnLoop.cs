@@ -11,7 +11,7 @@ namespace LineServer.Perf.Load;
 /// </summary>
 internal sealed unsafe class ChurnLoop : IDisposable
 {
-    private readonly ServerAddress _server;
+    private readonly TargetAddress _server;
     private readonly Cycle[] _cycles;
     private readonly EventQueue _queue = new();
     private readonly LineTemplate _outgoing;
@@ -26,7 +26,7 @@ internal sealed unsafe class ChurnLoop : IDisposable
     /// <param name="atOnce">How many there are at a time.</param>
     /// <param name="lineSize">Of the one line.</param>
     /// <param name="replyTimeout">When nothing comes for so long, a reply or an end was lost.</param>
-    public ChurnLoop(ServerAddress server, int atOnce, int lineSize, TimeSpan replyTimeout)
+    public ChurnLoop(TargetAddress server, int atOnce, int lineSize, TimeSpan replyTimeout)
     {
         (_server, _lineSize, _replyTimeout) = (server, lineSize, (long)replyTimeout.TotalNanoseconds);
         _cycles = new Cycle[atOnce];

@@ -22,7 +22,7 @@ internal sealed unsafe class ConnectionSet : IDisposable
     // Reply timeouts that all replies to what is on its way may take together.
     private const int LongestWait = 6;
 
-    private readonly ServerAddress _server;
+    private readonly TargetAddress _server;
     private readonly int _firstNumber;
     private readonly int _numbersAt;
     private readonly Connection[] _connections;
@@ -37,7 +37,7 @@ internal sealed unsafe class ConnectionSet : IDisposable
     /// <param name="lines">The sizes of the lines of each.</param>
     /// <param name="replyTimeout">When nothing comes for so long, a reply was lost.</param>
     /// <param name="firstNumber">The number of the first connection, as its lines say it: no two connections to a server should have the same.</param>
-    public ConnectionSet(ServerAddress server, int connections, LineSizes lines, TimeSpan replyTimeout, int firstNumber = 0)
+    public ConnectionSet(TargetAddress server, int connections, LineSizes lines, TimeSpan replyTimeout, int firstNumber = 0)
     {
         (_server, _replyTimeout, _firstNumber, Lines) = (server, replyTimeout, firstNumber, lines);
         _connections = new Connection[connections];

@@ -17,11 +17,11 @@ internal sealed class ServerProcess : IDisposable
     private readonly ServerOutput _output;
     private readonly string _name;
 
-    private ServerProcess(string name, Process process, ServerOutput output, ServerAddress address, IPEndPoint endPoint) =>
+    private ServerProcess(string name, Process process, ServerOutput output, TargetAddress address, IPEndPoint endPoint) =>
         (_name, _process, _output, Address, EndPoint) = (name, process, output, address, endPoint);
 
     /// <summary>Where it is, and how it is spoken to.</summary>
-    public ServerAddress Address { get; }
+    public TargetAddress Address { get; }
 
     public IPEndPoint EndPoint { get; }
 
@@ -60,7 +60,7 @@ internal sealed class ServerProcess : IDisposable
         }
 
         var endPoint = new IPEndPoint(IPAddress.Loopback, port);
-        var started = new ServerProcess(server.Name, process, output, ServerAddress.Of(endPoint).Speaking(server.Protocol), endPoint);
+        var started = new ServerProcess(server.Name, process, output, TargetAddress.Of(endPoint).Speaking(server.Protocol), endPoint);
         try
         {
             started.AwaitListening(server.StartLimit);

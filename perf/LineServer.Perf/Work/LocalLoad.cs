@@ -8,7 +8,7 @@ namespace LineServer.Perf.Work;
 /// <param name="workload">What is done; of other kinds only the connections are opened.</param>
 /// <param name="replyTimeout">When nothing comes for so long, a reply was lost.</param>
 /// <param name="firstNumber">The number of the first connection: no two connections to a server should have the same.</param>
-internal sealed class LocalLoad(ServerAddress server, Workload workload, TimeSpan replyTimeout, int firstNumber = 0) : ILoad
+internal sealed class LocalLoad(TargetAddress server, Workload workload, TimeSpan replyTimeout, int firstNumber = 0) : ILoad
 {
     private readonly ConnectionSet _connections = new(server, workload.Connections, workload.Lines, replyTimeout, firstNumber);
 

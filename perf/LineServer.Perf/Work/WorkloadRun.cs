@@ -7,7 +7,7 @@ namespace LineServer.Perf.Work;
 /// <summary>Runs a workload against a server that listens: open the connections, warm up, measure, get every reply that is due, close.</summary>
 /// <param name="server">Where it listens.</param>
 /// <param name="process">Its process; null when it is not known.</param>
-internal sealed partial class WorkloadRun(ServerAddress server, int? process)
+internal sealed partial class WorkloadRun(TargetAddress server, int? process)
 {
     // What runs beside something else has connection numbers of its own from here on.
     private const int BesideNumber = WorkloadFields.MaxConnections;

@@ -8,10 +8,14 @@ using LineServer.Perf.Linux;
 
 namespace LineServer.Perf.Load;
 
-/// <summary>Where a server listens (IPv4 and IPv6 addresses with a port, and Unix sockets), from where it is connected to, and how it is spoken to.</summary>
-internal sealed unsafe class ServerAddress
+/// <summary>
+/// The address of the server under load (IP address and port, or Unix socket), the source addresses of connections to
+/// it, and its protocol.
+/// </summary>
+internal sealed unsafe class TargetAddress
 {
-    // Of the 28,232 ephemeral ports that an address has for one server by default (ip_local_port_range), with room for those that wait to be used again.
+    // An address has 28,232 ephemeral ports for one server by default (ip_local_port_range). The rest is room for ports
+    // in TIME_WAIT.
     private const int ConnectionsASource = 10_000;
 
     private readonly IPEndPoint? _endPoint;
@@ -19,14 +23,14 @@ internal sealed unsafe class ServerAddress
     private readonly byte[] _native;
     private readonly byte[][] _nativeSources;
 
-    private ServerAddress(IPEndPoint? endPoint, string? path, IReadOnlyList<IPAddress> sources)
+    private TargetAddress(IPEndPoint? endPoint, string? path, IReadOnlyList<IPAddress> sources)
     {
         (_endPoint, _path, Sources) = (endPoint, path, sources);
         _native = endPoint is not null ? Native(endPoint) : Native(path!);
         _nativeSources = [.. sources.Select(source => Native(new IPEndPoint(source, 0)))];
     }
 
-    /// <summary>Connections leave from these in turn; where there are none, the kernel chooses.</summary>
+    /// <summary>The source addresses of connections, in turn. If empty, the kernel chooses.</summary>
     public IReadOnlyList<IPAddress> Sources { get; }
 
     public LineProtocol Protocol { get; private init; } = LineProtocol.Echo;
@@ -35,38 +39,47 @@ internal sealed unsafe class ServerAddress
 
     private bool IsLoopback => _endPoint is { AddressFamily: AddressFamily.InterNetwork } && IPAddress.IsLoopback(_endPoint.Address);
 
-    public static ServerAddress Of(IPEndPoint endPoint) => new(endPoint, path: null, []);
+    public static TargetAddress Of(IPEndPoint endPoint) => new(endPoint, path: null, []);
 
-    /// <param name="path">Of the socket's file; one that begins with @ is a name in the abstract namespace: unix(7).</param>
-    /// <exception cref="UsageException">It is too long for a socket's name.</exception>
-    public static ServerAddress Unix(string path) => new(endPoint: null, path, []);
+    /// <param name="path">A path, or @ and an abstract name: <see cref="AddressText"/>.</param>
+    /// <exception cref="UsageException">The path is empty or too long.</exception>
+    public static TargetAddress Unix(string path) =>
+        AddressText.TryParseUnix(path, absolute: false, out string? parsed, out string? problem)
+            ? new(endPoint: null, parsed, [])
+            : throw new UsageException(problem);
 
-    /// <summary>Reads what <see cref="ToString"/> wrote.</summary>
-    public static ServerAddress Parse(string text) => text.StartsWith("unix:", StringComparison.Ordinal) ? Unix(text["unix:".Length..]) : Of(IPEndPoint.Parse(text));
+    /// <summary>Parses the output of <see cref="ToString"/>.</summary>
+    public static TargetAddress Parse(string text) => text.StartsWith("unix:", StringComparison.Ordinal) ? Unix(text["unix:".Length..]) : Of(IPEndPoint.Parse(text));
 
-    /// <exception cref="UsageException">They are not of the server's family.</exception>
-    public ServerAddress From(IReadOnlyList<IPAddress> sources) =>
+    /// <exception cref="UsageException">A source is not of the server's address family.</exception>
+    public TargetAddress From(IReadOnlyList<IPAddress> sources) =>
         sources.FirstOrDefault(source => source.AddressFamily != _endPoint?.AddressFamily) is { } wrong
             ? throw new UsageException($"no connection to {this} can come from {wrong}")
             : new(_endPoint, _path, sources) { Protocol = Protocol };
 
-    public ServerAddress Speaking(LineProtocol protocol) => new(_endPoint, _path, Sources) { Protocol = protocol };
+    public TargetAddress Speaking(LineProtocol protocol) => new(_endPoint, _path, Sources) { Protocol = protocol };
 
-    /// <summary>So many of this machine's loopback addresses (127.0.0.1, 127.0.0.2, …), where the server is on one of them; otherwise as it is.</summary>
-    /// <param name="count">How many.</param>
-    /// <param name="first">The first one's last byte.</param>
-    public ServerAddress FromLoopback(int count, int first = 1) => IsLoopback && Sources.Count == 0
+    /// <summary>
+    /// Adds loopback addresses (127.0.0.1, 127.0.0.2, …) as sources if the server is on one and there are no sources.
+    /// </summary>
+    /// <param name="count">The number of addresses.</param>
+    /// <param name="first">The last byte of the first.</param>
+    public TargetAddress FromLoopback(int count, int first = 1) => IsLoopback && Sources.Count == 0
         ? From([.. Enumerable.Range(first, count).Select(last => new IPAddress([127, 0, 0, (byte)last]))])
         : this;
 
-    /// <summary>As many addresses as so many connections need: to one server, an address has no more than its ephemeral ports.</summary>
-    /// <param name="connections">All of them.</param>
-    public ServerAddress ForConnections(int connections) => connections <= ConnectionsASource ? this : FromLoopback((connections + ConnectionsASource - 1) / ConnectionsASource);
+    /// <summary>
+    /// Adds as many sources as the connections need: from one address there are only so many ephemeral ports.
+    /// </summary>
+    /// <param name="connections">The number of all connections.</param>
+    public TargetAddress ForConnections(int connections) => connections <= ConnectionsASource ? this : FromLoopback((connections + ConnectionsASource - 1) / ConnectionsASource);
 
-    /// <summary>Makes a socket that does not block, and begins to connect it, or waits until it is connected.</summary>
-    /// <param name="index">The connection's number: it chooses the source.</param>
-    /// <param name="wait">Whether it waits.</param>
-    /// <exception cref="RunFailedException">There is nobody, or this machine does not allow another.</exception>
+    /// <summary>Creates a non-blocking socket and connects it, or begins to.</summary>
+    /// <param name="index">The number of the connection, which selects the source.</param>
+    /// <param name="wait">True to wait until it is connected.</param>
+    /// <exception cref="RunFailedException">
+    /// The server does not accept, or no descriptor or port is left.
+    /// </exception>
     public int Connect(int index, bool wait = true)
     {
         int socket = Libc.Socket(_native[0], Libc.SocketStream | Libc.CloseOnExec | (wait ? 0 : Libc.NonBlocking), 0);
@@ -81,14 +94,14 @@ internal sealed unsafe class ServerAddress
         int on = 1;
         if (_nativeSources.Length > 0)
         {
-            // Its port is chosen when it is known whereto, so that one port may serve for several servers: ip(7).
+            // The kernel then selects the port at connect, so that one port can serve several servers: ip(7).
             _ = Libc.SetSocketOption(socket, MeasuringCalls.LevelIp, MeasuringCalls.BindAddressNoPort, &on, sizeof(int));
             byte[] source = _nativeSources[index % _nativeSources.Length];
             fixed (byte* address = source)
             {
                 if (Libc.Bind(socket, address, source.Length) != 0)
                 {
-                    // Before all else: making a text may change it.
+                    // Read it first: formatting a message may change it.
                     int error = Marshal.GetLastSystemError();
                     throw Failed(socket, index, $"cannot leave from {Sources[index % Sources.Count]}", error);
                 }
@@ -142,17 +155,11 @@ internal sealed unsafe class ServerAddress
         return address;
     }
 
-    // struct sockaddr_un: unix(7). A path ends with a NUL, a name in the abstract namespace begins with one.
+    // struct sockaddr_un: unix(7). A path ends with NUL, an abstract name begins with it.
     private static byte[] Native(string path)
     {
-        const int PathSize = 108;
         byte[] name = Encoding.UTF8.GetBytes(path);
-        bool isAbstract = path.StartsWith('@');
-        if (name.Length == 0 || name.Length + (isAbstract ? 0 : 1) > PathSize)
-        {
-            throw new UsageException($"'{path}' is no name of a Unix socket: it has 1 to {PathSize - 1} bytes");
-        }
-
+        bool isAbstract = AddressText.IsAbstract(path);
         name[0] = isAbstract ? (byte)0 : name[0];
         return [Libc.AddressFamilyUnix, 0, .. name, .. isAbstract ? Array.Empty<byte>() : [0]];
     }
