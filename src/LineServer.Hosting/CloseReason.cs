@@ -38,7 +38,10 @@ public enum CloseReason
     /// <summary>Nothing was sent or received for <see cref="LineLimits.IdleTimeout"/>.</summary>
     IdleTimeout,
 
-    /// <summary>The client did not read its replies for <see cref="LineLimits.SendTimeout"/>.</summary>
+    /// <summary>
+    /// The client did not read its replies for <see cref="LineLimits.SendTimeout"/>. The kernel may notice it first
+    /// (TCP_USER_TIMEOUT: tcp(7)).
+    /// </summary>
     SendTimeout,
 
     /// <summary>The handler exceeded <see cref="LineLimits.HandlerTimeout"/>.</summary>

@@ -3,6 +3,8 @@ namespace LineServer.Linux;
 /// <summary>Error numbers of &lt;asm-generic/errno.h&gt;: the same on x64 and arm64.</summary>
 internal enum Errno
 {
+    /// <summary>No error.</summary>
+    None = 0,
     EPERM = 1,
     ENOENT = 2,
     EINTR = 4,

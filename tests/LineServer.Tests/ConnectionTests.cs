@@ -1,3 +1,4 @@
+using System.Net;
 using System.Net.Sockets;
 using LineServer.Tests.Support;
 
@@ -72,6 +73,39 @@ public class ConnectionTests
         Assert.InRange(daemon.ResidentBytes - before, long.MinValue, 64 << 20);
         await other.SendAsync("and here\n");
         Assert.Equal("and here", await other.ReadLineAsync());
+    }
+
+    /// <summary>
+    /// The kernel limits unacknowledged bytes by the same time (TCP_USER_TIMEOUT), and may be the first to notice. Here it
+    /// surely is: its limit is shortened.
+    /// </summary>
+    [Theory]
+    [InlineData("epoll")]
+    [InlineData("sockets")]
+    public async Task A_client_that_never_reads_ends_with_SendTimeout_also_when_the_kernel_gives_it_up(string transport)
+    {
+        await using DaemonProcess daemon = DaemonProcess.Start(new DaemonStart("--transport", transport, "--listen", "tcp://127.0.0.1:0")
+        {
+            Environment = { ["Logging__LogLevel__LineServer.Hosting"] = "Debug" },
+        });
+        using LineSocket greedy = await daemon.ConnectAsync();
+        await greedy.SendAsync("first\n");
+        Assert.Equal("first", await greedy.ReadLineAsync());
+        using (Socket accepted = SharedSocket.Accepted(daemon.Id, ((IPEndPoint)await daemon.EndPointAsync()).Port))
+        {
+            const int UserTimeout = 18; // <linux/tcp.h>
+            accepted.SetRawSocketOption((int)SocketOptionLevel.Tcp, UserTimeout, BitConverter.GetBytes(300));
+        }
+
+        byte[] lines = [.. Enumerable.Repeat("0123456789abcdef\n"u8.ToArray(), 60_000).SelectMany(line => line)];
+        await Assert.ThrowsAsync<SocketException>(async () =>
+        {
+            while (true)
+            {
+                await greedy.Socket.SendAsync(lines).Guarded();
+            }
+        });
+        Assert.EndsWith("ended: SendTimeout", await daemon.Log.FirstAsync("ended:"), StringComparison.Ordinal);
     }
 
     [Fact]

@@ -1,6 +1,7 @@
 using System.Buffers;
 using System.Diagnostics.CodeAnalysis;
 using System.IO.Pipelines;
+using System.Net.Sockets;
 using LineServer.Connections;
 using LineServer.Framing;
 using Microsoft.AspNetCore.Connections;
@@ -216,9 +217,9 @@ internal sealed class ConnectionLoop : ILinkedItem<ConnectionLoop>
     }
 
     /// <summary>The transport reports that nothing can be sent anymore.</summary>
-    public void LosePeer(Exception? error = null)
+    public void LosePeer(Exception? error = null, CloseReason reason = CloseReason.PeerReset)
     {
-        _inbox.Lose(error is ConnectionAbortedException ? CloseReason.Aborted : CloseReason.PeerReset);
+        _inbox.Lose(error is ConnectionAbortedException ? CloseReason.Aborted : reason);
         if (error is not null)
         {
             Endpoint.Log.ConnectionLost(error, _inbox);
@@ -583,7 +584,7 @@ internal sealed class ConnectionLoop : ILinkedItem<ConnectionLoop>
         }
         catch (Exception e)
         {
-            LosePeer(e);
+            LosePeerInFlush(e);
             return new ValueTask<bool>(false);
         }
 
@@ -600,7 +601,7 @@ internal sealed class ConnectionLoop : ILinkedItem<ConnectionLoop>
         }
         catch (Exception e)
         {
-            LosePeer(e);
+            LosePeerInFlush(e);
             return false;
         }
         finally
@@ -628,6 +629,12 @@ internal sealed class ConnectionLoop : ILinkedItem<ConnectionLoop>
             Abort(CloseReason.BufferLimit);
         }
     }
+
+    // TCP_USER_TIMEOUT is SendTimeout too, and may strike before our own deadline.
+    private void LosePeerInFlush(Exception error) =>
+        LosePeer(error, (error as SocketException ?? error.InnerException) is SocketException { SocketErrorCode: SocketError.TimedOut }
+            ? CloseReason.SendTimeout
+            : CloseReason.PeerReset);
 
     private bool WasFlushed(FlushResult result)
     {

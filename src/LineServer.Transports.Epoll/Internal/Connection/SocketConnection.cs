@@ -55,7 +55,7 @@ internal sealed partial class SocketConnection<TCalls> : ConnectionContext, IEve
     private int _uses; // calls under way on other threads; plus NoMoreUses once no more may begin
     private int _marks;
     private volatile Phase _phase;
-    private volatile bool _wasReset;
+    private volatile Errno _lossError; // None until a system call finds that the connection is lost
     private Exception? _abortReason;
     private TaskCompletionSource? _closed;
 
@@ -97,8 +97,13 @@ internal sealed partial class SocketConnection<TCalls> : ConnectionContext, IEve
     /// <summary>Why the connection was aborted, or closed by its owner; null until then.</summary>
     public Exception? AbortReason => Volatile.Read(ref _abortReason);
 
-    /// <summary>True if a system call found that the peer has reset the connection.</summary>
-    public bool WasReset => _wasReset;
+    /// <summary>True if a system call found that the connection is lost.</summary>
+    public bool IsLost => _lossError != Errno.None;
+
+    /// <summary>
+    /// True if it was lost, but neither reset nor closed by the peer. A flush throws then, as on Kestrel's sockets.
+    /// </summary>
+    public bool IsLostByNetwork => _lossError is not (Errno.None or Errno.ECONNRESET or Errno.EPIPE);
 
     /// <summary>The maximum number of bytes in one read.</summary>
     public int MaxReadSize => _transport.MaxReadSize;
@@ -274,10 +279,19 @@ internal sealed partial class SocketConnection<TCalls> : ConnectionContext, IEve
         }
     }
 
-    /// <summary>A system call found that the connection is gone.</summary>
-    public void OnReset()
+    /// <summary>
+    /// A system call found that the connection is lost. The first error counts: the kernel reports it once.
+    /// <see cref="OnLost"/> must follow.
+    /// </summary>
+    public void NoteLoss(Errno error) => Interlocked.CompareExchange(ref _lossError, error, Errno.None);
+
+    /// <summary>The exception for a connection that <see cref="IsLost"/>.</summary>
+    public ConnectionResetException DescribeLoss() =>
+        new($"The connection was lost: {_lossError}.", new SocketException((int)SocketErrors.FromErrno(_lossError)));
+
+    /// <summary>The connection is lost, and the pipe that found it has noted that.</summary>
+    public void OnLost()
     {
-        _wasReset = true;
         PostIfDisposed();
         OnPeerEnded();
     }
@@ -412,7 +426,7 @@ internal sealed partial class SocketConnection<TCalls> : ConnectionContext, IEve
     private void Close()
     {
         Debug.Assert(_phase == Phase.Disposed && _writer.IsDrained, "closed once, when nothing is left to be sent");
-        if (AbortReason is null && !_wasReset && !_reader.HasEnded)
+        if (AbortReason is null && !IsLost && !_reader.HasEnded)
         {
             DiscardInput();
         }

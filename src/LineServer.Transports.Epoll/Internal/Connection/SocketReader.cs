@@ -409,10 +409,10 @@ internal sealed unsafe class SocketReader<TCalls>(SocketConnection<TCalls> conne
 
     private bool OnEnd()
     {
-        if (connection.WasReset)
+        if (connection.IsLost)
         {
             // A send has consumed the error, so recv only reports the end.
-            _error = new ConnectionResetException("The connection was reset by its peer.");
+            _error = connection.DescribeLoss();
         }
 
         _isEnd = _error is null;
@@ -433,9 +433,9 @@ internal sealed unsafe class SocketReader<TCalls>(SocketConnection<TCalls> conne
                 connection.RetryLater();
                 return false;
             default:
-                _error = connection.AbortReason ?? new ConnectionResetException(
-                    $"The connection was lost: {error}.", new SocketException((int)SocketErrors.FromErrno(error)));
-                connection.OnReset();
+                connection.NoteLoss(error);
+                _error = connection.AbortReason ?? connection.DescribeLoss();
+                connection.OnLost();
                 return true;
         }
     }

@@ -494,9 +494,10 @@ internal sealed unsafe class SocketWriter<TCalls>(SocketConnection<TCalls> conne
 
             if (error != Errno.EINTR)
             {
+                connection.NoteLoss(error);
                 Volatile.Write(ref _route, Route.Lost);
                 queue.Clear();
-                connection.OnReset();
+                connection.OnLost();
                 return;
             }
         }
@@ -619,7 +620,13 @@ internal sealed unsafe class SocketWriter<TCalls>(SocketConnection<TCalls> conne
             }
         }
 
-        return new FlushResult(isCanceled: signals != 0, isCompleted: IsLost || _stage != Stage.Open);
+        bool isLost = IsLost;
+        if (isLost && connection.AbortReason is null && connection.IsLostByNetwork)
+        {
+            throw connection.DescribeLoss();
+        }
+
+        return new FlushResult(isCanceled: signals != 0, isCompleted: isLost || _stage != Stage.Open);
     }
 
     private void Drop()
