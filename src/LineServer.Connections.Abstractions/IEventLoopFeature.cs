@@ -22,4 +22,20 @@ public interface IEventLoopFeature
     /// items run on the thread pool. An item that throws ends the connection.
     /// </summary>
     void Post(IThreadPoolWorkItem item);
+
+    /// <summary>True on the event loop's thread.</summary>
+    bool IsCurrent { get; }
+
+    /// <summary>
+    /// On the event loop: queues <paramref name="item"/> to run at the end of the loop's current iteration, when nothing
+    /// else is left to run, or code that keeps posting code has run for some milliseconds. Elsewhere like
+    /// <see cref="Post"/>.
+    /// </summary>
+    void PostAtEnd(IThreadPoolWorkItem item);
+
+    /// <summary>
+    /// Creates a context that resumes the connection's code on the event loop after an await. Each call creates one.
+    /// </summary>
+    /// <param name="afterCallback">Runs on the event loop after each callback, without the context.</param>
+    SynchronizationContext CreateContext(IThreadPoolWorkItem afterCallback);
 }

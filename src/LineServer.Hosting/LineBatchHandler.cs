@@ -19,4 +19,10 @@ public abstract class LineBatchHandler : LineHandlerBase
     /// <see langword="default"/>.
     /// </returns>
     public abstract ValueTask OnBatch(LineBatch batch);
+
+    /// <summary>Resumes the handler on its event loop after an await; null on the thread pool.</summary>
+    internal SynchronizationContext? Context { get; set; }
+
+    /// <summary>False if it completes every call synchronously, so that it needs no context.</summary>
+    internal virtual bool MayAwait => true;
 }

@@ -2,6 +2,7 @@ using System.Buffers;
 using System.Diagnostics.CodeAnalysis;
 using System.IO.Pipelines;
 using System.Net.Sockets;
+using System.Runtime.CompilerServices;
 using LineServer.Connections;
 using LineServer.Framing;
 using Microsoft.AspNetCore.Connections;
@@ -19,8 +20,11 @@ namespace LineServer.Hosting.Internal;
 /// (<see cref="PendingHandler"/>), and the close (<see cref="OrderlyClose"/>).
 /// </remarks>
 [SuppressMessage("Design", "CA1031", Justification = "Only this connection ends, whatever a handler or a transport throws, or if memory runs out.")]
-internal sealed class ConnectionLoop : ILinkedItem<ConnectionLoop>
+internal sealed class ConnectionLoop : ILinkedItem<ConnectionLoop>, IThreadPoolWorkItem
 {
+    // Replies of this size are worth a send of their own.
+    private const int LargestLaterSend = 16 * 1024;
+
     private readonly Inbox _inbox;
     private readonly PipeReader _input;
     private readonly TransportOutput _output;
@@ -77,6 +81,15 @@ internal sealed class ConnectionLoop : ILinkedItem<ConnectionLoop>
     /// The bytes that an asynchronous handler has staged and the loop has not moved to the output.
     /// </summary>
     public int StagedReplies => _replies?.Staged ?? 0;
+
+    /// <summary>Resumes the handler on its event loop after an await; null on the thread pool.</summary>
+    public SynchronizationContext? Context => _handler!.Context;
+
+    /// <summary>The bytes of replies that are not sent yet.</summary>
+    public int StagedBytes => StagedReplies + _output.Staged;
+
+    /// <summary>True if there is something to send.</summary>
+    public bool HasToSend => StagedBytes > 0 || _inbox.HasMail;
 
     private ConnectionTable Table => Endpoint.Connections;
 
@@ -140,6 +153,9 @@ internal sealed class ConnectionLoop : ILinkedItem<ConnectionLoop>
             Place.OnLoopEnded();
         }
     }
+
+    /// <summary>On the event loop, after code of the handler has run: the handler may have ended.</summary>
+    void IThreadPoolWorkItem.Execute() => _inbox.OnHandlerRan();
 
     /// <summary>
     /// Begins an orderly close; the first close reason wins. This and the next five members are thread-safe.
@@ -289,6 +305,10 @@ internal sealed class ConnectionLoop : ILinkedItem<ConnectionLoop>
         {
             eventLoop.RunsInline = true;
             eventLoop.Handler = Endpoint;
+            if (_handler.MayAwait)
+            {
+                _handler.Context = eventLoop.CreateContext(afterCallback: this);
+            }
         }
 
         _isConnected = true;
@@ -306,7 +326,7 @@ internal sealed class ConnectionLoop : ILinkedItem<ConnectionLoop>
         try
         {
             WatchHandler();
-            ValueTask connected = _handler!.OnConnectedAsync(Replies, _inbox.Aborted);
+            ValueTask connected = CallWithin(Context, this, static loop => loop._handler!.OnConnectedAsync(loop.Replies, loop._inbox.Aborted));
             if (connected.IsCompletedSuccessfully)
             {
                 connected.GetAwaiter().GetResult();
@@ -399,6 +419,7 @@ internal sealed class ConnectionLoop : ILinkedItem<ConnectionLoop>
         return new ValueTask<bool>(GoesOn());
     }
 
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     private async ValueTask<bool> EndHandlingAsync(ValueTask batches)
     {
         try
@@ -470,10 +491,28 @@ internal sealed class ConnectionLoop : ILinkedItem<ConnectionLoop>
     {
         _read.BeginCall();
         WatchHandler();
-        return _handler!.OnBatch(new LineBatch(this, _read.Lines, _output));
+        return Context is { } context
+            ? CallWithin(context, this, static loop => loop._handler!.OnBatch(new LineBatch(loop, loop._read.Lines, loop._output)))
+            : _handler!.OnBatch(new LineBatch(this, _read.Lines, _output));
+    }
+
+    /// <summary>Calls the handler. What it awaits resumes within <paramref name="context"/>.</summary>
+    private static ValueTask CallWithin(SynchronizationContext? context, ConnectionLoop loop, Func<ConnectionLoop, ValueTask> call)
+    {
+        SynchronizationContext? former = SynchronizationContext.Current;
+        SynchronizationContext.SetSynchronizationContext(context);
+        try
+        {
+            return call(loop);
+        }
+        finally
+        {
+            SynchronizationContext.SetSynchronizationContext(former);
+        }
     }
 
     /// <summary>The handler is pending, or left lines: sends its replies and calls it again.</summary>
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
     private async ValueTask GiveOnAsync(ValueTask task, int takenBefore)
     {
         while (true)
@@ -494,7 +533,9 @@ internal sealed class ConnectionLoop : ILinkedItem<ConnectionLoop>
             }
 
             bool progressed = waited || _read.PayloadTaken || _output.Staged > 0 || _read.Lines.LinesTaken > takenBefore;
-            if (!await SendAsync() || IsClosing)
+            // Replies leave with those to the next lines, unless the handler awaits again: PendingHandler.
+            bool sendsLater = waited && !_read.IsExhausted && _output.Staged < LargestLaterSend;
+            if ((!sendsLater && !await SendAsync()) || IsClosing)
             {
                 return;
             }
@@ -552,6 +593,30 @@ internal sealed class ConnectionLoop : ILinkedItem<ConnectionLoop>
         else
         {
             _replies?.MoveTo(_output);
+        }
+    }
+
+    /// <summary>Moves the replies to a line to the output. Returns false if the connection failed.</summary>
+    public bool TryMoveReplies()
+    {
+        try
+        {
+            MoveReplies(isBetweenReplies: true);
+            return true;
+        }
+        catch (Exception e)
+        {
+            OnOutputFailed(e);
+            return false;
+        }
+    }
+
+    /// <summary>While the handler is pending: who learns that it stages a reply; null for nobody.</summary>
+    public void WatchReplies(PendingHandler? watcher)
+    {
+        if (_replies is not null)
+        {
+            _replies.Watcher = watcher;
         }
     }
 

@@ -10,6 +10,8 @@ internal sealed class DelegateHandler(LineDelegate onLine) : LineBatchHandler
 {
     public override bool NeverBlocks => true;
 
+    internal override bool MayAwait => false;
+
     public override ValueTask OnBatch(LineBatch batch)
     {
         LineOutput reply = batch.Output;

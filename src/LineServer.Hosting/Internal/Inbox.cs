@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.Diagnostics;
+using LineServer.Connections;
 using LineServer.Framing;
 using Microsoft.AspNetCore.Connections;
 
@@ -192,6 +193,9 @@ internal sealed class Inbox : LineConnection
     /// <summary>Sets the close reason unless there is one already.</summary>
     public void SetCloseReason(CloseReason reason) => Interlocked.CompareExchange(ref _closeReason, (int)reason, (int)CloseReason.None);
 
+    /// <summary>True if pushed lines wait to be staged.</summary>
+    public bool HasMail => Volatile.Read(ref _mailbox) is { IsEmpty: false };
+
     /// <summary>For the loop: stages pushed lines.</summary>
     public void StageMail(TransportOutput output) => Volatile.Read(ref _mailbox)?.MoveTo(output);
 
@@ -206,6 +210,9 @@ internal sealed class Inbox : LineConnection
         // Also close a mailbox that was never created, or a later push would create it.
         Interlocked.CompareExchange(ref _mailbox, Mailbox.Closed, null)?.CloseTo(State < ConnectionState.Lost ? output : null);
     }
+
+    /// <summary>For the loop: code of the handler has run on the event loop.</summary>
+    public void OnHandlerRan() => _pendingHandler?.OnHandlerRan();
 
     /// <summary>For the loop: the connection has ended.</summary>
     public void End()
@@ -272,7 +279,8 @@ internal sealed class Inbox : LineConnection
 
     private PendingHandler MakePendingHandler()
     {
-        var made = new PendingHandler(_loop!, this);
+        IEventLoopFeature? eventLoop = Features.Get<IEventLoopFeature>() is { RunsInline: true } inline ? inline : null;
+        var made = new PendingHandler(_loop!, this, eventLoop);
         return Interlocked.CompareExchange(ref _pendingHandler, made, null) ?? made;
     }
 

@@ -1,5 +1,7 @@
 using System.Buffers;
 using System.Diagnostics.CodeAnalysis;
+using System.Runtime.CompilerServices;
+using LineServer.Connections;
 
 namespace LineServer.Hosting.Internal;
 
@@ -8,10 +10,20 @@ namespace LineServer.Hosting.Internal;
 /// request: send staged replies and pushed lines, flush, read a payload. Created when a handler first has to
 /// be awaited.
 /// </summary>
+/// <remarks>
+/// On an event loop, replies and pushed lines are sent at the end of the iteration: by then the handler may have ended,
+/// and handled more lines. Elsewhere they are sent when the wait begins.
+/// </remarks>
 [SuppressMessage("Design", "CA1031", Justification = "An exception ends the connection, but the handler must still be joined.")]
-internal sealed class PendingHandler(ConnectionLoop loop, Inbox inbox) : WakeSignal
+internal sealed class PendingHandler(ConnectionLoop loop, Inbox inbox, IEventLoopFeature? eventLoop) : WakeSignal(eventLoop)
 {
     private IHandlerRequest? _request;
+    private AtEnd? _atEnd;
+    private ValueTask _task; // the handler's; default while none is pending
+    private bool _isRegistered; // the end of the task sets the signal
+    private bool _isAtEnd; // the loop is at the end of its iteration
+
+    private bool IsOnLoop => EventLoop is { IsCurrent: true };
 
     /// <summary>
     /// For the handler: posts a request to the loop. It must await one request before it posts the next.
@@ -32,25 +44,35 @@ internal sealed class PendingHandler(ConnectionLoop loop, Inbox inbox) : WakeSig
     /// <summary>
     /// Waits until the handler has ended, whatever happens to the connection, then rethrows its exception.
     /// </summary>
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
     public async ValueTask JoinAsync(ValueTask task)
     {
-        var handler = task.ConfigureAwait(false).GetAwaiter();
-        handler.UnsafeOnCompleted(SetAction);
+        _task = task;
+        _isRegistered = false;
+        if (!IsOnLoop)
+        {
+            Register();
+        }
+
         ConnectionTable table = loop.Endpoint.Connections;
         long deadline = table.DeadlineAfter(loop.Endpoint.Limits.HandlerTimeout);
         while (true)
         {
             // Read this first: what the handler staged before it ended, or before its request, must be sent
             // before the request completes.
-            bool hasEnded = handler.IsCompleted;
+            bool hasEnded = task.IsCompleted;
             loop.Deadlines.EndWatch();
-            ValueTask serving = ServeAsync(TakeRequest(), hasEnded);
-            if (!serving.IsCompletedSuccessfully)
+            IHandlerRequest? request = TakeRequest();
+            if (request is not null || !SendsLater(hasEnded))
             {
-                // Time spent waiting for the client does not count against the handler.
-                long before = table.Now;
-                await serving;
-                deadline = deadline == long.MaxValue ? deadline : deadline + (table.Now - before);
+                ValueTask serving = ServeAsync(request, hasEnded);
+                if (!serving.IsCompletedSuccessfully)
+                {
+                    // Time spent waiting for the client does not count against the handler.
+                    long before = table.Now;
+                    await serving;
+                    deadline = deadline == long.MaxValue ? deadline : deadline + (table.Now - before);
+                }
             }
 
             if (hasEnded)
@@ -59,13 +81,91 @@ internal sealed class PendingHandler(ConnectionLoop loop, Inbox inbox) : WakeSig
             }
 
             loop.Deadlines.Watch(Wait.Handler, deadline);
-            loop.Hold(loop.Read.HeldBytes + loop.StagedReplies);
-            await WaitAsync();
+            loop.Hold(loop.Read.HeldBytes + loop.StagedBytes);
+            loop.WatchReplies(EventLoop is null ? null : this);
+            await WaitAsync().ConfigureAwait(false);
+            loop.WatchReplies(null);
             loop.Hold(0);
         }
 
         loop.IsHandlingLine = false;
-        handler.GetResult();
+        _task = default;
+        task.GetAwaiter().GetResult();
+    }
+
+    /// <summary>The handler has staged something while it is pending.</summary>
+    public void OnStaged()
+    {
+        if (IsOnLoop)
+        {
+            LookAtEnd();
+        }
+        else
+        {
+            Set();
+        }
+    }
+
+    /// <summary>On the event loop: code of the handler has run, and may have ended it.</summary>
+    public void OnHandlerRan()
+    {
+        if (IsWaiting && _task.IsCompleted)
+        {
+            TryRunWaiter();
+        }
+    }
+
+    /// <summary>Makes the end of the handler wake the loop.</summary>
+    /// <remarks>
+    /// A handler that ends on the event loop is usually found there without this, and without the allocation that an await
+    /// within a context costs. Outside of its context, a continuation would not run within the code that ends the
+    /// handler: the runtime would queue it to the thread pool.
+    /// </remarks>
+    private void Register()
+    {
+        _isRegistered = true;
+        SynchronizationContext? former = SynchronizationContext.Current;
+        SynchronizationContext.SetSynchronizationContext(loop.Context);
+        try
+        {
+            _task.GetAwaiter().UnsafeOnCompleted(SetAction);
+        }
+        finally
+        {
+            SynchronizationContext.SetSynchronizationContext(former);
+        }
+    }
+
+    /// <summary>Returns false if replies have to be sent now.</summary>
+    private bool SendsLater(bool hasEnded)
+    {
+        if (hasEnded)
+        {
+            // The loop sends them when the handler has ended its batch, or awaits again.
+            return loop.TryMoveReplies();
+        }
+
+        if (!IsOnLoop || _isAtEnd)
+        {
+            return false;
+        }
+
+        if (!_isRegistered || loop.HasToSend)
+        {
+            LookAtEnd();
+        }
+
+        return true;
+    }
+
+    private void LookAtEnd()
+    {
+        _atEnd ??= new AtEnd(this);
+        if (!_atEnd.IsPosted)
+        {
+            _atEnd.IsPosted = true;
+            EventLoop!.PostAtEnd(_atEnd);
+        }
     }
 
     private IHandlerRequest? TakeRequest() => Volatile.Read(ref _request) is null ? null : Interlocked.Exchange(ref _request, null);
@@ -156,5 +256,37 @@ internal sealed class PendingHandler(ConnectionLoop loop, Inbox inbox) : WakeSig
         }
 
         return last;
+    }
+
+    /// <summary>At the end of the loop's iteration.</summary>
+    private void OnEndOfIteration()
+    {
+        if (!IsWaiting)
+        {
+            return;
+        }
+
+        if (!_isRegistered)
+        {
+            Register();
+        }
+
+        if (loop.HasToSend)
+        {
+            _isAtEnd = true;
+            TryRunWaiter();
+            _isAtEnd = false;
+        }
+    }
+
+    private sealed class AtEnd(PendingHandler owner) : IThreadPoolWorkItem
+    {
+        public bool IsPosted { get; set; }
+
+        void IThreadPoolWorkItem.Execute()
+        {
+            IsPosted = false;
+            owner.OnEndOfIteration();
+        }
     }
 }

@@ -18,6 +18,9 @@ internal sealed class ReplyBuffer : LineOutput
     {
     }
 
+    /// <summary>Learns that a reply was staged; null for nobody.</summary>
+    public PendingHandler? Watcher { get; set; }
+
     /// <summary>The number of bytes not moved to the output yet.</summary>
     public int Staged => _end - _moved;
 
@@ -32,6 +35,8 @@ internal sealed class ReplyBuffer : LineOutput
             _buffer[_end + line.Length] = Delimiter;
             _end += line.Length + 1;
         }
+
+        Watcher?.OnStaged();
     }
 
     /// <inheritdoc/>
@@ -43,6 +48,8 @@ internal sealed class ReplyBuffer : LineOutput
             bytes.CopyTo(_buffer.AsSpan(_end));
             _end += bytes.Length;
         }
+
+        Watcher?.OnStaged();
     }
 
     /// <inheritdoc/>
@@ -64,6 +71,8 @@ internal sealed class ReplyBuffer : LineOutput
             ArgumentOutOfRangeException.ThrowIfGreaterThan(count, _buffer.Length - _end);
             _end += count;
         }
+
+        Watcher?.OnStaged();
     }
 
     /// <summary>

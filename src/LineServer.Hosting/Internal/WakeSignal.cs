@@ -1,4 +1,5 @@
 using System.Threading.Tasks.Sources;
+using LineServer.Connections;
 
 namespace LineServer.Hosting.Internal;
 
@@ -14,20 +15,30 @@ namespace LineServer.Hosting.Internal;
 /// Signaled → Signaled             → Idle, no wait
 /// </code>
 /// </remarks>
-internal class WakeSignal : IValueTaskSource
+internal class WakeSignal : IValueTaskSource, IThreadPoolWorkItem
 {
     private const int Idle = 0;
     private const int Waiting = 1;
     private const int Signaled = 2;
 
-    // The waiter must not run within Set, or a push to a thousand connections would run a thousand loops.
-    private ManualResetValueTaskSourceCore<bool> _core = new() { RunContinuationsAsynchronously = true };
+    private ManualResetValueTaskSourceCore<bool> _core;
     private int _state;
 
-    public WakeSignal() => SetAction = Set;
+    /// <param name="eventLoop">Where the waiter runs; null for the thread pool.</param>
+    public WakeSignal(IEventLoopFeature? eventLoop)
+    {
+        EventLoop = eventLoop;
+        SetAction = Set;
+    }
 
     /// <summary>A cached delegate for <see cref="Set"/>.</summary>
     public Action SetAction { get; }
+
+    /// <summary>True while the waiter waits.</summary>
+    protected bool IsWaiting => Volatile.Read(ref _state) == Waiting;
+
+    /// <summary>Where the waiter runs; null for the thread pool.</summary>
+    protected IEventLoopFeature? EventLoop { get; }
 
     public void Set()
     {
@@ -42,12 +53,24 @@ internal class WakeSignal : IValueTaskSource
                 case Signaled:
                     return;
                 case Waiting when Interlocked.CompareExchange(ref _state, Idle, Waiting) == Waiting:
-                    _core.SetResult(true);
+                    Schedule();
                     return;
                 case Idle when Interlocked.CompareExchange(ref _state, Signaled, Idle) == Idle:
                     return;
             }
         }
+    }
+
+    /// <summary>Runs the waiter within the call. Returns false if nobody waits.</summary>
+    public bool TryRunWaiter()
+    {
+        if (Volatile.Read(ref _state) != Waiting || Interlocked.CompareExchange(ref _state, Idle, Waiting) != Waiting)
+        {
+            return false;
+        }
+
+        _core.SetResult(true);
+        return true;
     }
 
     public ValueTask WaitAsync()
@@ -62,10 +85,25 @@ internal class WakeSignal : IValueTaskSource
         return default;
     }
 
+    void IThreadPoolWorkItem.Execute() => _core.SetResult(true);
+
     void IValueTaskSource.GetResult(short token) => _core.GetResult(token);
 
     ValueTaskSourceStatus IValueTaskSource.GetStatus(short token) => _core.GetStatus(token);
 
     void IValueTaskSource.OnCompleted(Action<object?> continuation, object? state, short token, ValueTaskSourceOnCompletedFlags flags) =>
         _core.OnCompleted(continuation, state, token, flags);
+
+    // The waiter must not run within Set, or a push to a thousand connections would run a thousand loops.
+    private void Schedule()
+    {
+        if (EventLoop is not null)
+        {
+            EventLoop.Post(this);
+        }
+        else
+        {
+            ThreadPool.UnsafeQueueUserWorkItem(this, preferLocal: true);
+        }
+    }
 }

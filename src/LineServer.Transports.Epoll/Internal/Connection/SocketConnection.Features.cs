@@ -37,7 +37,6 @@ internal sealed partial class SocketConnection<TCalls> :
 
     private volatile bool _hasEnded;
     private object? _handler;
-    private object? _work; // posted work: an IThreadPoolWorkItem, or a Queue of several
     private Extras? _extras;
 
     public override string ConnectionId
@@ -182,86 +181,28 @@ internal sealed partial class SocketConnection<TCalls> :
         rare.Revision++;
     }
 
+    bool IEventLoopFeature.IsCurrent => Loop.IsCurrent;
+
     void IEventLoopFeature.Post(IThreadPoolWorkItem item)
     {
         ArgumentNullException.ThrowIfNull(item);
-        while (!TryAddWork(item))
-        {
-            // Another thread posted, or the loop took the posted work. Try again.
-        }
-
-        Post();
+        Loop.Post(new PostedItem(this, item));
     }
 
-    // Usually there is one item at a time, which needs no queue.
-    private bool TryAddWork(IThreadPoolWorkItem item)
+    void IEventLoopFeature.PostAtEnd(IThreadPoolWorkItem item)
     {
-        object? work = Volatile.Read(ref _work);
-        switch (work)
+        ArgumentNullException.ThrowIfNull(item);
+        if (Loop.IsCurrent)
         {
-            case null:
-                return Interlocked.CompareExchange(ref _work, item, null) is null;
-            case Queue<IThreadPoolWorkItem> queue:
-                lock (queue)
-                {
-                    // Checked under the lock: nothing may be added to a queue that the loop has taken.
-                    if (Volatile.Read(ref _work) != work)
-                    {
-                        return false;
-                    }
-
-                    queue.Enqueue(item);
-                    return true;
-                }
-
-            default:
-                var both = new Queue<IThreadPoolWorkItem>();
-                both.Enqueue((IThreadPoolWorkItem)work);
-                both.Enqueue(item);
-                return Interlocked.CompareExchange(ref _work, both, work) == work;
+            Loop.PostAtEnd(new PostedItem(this, item));
+        }
+        else
+        {
+            Loop.Post(new PostedItem(this, item));
         }
     }
 
-    /// <summary>
-    /// On the loop: runs posted work. An item that throws ends the connection; the other items still run.
-    /// </summary>
-    private void RunWork()
-    {
-        switch (Interlocked.Exchange(ref _work, null))
-        {
-            case null:
-                break;
-            case IThreadPoolWorkItem item:
-                RunWork(item);
-                break;
-            case Queue<IThreadPoolWorkItem> queue:
-                lock (queue)
-                {
-                    // A thread that held the lock has added its item by now, and no other adds one.
-                }
-
-                while (queue.TryDequeue(out IThreadPoolWorkItem? item))
-                {
-                    RunWork(item);
-                }
-
-                break;
-        }
-    }
-
-    [SuppressMessage("Design", "CA1031", Justification = "Whatever posted code throws ends its connection, and nothing else.")]
-    private void RunWork(IThreadPoolWorkItem item)
-    {
-        try
-        {
-            item.Execute();
-        }
-        catch (Exception e)
-        {
-            Fail(e);
-            _transport.Failures.Write(LogLevel.Error, e, "{Connection}: what was posted to its event loop threw; it is ended", this);
-        }
-    }
+    SynchronizationContext IEventLoopFeature.CreateContext(IThreadPoolWorkItem afterCallback) => new LoopContext(Loop, this, afterCallback);
 
     /// <summary>
     /// Cancels <see cref="ConnectionClosed"/>: the peer has ended its side, or the connection has ended.

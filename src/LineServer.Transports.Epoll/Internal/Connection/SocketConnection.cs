@@ -348,7 +348,6 @@ internal sealed partial class SocketConnection<TCalls> : ConnectionContext, IEve
     {
         // Clear the mark before looking: whoever posts after the look must post again.
         Interlocked.And(ref _marks, ~IsPosted);
-        RunWork();
         _writer.OnPosted();
         _reader.OnPosted();
         CloseIfDue();

@@ -34,11 +34,13 @@ internal sealed unsafe class EventLoop
     private readonly LoopBuffers _buffers = new();
     private readonly IEventSource[] _group = new IEventSource[GroupSize];
     private readonly PendingWrites _pending = new(GroupSize);
+    private List<PostedItem> _atEnd = []; // runs at the end of this iteration
+    private List<PostedItem> _ending = []; // runs now
     private bool _isDeferring; // true while the handlers of a group run
     private nuint _stackLow;
     private nuint _stackLength; // 0 while the thread is not running
     private int _connectionCount;
-    private volatile bool _ending;
+    private volatile bool _isEnding;
 
     /// <param name="name">The thread's name; Linux keeps the first 15 bytes.</param>
     /// <param name="epoll">The epoll instance, which the loop owns and closes.</param>
@@ -50,7 +52,7 @@ internal sealed unsafe class EventLoop
         _epoll = epoll;
         ByteBudget = readBudget;
         _failures = failures;
-        _posted = new PostQueue(RunPosted);
+        _posted = new PostQueue(RunPosted, RunItem);
         DescriptorLimit.ThrowIfNoneForThread();
         _thread = new Thread(Run, StackSize) { IsBackground = true, Name = name };
         _thread.UnsafeStart();
@@ -139,6 +141,21 @@ internal sealed unsafe class EventLoop
         }
     }
 
+    /// <summary>Makes the loop run code before it waits again, any number of times. Thread-safe.</summary>
+    public void Post(in PostedItem item)
+    {
+        if (_posted.Add(item) && !IsCurrent)
+        {
+            _epoll.WakeUp();
+        }
+    }
+
+    /// <summary>
+    /// On the loop: runs code at the end of the current iteration, when the loop has nothing else to run or has run
+    /// posted code for long enough.
+    /// </summary>
+    public void PostAtEnd(in PostedItem item) => _atEnd.Add(item);
+
     /// <summary>
     /// Keeps a write and its array until the rest of the group has been handled. Returns false if the caller
     /// must send at once. Thread-safe.
@@ -168,7 +185,7 @@ internal sealed unsafe class EventLoop
     /// <summary>Asks the loop to end, without waiting for it.</summary>
     public void RequestEnd()
     {
-        _ending = true;
+        _isEnding = true;
         _epoll.WakeUp(force: true); // the loop may be about to sleep
     }
 
@@ -179,7 +196,7 @@ internal sealed unsafe class EventLoop
         byte top;
         _stackLow = (nuint)(&top) - (StackSize - StackMargin);
         _stackLength = StackSize - StackMargin;
-        while (!_ending)
+        while (!_isEnding)
         {
             RunIteration();
         }
@@ -194,9 +211,11 @@ internal sealed unsafe class EventLoop
     {
         // Postponed sources run before new edges of others, which have had their turn.
         Iteration++;
-        _posted.RunAll();
+        _posted.RunSources();
+        RunItems();
+        RunAtEnd();
         _epoll.BeginSleep();
-        bool mayBlock = _posted.IsEmpty && !_ending;
+        bool mayBlock = _posted.IsEmpty && _atEnd.Count == 0 && !_isEnding;
         Current = null;
         int ready = _epoll.Wait(mayBlock);
         Watcher?.OnAwake();
@@ -281,6 +300,45 @@ internal sealed unsafe class EventLoop
         Progress++;
     }
 
+    // Code that posts more code runs on, until a tick of the clock (some milliseconds) lets edges have their turn.
+    private void RunItems()
+    {
+        long began = Environment.TickCount64;
+        while (_posted.RunItems() && Environment.TickCount64 == began)
+        {
+        }
+    }
+
+    private void RunAtEnd()
+    {
+        if (_atEnd.Count == 0)
+        {
+            return;
+        }
+
+        (_atEnd, _ending) = (_ending, _atEnd);
+        foreach (PostedItem item in _ending)
+        {
+            RunItem(item);
+        }
+
+        _ending.Clear();
+    }
+
+    [SuppressMessage("Design", "CA1031", Justification = "As in RunGroup.")]
+    private void RunItem(PostedItem item)
+    {
+        Begin(item.Source);
+        try
+        {
+            item.Run();
+        }
+        catch (Exception e)
+        {
+            Fail(item.Source, e);
+        }
+    }
+
     [SuppressMessage("Design", "CA1031", Justification = "As in RunGroup.")]
     private void RunPosted(IEventSource source)
     {
@@ -320,10 +378,12 @@ internal sealed unsafe class EventLoop
         SpinWait.SpinUntil(
             () =>
             {
-                _posted.RunAll();
+                _posted.RunSources();
+                _posted.RunItems();
                 return !_epoll.HasSources;
             },
             LongestLeave);
+        RunAtEnd();
         _posted.HandOver();
     }
 

@@ -1,12 +1,17 @@
 namespace LineServer.Transports.Epoll.Internal;
 
 /// <summary>
-/// Sources posted by other threads and by the loop itself. An intrusive list, so posting needs no memory.
-/// After the loop has ended, one thread-pool worker at a time runs the list in its place.
+/// What other threads and the loop itself have posted: sources, and code. Sources are an intrusive list, so posting
+/// them needs no memory. After the loop has ended, one thread-pool worker at a time runs both in its place.
 /// </summary>
-internal sealed class PostQueue(Action<IEventSource> run)
+internal sealed class PostQueue(Action<IEventSource> runSource, Action<PostedItem> runItem)
 {
+    private const int InitialItems = 16;
+
     private readonly Lock _gate = new();
+    private PostedItem[] _items = new PostedItem[InitialItems];
+    private PostedItem[] _running = new PostedItem[InitialItems];
+    private int _itemCount;
     private IEventSource? _first;
     private IEventSource? _last;
     private Runner _runner;
@@ -26,7 +31,9 @@ internal sealed class PostQueue(Action<IEventSource> run)
     /// <summary>
     /// A hint, read without the lock; see the fences of <see cref="EpollInstance.BeginSleep"/>.
     /// </summary>
-    public bool IsEmpty => Volatile.Read(ref _first) is null;
+    public bool IsEmpty => Volatile.Read(ref _first) is null && !HasItems;
+
+    private bool HasItems => Volatile.Read(ref _itemCount) > 0;
 
     /// <summary>Adds a source, which must not be in the list.</summary>
     /// <returns>True if the caller must wake the loop.</returns>
@@ -54,10 +61,60 @@ internal sealed class PostQueue(Action<IEventSource> run)
         }
     }
 
-    /// <summary>Runs the sources posted so far. Those posted meanwhile wait for the next call.</summary>
-    public void RunAll()
+    /// <summary>Adds code, any number of times.</summary>
+    /// <inheritdoc cref="Add(IEventSource)"/>
+    public bool Add(in PostedItem item)
     {
-        if (IsEmpty)
+        lock (_gate)
+        {
+            if (_itemCount == _items.Length)
+            {
+                Array.Resize(ref _items, _itemCount * 2);
+            }
+
+            _items[_itemCount] = item;
+            Volatile.Write(ref _itemCount, _itemCount + 1);
+            if (_runner == Runner.Loop)
+            {
+                return true;
+            }
+
+            StartWorker();
+            return false;
+        }
+    }
+
+    /// <summary>Runs the code posted so far. What is posted meanwhile waits for the next call.</summary>
+    /// <returns>False if there was none.</returns>
+    public bool RunItems()
+    {
+        if (!HasItems)
+        {
+            return false;
+        }
+
+        int count;
+        lock (_gate)
+        {
+            (_items, _running) = (_running, _items);
+            count = _itemCount;
+            _itemCount = 0;
+        }
+
+        foreach (ref PostedItem item in _running.AsSpan(0, count))
+        {
+            PostedItem next = item;
+            item = default;
+            runItem(next);
+        }
+
+        return true;
+    }
+
+    /// <summary>Runs the sources posted so far. Those posted meanwhile wait for the next call.</summary>
+    public void RunSources()
+    {
+        if (Volatile.Read(ref _first) is null)
         {
             return;
         }
@@ -74,7 +131,7 @@ internal sealed class PostQueue(Action<IEventSource> run)
             // Read the link first: the source may be posted again as soon as it runs.
             next = source.NextPosted;
             source.NextPosted = null;
-            run(source);
+            runSource(source);
         }
     }
 
@@ -84,7 +141,7 @@ internal sealed class PostQueue(Action<IEventSource> run)
         lock (_gate)
         {
             _runner = Runner.Nobody;
-            if (_first is not null)
+            if (!IsEmpty)
             {
                 StartWorker();
             }
@@ -115,10 +172,11 @@ internal sealed class PostQueue(Action<IEventSource> run)
     {
         while (true)
         {
-            RunAll();
+            RunSources();
+            RunItems();
             lock (_gate)
             {
-                if (_first is null)
+                if (IsEmpty)
                 {
                     _runner = Runner.Nobody;
                     return;

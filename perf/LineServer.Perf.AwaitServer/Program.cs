@@ -1,0 +1,36 @@
+using System.CommandLine;
+using System.Net;
+using LineServer.Hosting;
+using LineServer.Perf.AwaitServer;
+using LineServer.Transports.Epoll;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+
+// A server whose handlers await, for measurements: what waiting costs.
+var port = new Option<int>("--port") { Description = "Listens on this port of 127.0.0.1.", DefaultValueFactory = _ => 7007 };
+var transport = new Option<string>("--transport") { Description = "epoll or sockets.", DefaultValueFactory = _ => "epoll" };
+var handler = new Option<string>("--handler") { Description = "What is done with each line.", DefaultValueFactory = _ => "await-yield" };
+transport.AcceptOnlyFromAmong("epoll", "sockets");
+handler.AcceptOnlyFromAmong("echo", "at-once", "await-yield", "await-task");
+var command = new RootCommand("A line echo server whose handlers await.") { port, transport, handler };
+command.SetAction(async (parsed, cancellation) =>
+{
+    HostApplicationBuilder builder = Host.CreateEmptyApplicationBuilder(new HostApplicationBuilderSettings());
+    if (parsed.GetValue(transport) == "epoll")
+    {
+        builder.Services.AddEpollTransport(options => options.MaxWriteBufferSize = 0);
+    }
+
+    builder.Services.AddLineServer(server => server.Listen(new IPEndPoint(IPAddress.Loopback, parsed.GetValue(port)), endpoint =>
+    {
+        _ = parsed.GetValue(handler) switch
+        {
+            "at-once" => endpoint.UseLines<AtOnce>(),
+            "await-yield" => endpoint.UseLines<AwaitYield>(),
+            "await-task" => endpoint.UseLines<AwaitTask>(),
+            _ => endpoint.UseLines((in line, reply) => reply.WriteLine(line)),
+        };
+    }));
+    await builder.Build().RunAsync(cancellation);
+});
+return await command.Parse(args).InvokeAsync();
