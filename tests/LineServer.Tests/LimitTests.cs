@@ -15,7 +15,7 @@ public class LimitTests
     {
         await using DaemonProcess daemon = DaemonProcess.Serve("echo", "Limits:MaxLineSize=4", $"Framing:OversizeLineBehavior={behavior}");
         Assert.Equal(replies, await ConverseAsync(daemon, "1234\n12345\nx\n"));
-        Assert.Contains("a line is longer than 4 bytes", await daemon.Log.FirstAsync("warn:"), StringComparison.Ordinal);
+        Assert.Contains("a line is longer than 4 bytes", await daemon.Log.FirstAsync("warn: LineServer.Hosting"), StringComparison.Ordinal);
     }
 
     [Theory]
@@ -33,7 +33,7 @@ public class LimitTests
             Assert.Equal("", await third.ReadToEndAsync());
         }
 
-        Assert.Contains("refused: TooMany", await daemon.Log.FirstAsync("warn:"), StringComparison.Ordinal);
+        Assert.Contains("refused: TooMany", await daemon.Log.FirstAsync("warn: LineServer.Hosting"), StringComparison.Ordinal);
         first.HalfClose();
         Assert.Null(await first.ReadLineAsync());
         Assert.Equal("c", await AskAsync(second, "c"));
@@ -44,7 +44,7 @@ public class LimitTests
     [Fact]
     public async Task IdleTimeout_closes_a_silent_connection()
     {
-        await using DaemonProcess daemon = DaemonProcess.Serve("echo", "Limits:IdleTimeout=00:00:00.2");
+        await using DaemonProcess daemon = DaemonProcess.Serve("echo", "Limits:IdleTimeout=00:00:02");
         using LineSocket client = await daemon.ConnectAsync();
         await client.SendAsync("a\n");
         Assert.Equal("a\n", await client.ReadToEndAsync());
@@ -83,7 +83,7 @@ public class LimitTests
         using var directory = new TemporaryDirectory();
         string file = directory.Write("lineserver.json", """
             { "LineServer": {
-                "Limits": { "MaxLineSize": 4, "IdleTimeout": "00:00:00.2" },
+                "Limits": { "MaxLineSize": 4, "IdleTimeout": "00:00:02" },
                 "Endpoints": {
                   "small": { "Address": "tcp://127.0.0.1:0" },
                   "large": { "Address": "tcp://127.0.0.1:0", "Limits": { "MaxLineSize": 10, "IdleTimeout": null }, "Framing": { "OversizeLineBehavior": "Discard" } } } } }
