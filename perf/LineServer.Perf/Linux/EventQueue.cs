@@ -4,7 +4,10 @@ using LineServer.Linux;
 
 namespace LineServer.Perf.Linux;
 
-/// <summary>An epoll instance, edge-triggered. A descriptor is registered once, under the number of its connection.</summary>
+/// <summary>
+/// An epoll instance, edge-triggered. Each descriptor is registered once, with its connection's number as
+/// data.
+/// </summary>
 internal sealed unsafe class EventQueue : IDisposable
 {
     public const uint In = 0x1;
@@ -44,8 +47,8 @@ internal sealed unsafe class EventQueue : IDisposable
         }
     }
 
-    /// <summary>Waits for events, at most this long; 0 or less is not at all.</summary>
-    /// <returns>How many there are.</returns>
+    /// <summary>Waits for events, at most this long; 0 or less does not wait.</summary>
+    /// <returns>The number of events.</returns>
     public int Wait(long nanoseconds)
     {
         nanoseconds = Math.Max(0, nanoseconds);
@@ -57,7 +60,7 @@ internal sealed unsafe class EventQueue : IDisposable
         }
         else
         {
-            // Rounded down: an open loop rather spins for a millisecond than is late by one.
+            // Rounded down: an open loop had better spin for a millisecond than be late by one.
             count = Libc.EpollWait(_epoll, _events, EventsAWait, (int)Math.Min(int.MaxValue, nanoseconds / 1_000_000));
         }
 

@@ -9,13 +9,13 @@ using LineServer.Perf.Linux;
 namespace LineServer.Perf.Load;
 
 /// <summary>
-/// The address of the server under load (IP address and port, or Unix socket), the source addresses of connections to
-/// it, and its protocol.
+/// The address of the server under load (IP address and port, or Unix socket), the source addresses of
+/// connections to it, and its protocol.
 /// </summary>
 internal sealed unsafe class TargetAddress
 {
-    // An address has 28,232 ephemeral ports for one server by default (ip_local_port_range). The rest is room for ports
-    // in TIME_WAIT.
+    // An address has 28,232 ephemeral ports for one server by default (ip_local_port_range). The rest is room
+    // for ports in TIME_WAIT.
     private const int ConnectionsASource = 10_000;
 
     private readonly IPEndPoint? _endPoint;
@@ -60,7 +60,8 @@ internal sealed unsafe class TargetAddress
     public TargetAddress Speaking(LineProtocol protocol) => new(_endPoint, _path, Sources) { Protocol = protocol };
 
     /// <summary>
-    /// Adds loopback addresses (127.0.0.1, 127.0.0.2, …) as sources if the server is on one and there are no sources.
+    /// Adds loopback addresses (127.0.0.1, 127.0.0.2, …) as sources if the server is on one and there are no
+    /// sources.
     /// </summary>
     /// <param name="count">The number of addresses.</param>
     /// <param name="first">The last byte of the first.</param>
@@ -139,7 +140,8 @@ internal sealed unsafe class TargetAddress
             : $"connection {index} to {this} {what}: {Marshal.GetPInvokeErrorMessage(error)}");
     }
 
-    // struct sockaddr_in, and sockaddr_in6 with its flow and scope, of <netinet/in.h>. The family's first byte is all of it that is not 0.
+    // struct sockaddr_in, and sockaddr_in6 with its flow and scope, of netinet/in.h. Only the first byte of
+    // the family is not 0.
     private static byte[] Native(IPEndPoint endPoint)
     {
         bool isIPv6 = endPoint.AddressFamily == AddressFamily.InterNetworkV6;

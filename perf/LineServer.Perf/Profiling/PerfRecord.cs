@@ -4,7 +4,9 @@ using LineServer.Perf.Work;
 
 namespace LineServer.Perf.Profiling;
 
-/// <summary>Samples where the server's CPU time goes: perf record, then perf report by what the code belongs to.</summary>
+/// <summary>
+/// Samples the server's CPU time with perf record, and sums it up per object file with perf report.
+/// </summary>
 internal sealed class PerfRecord : ProfilingTool
 {
     private const string SamplesASecond = "997";
@@ -12,7 +14,7 @@ internal sealed class PerfRecord : ProfilingTool
 
     public PerfRecord() => Find("perf", "linux-perf");
 
-    /// <summary>Reads what perf report --sort dso prints: a share in per cent, then the object.</summary>
+    /// <summary>Parses the output of perf report --sort dso: a share in per cent, then the object.</summary>
     public static IReadOnlyList<CodeShare> Parse(IEnumerable<string> lines) =>
     [
         .. from line in lines
@@ -27,7 +29,7 @@ internal sealed class PerfRecord : ProfilingTool
         var tool = new ToolProcess("perf", "record", "-q", "-F", SamplesASecond, "-o", _file, "-p", process.ToString());
         try
         {
-            // It writes the head of its file when it is about to begin.
+            // perf writes the file's header just before it begins.
             tool.Await(() => new FileInfo(_file).Length > 0);
             return tool;
         }
@@ -65,7 +67,8 @@ internal sealed class PerfRecord : ProfilingTool
         });
     }
 
-    // What was compiled at run time has no file: .NET's lies in a memory file of that name, others' in anonymous memory. Modules of the kernel are in brackets.
+    // Code compiled at run time has no file: .NET's is in a memory file (memfd:doublemapper), others' in
+    // anonymous memory. Kernel modules are in brackets.
     private static string KindOf(string code) => code switch
     {
         "[vdso]" => "user",

@@ -3,15 +3,15 @@ using LineServer.Perf.Work;
 
 namespace LineServer.Perf.Reporting;
 
-/// <summary>A figure that each workload has a chart of, if it was measured there. To add a chart, add a figure.</summary>
-/// <param name="Id">Of its charts in the page.</param>
-/// <param name="Title">Above them.</param>
-/// <param name="Meaning">What it is.</param>
-/// <param name="Better">Which figures are better.</param>
-/// <param name="Of">The figure; null where a workload has none.</param>
-/// <param name="Format">For a label.</param>
-/// <param name="IsCapped">The generator limits it: when that is saturated, the server may be better.</param>
-/// <param name="HasRatio">A second chart shows it divided by the reference's.</param>
+/// <summary>A figure with one chart per workload that measures it. To add a chart, add a figure.</summary>
+/// <param name="Id">The id of its charts in the page.</param>
+/// <param name="Title">The title of its charts.</param>
+/// <param name="Meaning">A sentence that explains it.</param>
+/// <param name="Better">Whether more or less is better.</param>
+/// <param name="Of">Selects the figure; null if the workload does not have it.</param>
+/// <param name="Format">Formats it for labels.</param>
+/// <param name="IsCapped">True if a saturated generator limits it, so that the server may be better.</param>
+/// <param name="HasRatio">True if a second chart shows the ratio to the reference.</param>
 internal sealed record ChartedFigure(string Id, string Title, string Meaning, Direction Better, Func<Workload, Measurement, double?> Of, Func<double, string> Format, bool IsCapped = false, bool HasRatio = true)
 {
     public static readonly ChartedFigure Cpu =
@@ -26,6 +26,6 @@ internal sealed record ChartedFigure(string Id, string Title, string Meaning, Di
         new("slow", "Fast connections beside slow readers", "p99 from sent with slow readers, divided by that without; 1 is fair", Direction.Less, (_, measured) => measured.FromSent?.P99 / measured.WithoutSlowReaders?.FromSent?.P99, Quantity.Ratio, HasRatio: false),
     ];
 
-    // On a schedule the rate is the schedule's and says nothing about the server.
+    // With a schedule, the rate is the schedule's and says nothing about the server.
     private static bool IsCapacity(Workload workload) => workload.Kind is not (WorkloadKind.OpenLoop or WorkloadKind.Flood or WorkloadKind.Idle);
 }

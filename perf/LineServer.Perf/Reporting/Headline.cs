@@ -3,16 +3,20 @@ using LineServer.Perf.Work;
 
 namespace LineServer.Perf.Reporting;
 
-/// <summary>The result of a comparison in one sentence: CPU time per line beside the reference, which the generator does not limit.</summary>
+/// <summary>
+/// The result of a comparison in one sentence: CPU time per line compared to the reference, which the
+/// generator does not limit.
+/// </summary>
 internal static class Headline
 {
     private const int First = 3;
 
-    /// <param name="document">What was measured.</param>
-    /// <returns>The sentence, and how its figures were made.</returns>
+    /// <param name="document">The comparison.</param>
+    /// <returns>The sentence, and how its figures were computed.</returns>
     public static (string Result, string Basis) Of(ComparisonDocument document)
     {
-        // A mean over different workloads would compare nothing: a server is ranked if it has a figure of every workload that the reference has one of.
+        // Means over different workloads would not be comparable: a server is ranked only if it has a figure
+        // for every workload for which the reference has one.
         Workload[] common = [.. document.Workloads.Where(workload => CpuOf(document, workload, document.Reference) is not null)];
         (string Server, double Factor)[] ranked =
         [
@@ -27,8 +31,8 @@ internal static class Headline
         if (ranked.Length == 0)
         {
             return (common.Length == 0
-                ? "No CPU time per line was measured of the reference, so no server is ranked."
-                : $"{document.Reference} takes {Quantity.Nanoseconds(CpuOf(document, common[0], document.Reference)!.Median)} of CPU time per line in {common[0].Name}; no other server has a result of every workload.", "");
+                ? "The reference has no CPU time per line, so no server is ranked."
+                : $"{document.Reference} takes {Quantity.Nanoseconds(CpuOf(document, common[0], document.Reference)!.Median)} of CPU time per line in {common[0].Name}; no other server has a result for every workload.", "");
         }
 
         bool isReferenceBest = ranked[0].Factor >= 1;

@@ -7,8 +7,9 @@ using LineServer.Perf.Work;
 namespace LineServer.Perf.Reporting;
 
 /// <summary>
-/// A comparison as one page that needs nothing else: the result in a sentence, the contents, the overview, charts (each with its figures as a table) and
-/// tables of each workload, then what has no result, the servers and the machine.
+/// A comparison as one page that needs no other file: the result in a sentence, the contents, the overview,
+/// charts (each with its figures as a table) and tables per workload, then missing results, the servers and
+/// the machine.
 /// </summary>
 internal sealed class HtmlReport
 {
@@ -119,7 +120,8 @@ internal sealed class HtmlReport
         _ = _page.Append("</section>\n");
     }
 
-    // The sections of the single workloads, which follow, cannot show one figure with few connections and with many. One number of connections makes no line.
+    // The sections per workload, which follow, cannot compare few connections with many. One number of
+    // connections does not make a line.
     private void ByConnections()
     {
         IReadOnlyList<Workload> scale = ScaleTables.WorkloadsOf(_document);
@@ -152,7 +154,7 @@ internal sealed class HtmlReport
             return;
         }
 
-        // Only the numbers that this figure was measured with.
+        // Only the numbers of connections for which this figure was measured.
         int[] numbers = [.. known.Select(point => point.Connections).Distinct().Order()];
         double room = Math.Max(1.15, Math.Pow((double)numbers[^1] / numbers[0], 0.05));
         var x = Axis.Log(numbers[0] / room, numbers[^1] * room, [.. numbers.Select(number => ((double)number, Quantity.Short(Quantity.Count(number))))]);
@@ -195,10 +197,10 @@ internal sealed class HtmlReport
             Rows(workload, ranking, figure);
         }
 
-        Latency(workload, ranking, "sent", "Latency from sent", "from when a line was sent to its reply", measured => measured.FromSent);
-        Latency(workload, ranking, "due", "Latency from due", "from when a line was due on the schedule to its reply", measured => measured.FromDue);
+        Latency(workload, ranking, "sent", "Latency from sent", "from the time a line was sent to its reply", measured => measured.FromSent);
+        Latency(workload, ranking, "due", "Latency from due", "from the time a line was due on the schedule to its reply", measured => measured.FromDue);
         Latency(workload, ranking, "quiet", "Latency from due without the flood", "of the same connections, before the flood began", measured => measured.WithoutFlood?.FromDue);
-        Latency(workload, ranking, "fast", "Latency from sent without slow readers", "of the same connections, before the others came", measured => measured.WithoutSlowReaders?.FromSent);
+        Latency(workload, ranking, "fast", "Latency from sent without slow readers", "of the same connections, before the others connected", measured => measured.WithoutSlowReaders?.FromSent);
         _ = _page.Append("</div>\n");
         Table(table);
         _ = _page.Append("</section>\n");
@@ -292,7 +294,7 @@ internal sealed class HtmlReport
                 ]));
     }
 
-    // A line's slope is what a connection costs.
+    // The slope of a line is the memory of a connection.
     private void MemoryByConnections()
     {
         foreach (Workload workload in _document.Workloads)
@@ -339,7 +341,7 @@ internal sealed class HtmlReport
         _ = _page.Append("</div>\n</section>\n");
     }
 
-    // Less the memory without connections, which the step with the most connections gives.
+    // Memory beyond that without connections, which follows from the step with the most connections.
     private static double? MemoryOf(Measurement measured, int connections) =>
         measured is { IdleSteps: [.., var last] all, BytesPerConnection: { } each } && all.FirstOrDefault(step => step.Connections == connections) is { } at
             ? at.ResidentBytes - last.ResidentBytes + (each * last.Connections)
@@ -393,7 +395,8 @@ internal sealed class HtmlReport
         ? [server.Name, Quantity.Ratio(ratio.Median), Quantity.Ratio(ratio.Min), Quantity.Ratio(ratio.Max), ranking.SignHeldFor(server.Name, of) ?? "–"]
         : [server.Name, "no result"];
 
-    // The reference has the colour of the text. Each of the others has a colour of its own; when those are used up, the same again with a dashed line.
+    // The reference has the text's colour. The others have colours of their own; when these run out, they
+    // repeat with dashed lines.
     private string ColourOf(string server)
     {
         if (server == _document.Reference)

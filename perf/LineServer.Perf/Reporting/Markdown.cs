@@ -2,7 +2,7 @@ using System.Text;
 
 namespace LineServer.Perf.Reporting;
 
-/// <summary>Tables for documents.</summary>
+/// <summary>Formats tables as Markdown.</summary>
 internal static class Markdown
 {
     public static string Of(ReportTable table)

@@ -4,10 +4,10 @@ using LineServer.Perf.Work;
 
 namespace LineServer.Perf.Reporting;
 
-/// <summary>Every table of a comparison, by name: those over all workloads, then one for each.</summary>
+/// <summary>All tables of a comparison: those over all workloads, and one per workload.</summary>
 internal static class ReportTables
 {
-    /// <summary>Of those that are no workload's: no workload can have such a name.</summary>
+    /// <summary>The names of tables that are not a workload's. No workload can have such a name.</summary>
     public static IReadOnlyList<string> OwnNames { get; } = ["overview", "servers", "machine", "absences", .. ScaleTables.Names];
 
     public static IReadOnlyList<ReportTable> Of(ComparisonDocument document) =>
@@ -15,13 +15,13 @@ internal static class ReportTables
         Overview(document), .. document.Workloads.Select(workload => WorkloadTable.Of(document, workload)), .. ScaleTables.Of(document), Servers(document), MachineOf(document), Absences(document),
     ];
 
-    /// <summary>A server's row says what it costs beside the reference, whose own row has the figures themselves.</summary>
+    /// <summary>Rows have ratios to the reference; the reference's own row has the figures.</summary>
     public static ReportTable Overview(ComparisonDocument document)
     {
         Workload[] shown = [.. document.Workloads.Where(workload => Overviewed(document, workload) is not null)];
         return new(
             "overview",
-            $"CPU time of the server for a line (lines a second), as ratios to {document.Reference}, whose own row has the figures; memory in bytes for each idle connection. Medians of {document.Rounds} rounds",
+            $"CPU time of the server per line (lines per second), as ratios to {document.Reference}, whose own row has the figures; memory in bytes per idle connection. Medians of {document.Rounds} rounds",
             ["server", .. shown.Select(workload => workload.Name)],
             [.. document.Servers.Select(server => (IReadOnlyList<string>)[server.Name, .. shown.Select(workload => Overviewed(document, workload)!(server.Name))])]);
     }
@@ -41,7 +41,7 @@ internal static class ReportTables
             ["", ""],
             [
                 ["processor", $"{machine.Processor}, {machine.Cores} cores"],
-                ["clock governor", machine.Governor ?? "none to be seen"],
+                ["clock governor", machine.Governor ?? "none visible"],
                 ["memory", Quantity.Bytes(machine.MemoryBytes)],
                 ["kernel", machine.Kernel],
                 ["system", machine.Distribution],
@@ -65,7 +65,7 @@ internal static class ReportTables
         TextColumns = 3,
     };
 
-    // What the overview says of a server in a workload; null for a workload that it does not speak of.
+    // Returns the overview's cells for a workload, by server; null if the overview leaves the workload out.
     private static Func<string, string>? Overviewed(ComparisonDocument document, Workload workload)
     {
         Ranking ranking = document.RankingOf(workload.Name);

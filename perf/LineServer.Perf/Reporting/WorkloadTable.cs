@@ -3,12 +3,15 @@ using LineServer.Perf.Work;
 
 namespace LineServer.Perf.Reporting;
 
-/// <summary>The rounds of a workload as a table: medians with what they lay between, and ratios to the reference, each taken within its round.</summary>
+/// <summary>
+/// The rounds of a workload as a table: medians with their range, and ratios to the reference within each
+/// round.
+/// </summary>
 internal static class WorkloadTable
 {
     private const string Nothing = "–";
 
-    // What a server's column shows, for each kind of work.
+    // The columns, by their use in the kinds of work.
     private static readonly (string Header, Func<Row, string> Cell) CpuALine = ("CPU ns a line", row => row.Figure(m => m.ServerCpuNanosecondsPerLine, "#,0.#"));
     private static readonly (string Header, Func<Row, string> Cell) CpuRatio = ("÷ reference", row => row.Ratio(m => m.ServerCpuNanosecondsPerLine));
     private static readonly (string Header, Func<Row, string> Cell) CpuSign = ("sign held", row => row.Sign(m => m.ServerCpuNanosecondsPerLine));

@@ -3,7 +3,10 @@ using System.Text;
 
 namespace LineServer.Perf.Servers;
 
-/// <summary>What a server writes: to a file, for a pipe would want a reader beside the generator. The file has no name, so nothing is left of it however this process ends.</summary>
+/// <summary>
+/// The output of a server. It goes to a file, because a pipe would need a reader beside the generator. The
+/// file has no name, so nothing remains of it however this process ends.
+/// </summary>
 internal sealed class ServerOutput : IDisposable
 {
     private const int Shown = 4;
@@ -18,10 +21,13 @@ internal sealed class ServerOutput : IDisposable
         File.Delete(name);
     }
 
-    /// <summary>Where a process that this one has started can open it.</summary>
+    /// <summary>The path by which a child process can open the file.</summary>
     public string Path => $"/proc/{Environment.ProcessId}/fd/{_file.SafeFileHandle.DangerousGetHandle()}";
 
-    /// <summary>The last lines, for the end of a message; empty where there are none. Control characters are escaped: it is shown in terminals and documents.</summary>
+    /// <summary>
+    /// The last lines, for the end of a message; empty if there are none. Control characters are escaped,
+    /// because messages are shown in terminals and documents.
+    /// </summary>
     public string LastWords()
     {
         byte[] tail = new byte[Tail];

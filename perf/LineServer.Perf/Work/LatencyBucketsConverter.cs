@@ -4,7 +4,10 @@ using System.Text.Json.Serialization;
 
 namespace LineServer.Perf.Work;
 
-/// <summary>A distribution as pairs, [[12.287,5],[12.415,1]], on one line however the rest is laid out: there are hundreds of them.</summary>
+/// <summary>
+/// Writes a distribution as pairs, [[12.287,5],[12.415,1]], on one line even in indented JSON: there are
+/// hundreds of them.
+/// </summary>
 internal sealed class LatencyBucketsConverter : JsonConverter<IReadOnlyList<LatencyBucket>>
 {
     public override IReadOnlyList<LatencyBucket> Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options)

@@ -2,8 +2,8 @@ using System.Text.Json;
 
 namespace LineServer.Perf.Work;
 
-/// <summary>The fields of one workload in a file, and the rules for them.</summary>
-/// <param name="wrong">Makes the exception, from a place in the file and the problem.</param>
+/// <summary>The fields of one workload in a file, and their rules.</summary>
+/// <param name="wrong">Creates the exception from a place in the file and the problem.</param>
 internal sealed class WorkloadFields(Func<long, string, UsageException> wrong)
 {
     public const int MaxConnections = 1_000_000;
@@ -26,9 +26,9 @@ internal sealed class WorkloadFields(Func<long, string, UsageException> wrong)
 
     private readonly Dictionary<string, (long Place, JsonElement Value)> _fields = new(StringComparer.Ordinal);
 
-    /// <param name="field">Its name.</param>
-    /// <param name="place">Where it stands in the file.</param>
-    /// <param name="value">What it is.</param>
+    /// <param name="field">The field's name.</param>
+    /// <param name="place">The field's place in the file.</param>
+    /// <param name="value">The field's value.</param>
     public void Add(string field, long place, JsonElement value)
     {
         if (!_fields.TryAdd(field, (place, value)))
@@ -37,13 +37,13 @@ internal sealed class WorkloadFields(Func<long, string, UsageException> wrong)
         }
     }
 
-    /// <param name="start">Where the workload begins in the file.</param>
+    /// <param name="start">The workload's place in the file.</param>
     public Workload Make(long start)
     {
         string name = Text("name", start);
         if (name.Length == 0 || !name.All(letter => char.IsAsciiLetterLower(letter) || char.IsAsciiDigit(letter) || letter == '-'))
         {
-            throw wrong(_fields["name"].Place, $"'name' has lower-case letters, digits and dashes, not '{name}'");
+            throw wrong(_fields["name"].Place, $"'name' takes lower-case letters, digits and dashes, not '{name}'");
         }
 
         string kindName = Text("kind", start);
@@ -57,7 +57,7 @@ internal sealed class WorkloadFields(Func<long, string, UsageException> wrong)
         {
             if (field is not ("name" or "kind") && !kind.Fields.Contains(field, StringComparer.Ordinal))
             {
-                throw wrong(place, $"'{name}' is of the kind {kindName}, which has no '{field}'; it has: {string.Join(", ", kind.Fields)}");
+                throw wrong(place, $"'{name}' is of kind {kindName}, which has no '{field}'; it has: {string.Join(", ", kind.Fields)}");
             }
         }
 
@@ -77,7 +77,7 @@ internal sealed class WorkloadFields(Func<long, string, UsageException> wrong)
             SlowLineSize = Given("slowLineSize", Load.LineSizes.Smallest, MaxLineSize),
         };
         return workload.Kind == WorkloadKind.Idle && workload.Active > 0 != workload.Rate > 0
-            ? throw wrong(start, $"'{name}': 'active' and 'rate' come together: so many connections have so many lines a second")
+            ? throw wrong(start, $"'{name}': 'active' and 'rate' need each other: the active connections share the rate")
             : workload;
     }
 
@@ -86,7 +86,7 @@ internal sealed class WorkloadFields(Func<long, string, UsageException> wrong)
         bool hasLoad = _fields.ContainsKey("load"), hasRate = _fields.ContainsKey("rate");
         if (hasLoad && hasRate)
         {
-            throw wrong(_fields["load"].Place, "'rate' and 'load' are two ways to say it: one of them");
+            throw wrong(_fields["load"].Place, "'rate' and 'load' cannot be given together");
         }
 
         return hasLoad ? (0, Number("load", start, 1))
@@ -111,7 +111,7 @@ internal sealed class WorkloadFields(Func<long, string, UsageException> wrong)
     private string Text(string field, long start)
     {
         (long place, JsonElement value) = Field(field, start);
-        return value.ValueKind == JsonValueKind.String ? value.GetString()! : throw wrong(place, $"'{field}' is a text, not {value.GetRawText()}");
+        return value.ValueKind == JsonValueKind.String ? value.GetString()! : throw wrong(place, $"'{field}' is a string, not {value.GetRawText()}");
     }
 
     private int Whole(string field, long start, int min, int max)

@@ -3,12 +3,12 @@ using LineServer.Perf.Reporting;
 
 namespace LineServer.Perf.Work;
 
-/// <summary>Reads a file of workloads: workloads.json documents its form. What is wrong is told with the line it stands in.</summary>
+/// <summary>Reads a file of workloads; workloads.json documents its form. Errors name the line.</summary>
 internal static class WorkloadFile
 {
-    /// <param name="path">Of the file.</param>
-    /// <param name="taken">Names that are given already.</param>
-    /// <exception cref="UsageException">It cannot be read, or something in it is wrong.</exception>
+    /// <param name="path">The file's path.</param>
+    /// <param name="taken">Names that are already taken.</param>
+    /// <exception cref="UsageException">The file cannot be read, or has an error.</exception>
     public static IReadOnlyList<Workload> Read(string path, IEnumerable<string> taken)
     {
         byte[] text;
@@ -27,7 +27,7 @@ internal static class WorkloadFile
         }
         catch (JsonException e)
         {
-            throw new UsageException($"{path}:{e.LineNumber + 1}: this is no JSON: {e.Message.Split(". LineNumber", 2)[0]}");
+            throw new UsageException($"{path}:{e.LineNumber + 1}: this is not JSON: {e.Message.Split(". LineNumber", 2)[0]}");
         }
     }
 
@@ -53,7 +53,7 @@ internal static class WorkloadFile
             }
         }
 
-        // What stands behind the end is read too: it is an error.
+        // Reads on, so that text behind the end is an error.
         _ = reader.Read();
         return workloads;
     }

@@ -3,8 +3,9 @@ using LineServer.Perf.Comparing;
 namespace LineServer.Perf.Reporting.Charts;
 
 /// <summary>
-/// A row for each server: a bar from 0 to the median, or, where the figures lie too far apart for that, a dot on a logarithmic axis; a whisker from the
-/// smallest round to the largest, and each round as a small dot. Ratios are logarithmic around 1.
+/// A chart with one row per server: a bar from 0 to the median or, if the figures lie too far apart, a dot on
+/// a logarithmic axis; a whisker from the smallest round to the largest, and a small dot per round. Ratios
+/// are logarithmic around 1.
 /// </summary>
 internal static class RowChart
 {
@@ -15,7 +16,7 @@ internal static class RowChart
     private const double RowHeight = 24;
     private const double Bottom = 24;
 
-    // Longer names would be cut off at the left edge; the tip has them whole.
+    // Longer names would be cut off at the left edge; the tooltip has them whole.
     private const int LongestName = 17;
 
     public static string Draw(string id, string title, string description, IReadOnlyList<ServerMark> marks, Func<double, string> format, Direction better, bool isRatio)
@@ -69,7 +70,7 @@ internal static class RowChart
         string tip = $"{mark.Server}: {atLeast}{format(figure.Median)}, rounds {format(figure.Min)} to {format(figure.Max)}{(mark.Note.Length > 0 ? $", {mark.Note}" : "")}{(mark.IsSaturated ? "; the generator was saturated" : "")}";
         svg.BeginServer(mark.Server, $"{mark.Classes}{(mark.IsSaturated ? " saturated" : "")}", tip);
 
-        // The whole row shows the tip.
+        // The whole row shows the tooltip.
         svg.Rectangle("row", 0, y - (RowHeight / 2), Width, RowHeight);
         svg.Text("name end", Left - 8, y + 4, name);
         if (hasBar)
@@ -77,7 +78,7 @@ internal static class RowChart
             svg.Rectangle("bar", Left, y - 7, at(figure.Median) - Left, 14);
         }
 
-        // On a bar of its own colour a whisker would not be seen.
+        // Without a halo, the whisker would be invisible on a bar of its own colour.
         svg.Line("halo", at(figure.Min), y, at(figure.Max), y);
         svg.Line("whisker", at(figure.Min), y, at(figure.Max), y);
         foreach (double end in new[] { figure.Min, figure.Max })
