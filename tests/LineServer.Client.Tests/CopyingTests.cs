@@ -81,7 +81,7 @@ public sealed class CopyingTests : IDisposable
             prompted.SetResult();
         });
 
-        // The shell sends the answer only once it has seen the prompt.
+        // The shell sends the answer only once it has read the prompt.
         ClientResult result = await ClientProcess.RunInShellAsync($"""
             mkfifo {_folder.PathOf("in")} {_folder.PathOf("out")}
             "$L" {server.Address} < {_folder.PathOf("in")} > {_folder.PathOf("out")} &
@@ -202,7 +202,7 @@ public sealed class CopyingTests : IDisposable
     [Fact]
     public async Task Replies_of_several_connections_are_never_written_into_each_other()
     {
-        // Each server connection sends its replies byte by byte, taking turns with the others: the worst interleaving.
+        // The connections send their replies byte by byte in turn: the worst interleaving.
         const int Connections = 8;
         string[] replies = [.. Enumerable.Range(0, Connections).Select(i => new string((char)('a' + i), 20 + i))];
         int accepted = 0;

@@ -3,7 +3,9 @@ using System.Text;
 
 namespace LineServer.Client.Tests;
 
-/// <summary>Runs that end before their work is done: by a signal, by <c>--max-time</c>, or because there is no input to wait for.</summary>
+/// <summary>
+/// Runs that end early: by a signal, by <c>--max-time</c>, or because an input never comes.
+/// </summary>
 public sealed class EarlyEndTests : IDisposable
 {
     private readonly TempFolder _folder = new();
@@ -63,7 +65,7 @@ public sealed class EarlyEndTests : IDisposable
     {
         await using TestServer server = TestServer.Start(async socket =>
         {
-            // Progress without an end: --timeout never fires.
+            // Endless progress, so --timeout never fires.
             while (!_end.Task.IsCompleted)
             {
                 await socket.SendAsync("more\n"u8.ToArray());
@@ -103,7 +105,7 @@ public sealed class EarlyEndTests : IDisposable
         string status = _folder.PathOf("status");
         string fifo = _folder.PathOf("fifo");
 
-        // Descriptor 3 holds the pipe's other end open, and reads nothing.
+        // Descriptor 3 keeps the fifo's read end open, and reads nothing.
         ClientResult result = await ClientProcess.RunInShellAsync(
             $"mkfifo {fifo}; exec 3<>{fifo}; \"$L\" {server.Address} --max-time 1 {file} >{fifo}; echo $? > {status}");
 

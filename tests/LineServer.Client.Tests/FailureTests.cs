@@ -238,8 +238,8 @@ public sealed class FailureTests : IDisposable
     [Fact]
     public async Task An_input_that_is_slow_is_no_reason_to_give_up()
     {
-        // The client must outlive its timeout while it waits for its own input. That the time has passed is told by a
-        // second client, which waits for the server and gives up.
+        // The client must outlive its timeout while it waits for its own input. A second client, which waits
+        // for a silent server and gives up, shows that the timeout has passed.
         await using TestServer echo = TestServer.Start(Serve.EchoAsync);
         await using TestServer silent = TestServer.Start(Serve.Silence(_end.Task));
         using ClientProcess waiting = ClientProcess.Start(echo.Address, "--check-echo", "--timeout", "1");
@@ -286,7 +286,7 @@ public sealed class FailureTests : IDisposable
         Assert.Equal("1\n", await File.ReadAllTextAsync(_folder.PathOf("status"), TestContext.Current.CancellationToken));
     }
 
-    /// <summary>Holds a port where connecting is refused: nobody else can come to listen there meanwhile.</summary>
+    /// <summary>Holds a port that refuses connections: no other process can listen on it meanwhile.</summary>
     private static Socket BindWithoutListening()
     {
         var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);

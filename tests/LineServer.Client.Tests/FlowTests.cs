@@ -16,7 +16,8 @@ public sealed class FlowTests : IDisposable
     [InlineData(2, 2)]
     public async Task A_window_holds_lines_back_until_earlier_ones_are_answered(int window, int replies)
     {
-        // The server answers only once the window is full: lines beyond it would be seen together with those that fill it.
+        // The server answers only once the window is full: it would see lines beyond the window together with
+        // those that fill it.
         const int Lines = 12;
         int mostAtOnce = 0;
         await using TestServer server = TestServer.Start(async socket =>
@@ -57,7 +58,8 @@ public sealed class FlowTests : IDisposable
     [Fact]
     public async Task A_rate_spreads_the_lines_of_all_connections_over_time()
     {
-        // Three connections of seven lines each: the twenty-first is due 20/40 s after the first. Later is no error of the client's.
+        // Three connections with seven lines each: the twenty-first line is due 20/40 s after the first. It
+        // may be later, but not earlier.
         int received = 0;
         await using TestServer server = TestServer.Start(Serve.Lines(line =>
         {
@@ -110,7 +112,8 @@ public sealed class FlowTests : IDisposable
     [Fact]
     public async Task Nothing_is_sent_on_any_connection_before_all_are_open()
     {
-        // A listener that accepts no connections, with a queue of two (a backlog of one): the third connection never opens.
+        // A listener that accepts no connections, with a queue of two (a backlog of one): the third
+        // connection never opens.
         string socketFile = _folder.PathOf("sock");
         using var listener = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
         listener.Bind(new UnixDomainSocketEndPoint(socketFile));
@@ -126,7 +129,8 @@ public sealed class FlowTests : IDisposable
     [Fact]
     public async Task Sending_and_receiving_go_on_at_the_same_time()
     {
-        // The server reads nothing until all its replies are taken: more than any socket buffer holds.
+        // The server reads nothing until the client has taken all its replies: more than any socket buffer
+        // holds.
         const int Replies = 40_000_000;
         await using TestServer server = TestServer.Start(async socket =>
         {

@@ -101,7 +101,7 @@ public sealed class ReplyTests : IDisposable
     {
         await using TestServer server = TestServer.Start(Serve.Lines(line => line.Contains("second", StringComparison.Ordinal) ? second : line));
 
-        // Read by a file and by a pipe: the two remember what was sent in different ways.
+        // Input from a file and from a pipe: the client remembers what it has sent in different ways.
         const string Input = "first\nthe second line\nthe third\n";
         ClientResult fromPipe = await ClientProcess.RunWithInputAsync(Input, server.Address, "--check-echo");
         ClientResult fromFile = await ClientProcess.RunAsync(server.Address, "--check-echo", _folder.Write("file", Input));
@@ -152,7 +152,8 @@ public sealed class ReplyTests : IDisposable
     [InlineData(false)]
     public async Task A_line_much_longer_than_what_is_kept_in_flight_is_echoed(bool fromFile)
     {
-        // The server answers only once it has the whole line: who would wait for its echo before sending on, would wait for ever.
+        // The server answers only once it has the whole line: a client that waited for the echo before
+        // sending on would wait for ever.
         string line = new string('z', 5_000_000) + "\n";
         await using TestServer server = TestServer.Start(Serve.Lines(text => text));
 

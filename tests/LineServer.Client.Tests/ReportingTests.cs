@@ -68,7 +68,7 @@ public sealed class ReportingTests : IDisposable
     [Fact]
     public async Task Under_a_rate_a_late_server_shows_in_the_latency_of_every_line_it_held_up()
     {
-        // One answer at the end: each of the nine lines, due every 20 ms, has waited since it was due.
+        // All replies come at the end: each of the nine lines, due every 20 ms, has waited since it was due.
         await using TestServer server = TestServer.Start(async socket =>
         {
             byte[] all = await Serve.CollectAsync(socket);
@@ -88,7 +88,7 @@ public sealed class ReportingTests : IDisposable
     [InlineData("> /dev/null 2> /dev/null", false)]
     public async Task Progress_is_shown_on_a_terminal_only(string arguments, bool shown)
     {
-        // script(1) gives a terminal. A rate makes it last long enough to be worth a bar.
+        // script(1) provides a terminal. The rate makes the run long enough for a progress bar.
         await using TestServer server = TestServer.Start(Serve.EchoAsync);
         string file = _folder.Write("file", string.Concat(Enumerable.Repeat("x\n", 10)));
 

@@ -3,7 +3,9 @@ using System.Net.Sockets;
 
 namespace LineServer.Client.Tests;
 
-/// <summary>A small server of the test's own: each accepted socket is given to its handler, and closed after it.</summary>
+/// <summary>
+/// A small server of a test: its handler gets each accepted socket, which is closed when the handler returns.
+/// </summary>
 internal sealed class TestServer : IAsyncDisposable
 {
     private readonly Socket _listener;
@@ -35,10 +37,12 @@ internal sealed class TestServer : IAsyncDisposable
     public static TestServer StartOnAbstract(string name, Func<Socket, Task> handler) => new(
         Bound(new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified), new UnixDomainSocketEndPoint($"\0{name}")), null, handler);
 
-    /// <summary>Listens on a socket that has its address already.</summary>
+    /// <summary>Listens on a socket that is already bound.</summary>
     public static TestServer StartOn(Socket bound, Func<Socket, Task> handler) => new(bound, null, handler);
 
-    /// <summary>Stops, and lets the first handler that failed (an assertion in it, say) fail the test.</summary>
+    /// <summary>
+    /// Stops the server. Throws the exception of the first handler that failed, for example in an assertion.
+    /// </summary>
     public async ValueTask DisposeAsync()
     {
         _listener.Dispose();
@@ -84,7 +88,7 @@ internal sealed class TestServer : IAsyncDisposable
             }
             catch (SocketException)
             {
-                // The client went first: it says why.
+                // The client closed first; its own output says why.
             }
         }
     }
