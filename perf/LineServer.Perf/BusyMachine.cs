@@ -20,6 +20,8 @@ internal static class BusyMachine
         double load = double.Parse(loadAverages.Split(' ')[0], CultureInfo.InvariantCulture);
         return load <= HighestIdleLoad
             ? null
-            : string.Create(CultureInfo.InvariantCulture, $"the machine is busy (load average {load:0.00}): figures will be too high and will vary from run to run");
+            : string.Create(
+                CultureInfo.InvariantCulture,
+                $"the machine is busy (load average {load:0.00}): figures will be too high and vary from run to run");
     }
 }

@@ -31,11 +31,13 @@ internal sealed class LiveProgress : IDisposable
         IsTerminal(notes) ? new(notes, plan, planned, TimeProvider.System) : null;
 
     /// <summary>True if the notes go to a terminal.</summary>
-    public static bool IsTerminal(TextWriter notes) => ReferenceEquals(notes, Console.Error) && !Console.IsErrorRedirected;
+    public static bool IsTerminal(TextWriter notes) =>
+        ReferenceEquals(notes, Console.Error) && !Console.IsErrorRedirected;
 
     /// <summary>Formats a time in whole seconds: 0:07, 12:30, 1:02:03.</summary>
     public static string Text(TimeSpan time) =>
-        TimeSpan.FromSeconds(Math.Max(0, Math.Round(time.TotalSeconds))).ToString(time >= TimeSpan.FromHours(1) ? @"h\:mm\:ss" : @"m\:ss", CultureInfo.InvariantCulture);
+        TimeSpan.FromSeconds(Math.Max(0, Math.Round(time.TotalSeconds))).ToString(
+            time >= TimeSpan.FromHours(1) ? @"h\:mm\:ss" : @"m\:ss", CultureInfo.InvariantCulture);
 
     public void Dispose()
     {

@@ -24,12 +24,15 @@ internal static class RunSummary
 
         if (measured.CapacityLinesPerSecond is { } capacity)
         {
-            output.WriteLine($"capacity       {Quantity.Rate(capacity)} lines/s, in a closed loop with the same connections");
+            output.WriteLine(
+                $"capacity       {Quantity.Rate(capacity)} lines/s, in a closed loop with the same connections");
         }
 
         if (measured.Lines == 0 && kind != WorkloadKind.Idle)
         {
-            output.WriteLine($"{(kind == WorkloadKind.Churn ? "connections" : "lines"),-14} 0 in {measured.Seconds:0.000} s: none arrived in this time");
+            output.WriteLine(
+                $"{(kind == WorkloadKind.Churn ? "connections" : "lines"),-14} 0 in {measured.Seconds:0.000} s: " +
+                "none arrived in this time");
         }
 
         if (measured.Lines > 0)
@@ -40,7 +43,9 @@ internal static class RunSummary
                 WorkloadKind.Churn => "connections/s, each with one line whose reply was checked",
                 _ => "lines/s, every reply checked",
             };
-            output.WriteLine($"{(kind == WorkloadKind.Churn ? "connections" : "lines"),-14} {measured.Lines:N0} in {measured.Seconds:0.000} s: {Quantity.Rate(measured.LinesPerSecond)} {what}");
+            output.WriteLine(
+                $"{(kind == WorkloadKind.Churn ? "connections" : "lines"),-14} {measured.Lines:N0} in " +
+                $"{measured.Seconds:0.000} s: {Quantity.Rate(measured.LinesPerSecond)} {what}");
         }
 
         WriteLatencies(output, "from sent", measured.FromSent);
@@ -52,14 +57,22 @@ internal static class RunSummary
 
         if (measured.ServerCpuSeconds is { } cpu)
         {
-            output.WriteLine($"server         CPU {cpu:0.000} s ({measured.ServerCpuShare:0.0 %}){ALine(measured.ServerCpuNanosecondsPerLine)}");
-            output.WriteLine($"               resident {measured.ServerResidentBytes / 1e6:N1} MB, descriptors {measured.ServerDescriptors:N0}, minor faults {measured.ServerMinorFaults:N0}");
-            output.WriteLine($"               context switches {measured.ServerVoluntarySwitches:N0} voluntary, {measured.ServerInvoluntarySwitches:N0} not");
+            output.WriteLine(
+                $"server         CPU {cpu:0.000} s " +
+                $"({measured.ServerCpuShare:0.0 %}){ALine(measured.ServerCpuNanosecondsPerLine)}");
+            output.WriteLine(
+                $"               resident {measured.ServerResidentBytes / 1e6:N1} MB, " +
+                $"descriptors {measured.ServerDescriptors:N0}, minor faults {measured.ServerMinorFaults:N0}");
+            output.WriteLine(
+                $"               context switches {measured.ServerVoluntarySwitches:N0} voluntary, " +
+                $"{measured.ServerInvoluntarySwitches:N0} involuntary");
         }
 
         if (measured.OpeningSeconds is { } opening)
         {
-            output.WriteLine($"opened         in {opening:0.000} s, with {measured.ServerOpeningCpuSeconds:0.000} s of the server's CPU");
+            output.WriteLine(
+                $"opened         in {opening:0.000} s, with {measured.ServerOpeningCpuSeconds:0.000} s of the " +
+                "server's CPU");
         }
 
         if (measured.BytesPerConnection is { } bytes)
@@ -69,8 +82,13 @@ internal static class RunSummary
 
         foreach (IdleStep step in measured.IdleSteps ?? [])
         {
-            string active = step.FromDue is { Count: 0 } ? "; active ones, from due: no line was timed" : step.FromDue is { } latencies ? $"; active ones, from due: p50 {latencies.P50:N1} µs, p99 {latencies.P99:N1}, max {latencies.Max:N1}" : "";
-            output.WriteLine($"               {step.Connections:N0} connections: resident {step.ResidentBytes / 1e6:N1} MB{active}");
+            string active = step.FromDue is { Count: 0 } ? "; active ones, from due: no line was timed"
+                : step.FromDue is { } latencies
+                    ? $"; active ones, from due: p50 {latencies.P50:N1} µs, p99 {latencies.P99:N1}, max {latencies.Max:N1}"
+                : "";
+            output.WriteLine(
+                $"               {step.Connections:N0} connections: resident {step.ResidentBytes / 1e6:N1} " +
+                $"MB{active}");
         }
 
         if (measured.BytesPerConnectionSlope is { } slope)
@@ -78,7 +96,11 @@ internal static class RunSummary
             output.WriteLine($"               {slope:N0} bytes per additional connection");
         }
 
-        output.WriteLine($"generator      {(measured.Generators > 1 ? $"{measured.Generators} processes, " : "")}CPU {measured.GeneratorCpuSeconds:0.000} s ({measured.GeneratorCpuShare:0.0 %}){ALine(measured.GeneratorCpuNanosecondsPerLine)}{(measured.GeneratorSaturated ? ": saturated, the server could have been faster" : "")}");
+        output.WriteLine(
+            $"generator      {(measured.Generators > 1 ? $"{measured.Generators} processes, " : "")}" +
+            $"CPU {measured.GeneratorCpuSeconds:0.000} s ({measured.GeneratorCpuShare:0.0 %})" +
+            ALine(measured.GeneratorCpuNanosecondsPerLine) +
+            (measured.GeneratorSaturated ? ": saturated, the server could have been faster" : ""));
     }
 
     private static string ALine(double? nanoseconds) => nanoseconds is { } known ? $", {known:N1} ns per line" : "";
@@ -92,7 +114,8 @@ internal static class RunSummary
         else if (latencies is not null)
         {
             output.WriteLine(
-                $"{name,-14} p50 {latencies.P50:N1} µs, p90 {latencies.P90:N1}, p99 {latencies.P99:N1}, p99.9 {latencies.P999:N1}, max {latencies.Max:N1} ({latencies.Count:N0} timed)");
+                $"{name,-14} p50 {latencies.P50:N1} µs, p90 {latencies.P90:N1}, p99 {latencies.P99:N1}, " +
+                $"p99.9 {latencies.P999:N1}, max {latencies.Max:N1} ({latencies.Count:N0} timed)");
         }
     }
 }

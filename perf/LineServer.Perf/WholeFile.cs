@@ -45,5 +45,6 @@ internal static class WholeFile
     private static string Next(string path) => path + ".new";
 
     // A symbolic link stays a link: its target is replaced.
-    private static string Target(string path) => File.Exists(path) ? File.ResolveLinkTarget(path, returnFinalTarget: true)?.FullName ?? path : path;
+    private static string Target(string path) =>
+        File.Exists(path) ? File.ResolveLinkTarget(path, returnFinalTarget: true)?.FullName ?? path : path;
 }

@@ -35,7 +35,10 @@ internal sealed class ClientProcess : IDisposable
 
     /// <summary>The peak resident memory so far, in KiB.</summary>
     public long PeakMemoryKiB =>
-        long.Parse(File.ReadLines($"/proc/{_process.Id}/status").Single(line => line.StartsWith("VmHWM", StringComparison.Ordinal)).Split(' ')[^2]);
+        long.Parse(
+            File.ReadLines($"/proc/{_process.Id}/status")
+                .Single(line => line.StartsWith("VmHWM", StringComparison.Ordinal))
+                .Split(' ')[^2]);
 
     public static ClientProcess Start(params string[] args) => new(new ProcessStartInfo(Executable, args));
 
@@ -54,7 +57,8 @@ internal sealed class ClientProcess : IDisposable
     /// <summary>Runs lineclient to its end with an empty standard input.</summary>
     public static Task<ClientResult> RunAsync(params string[] args) => RunWithInputAsync([], args);
 
-    public static Task<ClientResult> RunWithInputAsync(string input, params string[] args) => RunWithInputAsync(Encoding.Latin1.GetBytes(input), args);
+    public static Task<ClientResult> RunWithInputAsync(string input, params string[] args) =>
+        RunWithInputAsync(Encoding.Latin1.GetBytes(input), args);
 
     public static async Task<ClientResult> RunInShellAsync(string script)
     {
@@ -86,7 +90,8 @@ internal sealed class ClientProcess : IDisposable
     public Task ErrorsContainAsync(string text) => ContainsAsync(_errors.ToString, text);
 
     /// <summary>Waits until standard output contains a text.</summary>
-    public Task OutputContainsAsync(string text) => ContainsAsync(() => Encoding.Latin1.GetString(_output.ToArray()), text);
+    public Task OutputContainsAsync(string text) =>
+        ContainsAsync(() => Encoding.Latin1.GetString(_output.ToArray()), text);
 
     /// <summary>Sends a signal by its kill(1) name.</summary>
     public void Signal(string name)

@@ -10,7 +10,9 @@ internal sealed record ClientResult(int ExitStatus, byte[] Output, string Errors
     /// <summary>A figure of <c>--stats</c>, without its unit.</summary>
     public double Stat(string name)
     {
-        string line = Errors.Split('\n').Single(line => line.StartsWith(name + "  ", StringComparison.Ordinal) || line.StartsWith(name + " ", StringComparison.Ordinal));
+        string line = Errors.Split('\n').Single(line =>
+            line.StartsWith(name + "  ", StringComparison.Ordinal)
+                || line.StartsWith(name + " ", StringComparison.Ordinal));
         return double.Parse(line[name.Length..].Trim().Split(' ')[0]);
     }
 

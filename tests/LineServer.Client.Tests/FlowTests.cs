@@ -30,7 +30,8 @@ public sealed class FlowTests : IDisposable
                 mostAtOnce = Math.Max(mostAtOnce, unanswered);
                 if (unanswered >= window)
                 {
-                    await socket.SendAsync(Encoding.Latin1.GetBytes(string.Concat(Enumerable.Repeat("ok\n", unanswered * replies))));
+                    await socket.SendAsync(
+                        Encoding.Latin1.GetBytes(string.Concat(Enumerable.Repeat("ok\n", unanswered * replies))));
                     unanswered = 0;
                 }
             }
@@ -49,7 +50,8 @@ public sealed class FlowTests : IDisposable
         string lines = new string('a', 1_000_000) + "\nb\n" + new string('c', 500_000) + "\n";
         await using TestServer server = TestServer.Start(Serve.Lines(line => line));
 
-        ClientResult result = await ClientProcess.RunAsync(server.Address, "--check-echo", "--window", "1", _folder.Write("file", lines));
+        ClientResult result = await ClientProcess.RunAsync(
+            server.Address, "--check-echo", "--window", "1", _folder.Write("file", lines));
 
         result.AssertSucceeded();
         Assert.Equal(lines, result.Text);
@@ -69,7 +71,8 @@ public sealed class FlowTests : IDisposable
         string file = _folder.Write("file", string.Concat(Enumerable.Repeat("x\n", 7)));
         long start = Stopwatch.GetTimestamp();
 
-        ClientResult result = await ClientProcess.RunAsync(server.Address, "--rate", "40", "--connections", "3", "--check-echo", "--stats", "--quiet", file);
+        ClientResult result = await ClientProcess.RunAsync(
+            server.Address, "--rate", "40", "--connections", "3", "--check-echo", "--stats", "--quiet", file);
 
         Assert.Equal(0, result.ExitStatus);
         Assert.Equal(21, received);
@@ -99,7 +102,8 @@ public sealed class FlowTests : IDisposable
         });
         string file = _folder.Write("file", string.Concat(Enumerable.Range(0, 100).Select(i => $"line {i}\n")));
 
-        ClientResult result = await ClientProcess.RunAsync(server.Address, "--connections", "500", "--check-echo", "--stats", "--quiet", file);
+        ClientResult result = await ClientProcess.RunAsync(
+            server.Address, "--connections", "500", "--check-echo", "--stats", "--quiet", file);
 
         Assert.Equal(0, result.ExitStatus);
         Assert.Equal(500, accepted);
@@ -119,7 +123,8 @@ public sealed class FlowTests : IDisposable
         listener.Bind(new UnixDomainSocketEndPoint(socketFile));
         listener.Listen(1);
 
-        ClientResult result = await ClientProcess.RunAsync($"unix:{socketFile}", "--connections", "4", "--timeout", "0.3", _folder.Write("file", "x\n"));
+        ClientResult result = await ClientProcess.RunAsync(
+            $"unix:{socketFile}", "--connections", "4", "--timeout", "0.3", _folder.Write("file", "x\n"));
 
         result.AssertFailed(3, "the server accepts no connections");
         using Socket first = await listener.AcceptAsync(TestContext.Current.CancellationToken);

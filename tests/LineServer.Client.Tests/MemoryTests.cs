@@ -60,7 +60,10 @@ public sealed class MemoryTests : IDisposable
     private string WriteLines(long bytes)
     {
         string path = _folder.PathOf("lines");
-        byte[] block = [.. Enumerable.Range(0, 1024 * 1024).Select(i => i % 64 == 63 ? (byte)'\n' : (byte)('a' + (i % 26)))];
+        byte[] block =
+        [
+            .. Enumerable.Range(0, 1024 * 1024).Select(i => i % 64 == 63 ? (byte)'\n' : (byte)('a' + (i % 26))),
+        ];
         using FileStream file = File.Create(path);
         while (file.Length < bytes)
         {

@@ -26,7 +26,8 @@ internal sealed class TestServer : IAsyncDisposable
 
     public string Address { get; }
 
-    public static TestServer Start(Func<Socket, Task> handler) => StartOn(new IPEndPoint(IPAddress.Loopback, 0), handler);
+    public static TestServer Start(Func<Socket, Task> handler) =>
+        StartOn(new IPEndPoint(IPAddress.Loopback, 0), handler);
 
     public static TestServer StartOn(IPEndPoint endPoint, Func<Socket, Task> handler) =>
         StartOn(Bound(new Socket(endPoint.AddressFamily, SocketType.Stream, ProtocolType.Tcp), endPoint), handler);

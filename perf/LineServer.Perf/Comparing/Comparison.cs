@@ -65,13 +65,16 @@ internal sealed class Comparison(ComparisonOptions options, TextWriter notes, Tu
         }
 
         // Only after an interruption are there servers without a round and without an absence.
-        foreach (ServerCommand server in options.Servers.Where(server => !IsAbsent(workload, server) && !_rounds.Any(round => round.Workload == workload.Name && round.Server == server.Name)))
+        foreach (ServerCommand server in options.Servers.Where(server => !IsAbsent(workload, server)
+            && !_rounds.Any(round => round.Workload == workload.Name && round.Server == server.Name)))
         {
-            _absences.Add(new Absence(workload.Name, server.Name, "interrupted before its first turn was over", Failed: false));
+            _absences.Add(
+                new Absence(workload.Name, server.Name, "interrupted before its first turn was over", Failed: false));
         }
     }
 
-    private bool IsAbsent(Workload workload, ServerCommand server) => _absences.Any(absence => absence.Workload == workload.Name && absence.Server == server.Name);
+    private bool IsAbsent(Workload workload, ServerCommand server) =>
+        _absences.Any(absence => absence.Workload == workload.Name && absence.Server == server.Name);
 
     private string? WhyNot(Workload workload, ServerCommand server) =>
         _cannotStart.GetValueOrDefault(server.Name) ?? server.WhyNot(workload);

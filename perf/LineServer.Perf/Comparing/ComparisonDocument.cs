@@ -67,5 +67,7 @@ internal sealed record ComparisonDocument
 
     /// <summary>The same, with ratios to another server than the reference.</summary>
     public Ranking RankingOf(string workload, string reference) =>
-        new([.. Measurements.Where(round => round.Workload == workload && ReasonFor(workload, round.Server) is null)], reference);
+        new(
+            [.. Measurements.Where(round => round.Workload == workload && ReasonFor(workload, round.Server) is null)],
+            reference);
 }

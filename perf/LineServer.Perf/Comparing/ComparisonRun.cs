@@ -34,11 +34,13 @@ internal sealed class ComparisonRun(ComparisonOptions options, string command, T
         long start = Clock.Now;
         var machine = Machine.Read();
         int turns = options.Workloads.Count * options.Servers.Count * options.Rounds;
-        var comparison = new Comparison(options, notes, new TurnProgress(turns, LiveProgress.IsTerminal(notes), TimeProvider.System));
+        var comparison = new Comparison(
+            options, notes, new TurnProgress(turns, LiveProgress.IsTerminal(notes), TimeProvider.System));
         for (int i = 0; i < options.Workloads.Count; i++)
         {
             comparison.Run(options.Workloads[i]);
-            if (Interruption.IsRequested && !comparison.Rounds.Any(round => round.Workload == options.Workloads[i].Name))
+            if (Interruption.IsRequested
+                && !comparison.Rounds.Any(round => round.Workload == options.Workloads[i].Name))
             {
                 break;
             }
@@ -57,7 +59,11 @@ internal sealed class ComparisonRun(ComparisonOptions options, string command, T
                 WarmUpSeconds = options.WarmUp.TotalSeconds,
                 LaterWarmUpSeconds = options.LaterWarmUp.TotalSeconds,
                 Reference = options.Reference,
-                Servers = [.. options.Servers.Select(server => new ComparedServer(server.Name, server.Command, VersionOf(server, comparison)))],
+                Servers =
+                [
+                    .. options.Servers.Select(server =>
+                        new ComparedServer(server.Name, server.Command, VersionOf(server, comparison))),
+                ],
                 Workloads = [.. options.Workloads.Take(i + 1)],
                 Absences = [.. comparison.Absences],
                 Measurements = [.. comparison.Rounds],
@@ -116,7 +122,8 @@ internal sealed class ComparisonRun(ComparisonOptions options, string command, T
     // Asked between workloads, and only of servers that have run: so they are built.
     private string? VersionOf(ServerCommand server, Comparison comparison)
     {
-        if (!_versions.TryGetValue(server.Name, out string? version) && comparison.Rounds.Any(round => round.Server == server.Name))
+        if (!_versions.TryGetValue(server.Name, out string? version)
+            && comparison.Rounds.Any(round => round.Server == server.Name))
         {
             version = ServerVersion.Of(server);
             _versions.Add(server.Name, version);

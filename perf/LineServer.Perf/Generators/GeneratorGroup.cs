@@ -35,9 +35,19 @@ internal sealed class GeneratorGroup : ILoad
             for (int i = 0; i < processes; i++)
             {
                 TargetAddress from = server.FromLoopback(1, first: i + 1);
-                Workload share = workload with { Connections = shares[i], Rate = workload.Rate * shares[i] / workload.Connections };
-                _processes.Add(new GeneratorProcess(
-                    i + 1, new GeneratorSetup(from.ToString(), from.Protocol.Name, [.. from.Sources.Select(source => source.ToString())], share, replyTimeout.TotalSeconds, firstNumber)));
+                Workload share = workload with
+                {
+                    Connections = shares[i],
+                    Rate = workload.Rate * shares[i] / workload.Connections,
+                };
+                var setup = new GeneratorSetup(
+                    from.ToString(),
+                    from.Protocol.Name,
+                    [.. from.Sources.Select(source => source.ToString())],
+                    share,
+                    replyTimeout.TotalSeconds,
+                    firstNumber);
+                _processes.Add(new GeneratorProcess(i + 1, setup));
                 firstNumber += shares[i];
             }
         }
@@ -53,9 +63,13 @@ internal sealed class GeneratorGroup : ILoad
     {
         // "Max open files            20000                20000                files": the soft limit holds.
         // The runtime has already raised it to the hard limit.
-        string limit = File.ReadLines("/proc/self/limits").First(line => line.StartsWith("Max open files", StringComparison.Ordinal));
+        string limit = File.ReadLines("/proc/self/limits").First(line =>
+            line.StartsWith("Max open files", StringComparison.Ordinal));
         string soft = limit["Max open files".Length..].Split(' ', StringSplitOptions.RemoveEmptyEntries)[0];
-        int each = Math.Max(1, (int.TryParse(soft, NumberStyles.None, CultureInfo.InvariantCulture, out int descriptors) ? descriptors : int.MaxValue) - OtherDescriptors);
+        int most = int.TryParse(soft, NumberStyles.None, CultureInfo.InvariantCulture, out int descriptors)
+            ? descriptors
+            : int.MaxValue;
+        int each = Math.Max(1, most - OtherDescriptors);
         return ((connections - 1) / each) + 1;
     }
 
@@ -133,10 +147,16 @@ internal sealed class GeneratorGroup : ILoad
     {
         for (long left = time - Clock.Now; left > 0 && !Interruption.IsRequested; left = time - Clock.Now)
         {
-            Thread.Sleep(TimeSpan.FromTicks(Math.Min(left, LongestSleep) / TimeSpan.NanosecondsPerTick) + TimeSpan.FromMilliseconds(1));
+            Thread.Sleep(
+                TimeSpan.FromTicks(Math.Min(left, LongestSleep) / TimeSpan.NanosecondsPerTick)
+                + TimeSpan.FromMilliseconds(1));
         }
     }
 
     // The shares differ by at most one.
-    private static int[] Shares(int connections, int processes) => [.. Enumerable.Range(0, processes).Select(i => (connections / processes) + (i < connections % processes ? 1 : 0))];
+    private static int[] Shares(int connections, int processes) =>
+    [
+        .. Enumerable.Range(0, processes).Select(i =>
+            (connections / processes) + (i < connections % processes ? 1 : 0)),
+    ];
 }

@@ -33,7 +33,8 @@ internal sealed class GeneratorProcess : IDisposable
     /// <exception cref="RunFailedException">The generator failed or ended.</exception>
     public GeneratorReply End()
     {
-        string line = _process.StandardOutput.ReadLine() ?? throw new RunFailedException($"generator {_number} has ended");
+        string line = _process.StandardOutput.ReadLine()
+            ?? throw new RunFailedException($"generator {_number} has ended");
         GeneratorReply reply = JsonSerializer.Deserialize<GeneratorReply>(line)!;
         return reply.Failure is { } failure ? throw new RunFailedException($"generator {_number}: {failure}") : reply;
     }

@@ -7,4 +7,5 @@ namespace LineServer.Perf.Generators;
 /// <param name="Measured">The measurement of a run.</param>
 /// <param name="FromSent">The exported histogram of a run.</param>
 /// <param name="FromDue">The same from due, if the run had a schedule.</param>
-internal sealed record GeneratorReply(string? Failure = null, Measurement? Measured = null, long[]? FromSent = null, long[]? FromDue = null);
+internal sealed record GeneratorReply(
+    string? Failure = null, Measurement? Measured = null, long[]? FromSent = null, long[]? FromDue = null);

@@ -21,9 +21,12 @@ internal static class GeneratorService
         _ = MeasuringCalls.ControlProcess(MeasuringCalls.SetParentDeathSignal, MeasuringCalls.SignalKill, 0, 0, 0);
         _ = MeasuringCalls.ControlProcess(MeasuringCalls.SetTimerSlack, 1, 0, 0, 0);
         using IDisposable signals = Interruption.WatchAsGenerator();
-        GeneratorSetup setup = JsonSerializer.Deserialize<GeneratorSetup>(input.ReadLine() ?? throw new UsageException("'generator' is started by 'run'"))!;
+        GeneratorSetup setup = JsonSerializer.Deserialize<GeneratorSetup>(
+            input.ReadLine() ?? throw new UsageException("'generator' is started by 'run'"))!;
         using var load = new LocalLoad(
-            TargetAddress.Parse(setup.Server).From([.. setup.Sources.Select(IPAddress.Parse)]).Speaking(LineProtocol.All.First(protocol => protocol.Name == setup.Protocol)),
+            TargetAddress.Parse(setup.Server)
+                .From([.. setup.Sources.Select(IPAddress.Parse)])
+                .Speaking(LineProtocol.All.First(protocol => protocol.Name == setup.Protocol)),
             setup.Workload,
             TimeSpan.FromSeconds(setup.ReplyTimeoutSeconds),
             setup.FirstNumber);
@@ -57,7 +60,8 @@ internal static class GeneratorService
             default:
                 GC.Collect();
                 LoadResult result = load.Run(command.From, command.Until, process: null);
-                return new GeneratorReply(Measured: result.Measured, FromSent: result.FromSent.Export(), FromDue: result.FromDue?.Export());
+                return new GeneratorReply(
+                    Measured: result.Measured, FromSent: result.FromSent.Export(), FromDue: result.FromDue?.Export());
         }
     }
 }

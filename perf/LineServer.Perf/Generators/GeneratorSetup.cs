@@ -9,4 +9,5 @@ namespace LineServer.Perf.Generators;
 /// <param name="Workload">Its part of the workload: its share of the connections and of the rate.</param>
 /// <param name="ReplyTimeoutSeconds">If nothing arrives for this time, a reply is lost.</param>
 /// <param name="FirstNumber">The number of its first connection.</param>
-internal sealed record GeneratorSetup(string Server, string Protocol, string[] Sources, Workload Workload, double ReplyTimeoutSeconds, int FirstNumber);
+internal sealed record GeneratorSetup(
+    string Server, string Protocol, string[] Sources, Workload Workload, double ReplyTimeoutSeconds, int FirstNumber);

@@ -23,7 +23,10 @@ internal sealed unsafe class Cores
         foreach (string part in text.Split(','))
         {
             string[] ends = part.Split('-');
-            if (ends.Length > 2 || !TryParse(ends[0], out int first) || !TryParse(ends[^1], out int last) || last < first)
+            if (ends.Length > 2
+                || !TryParse(ends[0], out int first)
+                || !TryParse(ends[^1], out int last)
+                || last < first)
             {
                 throw new UsageException($"{option}: '{text}' is not a list of cores, as in 0, 0-3 or 0,2");
             }
@@ -85,5 +88,7 @@ internal sealed unsafe class Cores
     private static bool TryParse(string text, out int core) =>
         int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out core) && core < MaxCores;
 
-    private static int ConfiguredCores() => Directory.EnumerateDirectories("/sys/devices/system/cpu", "cpu*").Count(path => char.IsAsciiDigit(path[^1]) && Path.GetFileName(path)[3..].All(char.IsAsciiDigit));
+    private static int ConfiguredCores() =>
+        Directory.EnumerateDirectories("/sys/devices/system/cpu", "cpu*").Count(path =>
+            char.IsAsciiDigit(path[^1]) && Path.GetFileName(path)[3..].All(char.IsAsciiDigit));
 }

@@ -55,7 +55,11 @@ internal sealed unsafe class EventQueue : IDisposable
         nint count;
         if (_hasNanoseconds)
         {
-            var timeout = new TimeSpec { Seconds = nanoseconds / NanosecondsASecond, Nanoseconds = nanoseconds % NanosecondsASecond };
+            var timeout = new TimeSpec
+            {
+                Seconds = nanoseconds / NanosecondsASecond,
+                Nanoseconds = nanoseconds % NanosecondsASecond,
+            };
             count = MeasuringCalls.SystemCall(MeasuringCalls.EpollPwait2, _epoll, _events, EventsAWait, &timeout, 0, 0);
         }
         else
@@ -69,7 +73,7 @@ internal sealed unsafe class EventQueue : IDisposable
 
     public uint Events(int index)
     {
-        Debug.Assert(index < EventsAWait, "there are not so many events");
+        Debug.Assert(index < EventsAWait, "the index is past the last event");
         return *(uint*)(_events + (index * EventSize));
     }
 

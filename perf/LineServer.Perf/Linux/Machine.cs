@@ -15,7 +15,8 @@ namespace LineServer.Perf.Linux;
 /// <param name="Runtime">
 /// The .NET version of lineperf, and so of the servers that the same dotnet starts.
 /// </param>
-internal sealed record Machine(string Processor, int Cores, string? Governor, long MemoryBytes, string Kernel, string Distribution, string Runtime)
+internal sealed record Machine(
+    string Processor, int Cores, string? Governor, long MemoryBytes, string Kernel, string Distribution, string Runtime)
 {
     public static Machine Read() => new(
         // Other architectures name this line differently or lack it.
@@ -28,7 +29,10 @@ internal sealed record Machine(string Processor, int Cores, string? Governor, lo
         RuntimeInformation.FrameworkDescription);
 
     private static string? After(string file, string name) =>
-        File.ReadLines(file).FirstOrDefault(line => line.StartsWith(name, StringComparison.Ordinal))?.Split(':', 2)[1].Trim();
+        File.ReadLines(file)
+            .FirstOrDefault(line => line.StartsWith(name, StringComparison.Ordinal))
+            ?.Split(':', 2)[1]
+            .Trim();
 
     private static string? FirstLine(string file)
     {

@@ -37,7 +37,8 @@ internal static unsafe class MeasuringCalls
 
     [DllImport("libc", EntryPoint = "syscall")]
     [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
-    public static extern nint SystemCall(nint number, nint epoll, byte* events, nint maxEvents, TimeSpec* timeout, nint mask, nint maskSize);
+    public static extern nint SystemCall(
+        nint number, nint epoll, byte* events, nint maxEvents, TimeSpec* timeout, nint mask, nint maskSize);
 
     [DllImport("libc", EntryPoint = "clock_gettime")]
     [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]

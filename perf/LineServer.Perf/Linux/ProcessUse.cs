@@ -11,7 +11,13 @@ namespace LineServer.Perf.Linux;
 /// <param name="MinorFaults">Page faults that needed no disk.</param>
 /// <param name="ResidentBytes">Resident memory.</param>
 /// <param name="Descriptors">Open descriptors.</param>
-internal sealed record ProcessUse(long CpuNanoseconds, long VoluntarySwitches, long InvoluntarySwitches, long MinorFaults, long ResidentBytes, int Descriptors)
+internal sealed record ProcessUse(
+    long CpuNanoseconds,
+    long VoluntarySwitches,
+    long InvoluntarySwitches,
+    long MinorFaults,
+    long ResidentBytes,
+    int Descriptors)
 {
     private const long NanosecondsATick = 10_000_000; // USER_HZ is 100 on every architecture that .NET runs on.
 
@@ -82,7 +88,8 @@ internal sealed record ProcessUse(long CpuNanoseconds, long VoluntarySwitches, l
         return Number(File.ReadAllText($"{root}/statm").Split(' ')[1]) * Environment.SystemPageSize;
     }
 
-    private static long After(string line, string name) => line.StartsWith(name, StringComparison.Ordinal) ? Number(line[name.Length..].Trim()) : 0;
+    private static long After(string line, string name) =>
+        line.StartsWith(name, StringComparison.Ordinal) ? Number(line[name.Length..].Trim()) : 0;
 
     private static long Number(string text) => long.Parse(text, CultureInfo.InvariantCulture);
 }

@@ -17,7 +17,8 @@ internal static class ThreadDelay
         {
             try
             {
-                return long.Parse(File.ReadAllText("/proc/thread-self/schedstat").Split(' ')[1], CultureInfo.InvariantCulture);
+                return long.Parse(
+                    File.ReadAllText("/proc/thread-self/schedstat").Split(' ')[1], CultureInfo.InvariantCulture);
             }
             catch (IOException)
             {

@@ -131,7 +131,8 @@ internal sealed unsafe class ChurnLoop : IDisposable
 
     private void TrySend(int index, ref Cycle cycle)
     {
-        nint sent = Libc.Send(cycle.Socket, _outgoing.Write(index, cycle.Number * _lineSize, _lineSize), _lineSize, Libc.NoSignal);
+        nint sent = Libc.Send(
+            cycle.Socket, _outgoing.Write(index, cycle.Number * _lineSize, _lineSize), _lineSize, Libc.NoSignal);
         if (sent == _lineSize)
         {
             cycle.IsSent = true;
@@ -175,7 +176,9 @@ internal sealed unsafe class ChurnLoop : IDisposable
             {
                 if (cycle.Received < _lineSize)
                 {
-                    throw new RunFailedException($"{Describe(index)} was closed by the server after {cycle.Received} of {_lineSize} bytes of its reply");
+                    throw new RunFailedException(
+                        $"{Describe(index)} was closed by the server after {cycle.Received} of {_lineSize} bytes " +
+                        "of its reply");
                 }
 
                 _ = Libc.Close(cycle.Socket);
@@ -198,12 +201,15 @@ internal sealed unsafe class ChurnLoop : IDisposable
         ReadOnlySpan<byte> came = new(_input, due), wanted = new(expected, due);
         if (!came.SequenceEqual(wanted))
         {
-            throw new RunFailedException($"{Describe(index)}, byte {cycle.Received + came.CommonPrefixLength(wanted)}: expected '{Escaped.Text(wanted)}', got '{Escaped.Text(came)}'");
+            throw new RunFailedException(
+                $"{Describe(index)}, byte {cycle.Received + came.CommonPrefixLength(wanted)}: " +
+                $"expected '{Escaped.Text(wanted)}', got '{Escaped.Text(came)}'");
         }
 
         if (got > due)
         {
-            throw new RunFailedException($"{Describe(index)}: surplus bytes after its reply: '{Escaped.Text(new(_input + due, got - due))}'");
+            throw new RunFailedException(
+                $"{Describe(index)}: surplus bytes after its reply: '{Escaped.Text(new(_input + due, got - due))}'");
         }
 
         cycle.Received += got;
@@ -214,7 +220,8 @@ internal sealed unsafe class ChurnLoop : IDisposable
         }
     }
 
-    private RunFailedException Lost(int index, int error) => new($"{Describe(index)} was lost: {Marshal.GetPInvokeErrorMessage(error)}");
+    private RunFailedException Lost(int index, int error) =>
+        new($"{Describe(index)} was lost: {Marshal.GetPInvokeErrorMessage(error)}");
 
     private string Describe(int index) => $"connection {_cycles[index].Number} at place {index}";
 }

@@ -34,7 +34,9 @@ internal sealed class ClosedLoop(ConnectionSet connections, int window)
         }
 
         long longestWait = cancellation.CanBeCanceled ? CancellationCheck : Interruption.LongestWait;
-        for (long now = Clock.Now; now < until && !cancellation.IsCancellationRequested && !Interruption.IsRequested; now = Clock.Now)
+        for (long now = Clock.Now;
+            now < until && !cancellation.IsCancellationRequested && !Interruption.IsRequested;
+            now = Clock.Now)
         {
             int ready = connections.Queue.Wait(Math.Min(until - now, longestWait));
             for (int i = 0; i < ready; i++)

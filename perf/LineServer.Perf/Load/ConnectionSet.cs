@@ -42,7 +42,8 @@ internal sealed unsafe class ConnectionSet : IDisposable
     /// The number of the first connection, as its lines carry it. No two connections to a server should share
     /// a number.
     /// </param>
-    public ConnectionSet(TargetAddress server, int connections, LineSizes lines, TimeSpan replyTimeout, int firstNumber = 0)
+    public ConnectionSet(
+        TargetAddress server, int connections, LineSizes lines, TimeSpan replyTimeout, int firstNumber = 0)
     {
         (_server, _replyTimeout, _firstNumber, Lines) = (server, replyTimeout, firstNumber, lines);
         _connections = new Connection[connections];
@@ -130,7 +131,10 @@ internal sealed unsafe class ConnectionSet : IDisposable
 
             if (Clock.Now - start > LongestWait * (long)_replyTimeout.TotalNanoseconds)
             {
-                throw new RunFailedException($"connection {_firstNumber + unanswered}: replies arrive, but not all within {(Clock.Now - start) / 1e9:0} s; {CountWaiting()} of {_opened} connections wait");
+                throw new RunFailedException(
+                    $"connection {_firstNumber + unanswered}: replies arrive, " +
+                    $"but not all within {(Clock.Now - start) / 1e9:0} s; {CountWaiting()} of {_opened} " +
+                    "connections wait");
             }
 
             int ready = Queue.Wait(left);
@@ -172,7 +176,8 @@ internal sealed unsafe class ConnectionSet : IDisposable
 
         // A FIN or a reset may share its edge with data, so after one of these events a short read is not the
         // end. On a Unix socket a short read never is.
-        bool toTheEnd = !_server.IsTcp || (events & (EventQueue.PeerHangUp | EventQueue.HangUp | EventQueue.Error)) != 0;
+        bool toTheEnd = !_server.IsTcp
+            || (events & (EventQueue.PeerHangUp | EventQueue.HangUp | EventQueue.Error)) != 0;
         ref Connection connection = ref _connections[index];
         bool any = false;
         while (true)
@@ -190,7 +195,8 @@ internal sealed unsafe class ConnectionSet : IDisposable
             }
             else if (got == 0)
             {
-                throw new RunFailedException($"connection {_firstNumber + index} was closed by the server after {Describe(connection)}");
+                throw new RunFailedException(
+                    $"connection {_firstNumber + index} was closed by the server after {Describe(connection)}");
             }
             else if (Marshal.GetLastSystemError() is var error and not (int)Errno.EINTR)
             {
@@ -209,7 +215,11 @@ internal sealed unsafe class ConnectionSet : IDisposable
         while (connection.SentBytes < connection.TargetBytes)
         {
             int size = (int)Math.Min(BufferSize, connection.TargetBytes - connection.SentBytes);
-            nint sent = Libc.Send(connection.Socket, _outgoing.Write(_firstNumber + index, connection.SentBytes, size), size, Libc.NoSignal);
+            nint sent = Libc.Send(
+                connection.Socket,
+                _outgoing.Write(_firstNumber + index, connection.SentBytes, size),
+                size,
+                Libc.NoSignal);
             if (sent >= 0)
             {
                 connection.SentBytes += sent;
@@ -288,8 +298,10 @@ internal sealed unsafe class ConnectionSet : IDisposable
             {
                 int index = Array.IndexOf(hasEnded, false);
                 throw new RunFailedException(
-                    $"connection {_firstNumber + index}: the server did not close it, {_replyTimeout.TotalSeconds:0.###} s after " +
-                    $"{(isShut[index] ? $"our FIN and {Lines.LineAt(_connections[index].SentBytes)} lines" : "it took the last bytes")}; {open} of {Count} connections are open");
+                    $"connection {_firstNumber + index}: the server did not close it, " +
+                    $"{_replyTimeout.TotalSeconds:0.###} s after " +
+                    $"{(isShut[index] ? $"our FIN and {Lines.LineAt(_connections[index].SentBytes)} lines" : "it took the last bytes")}; " +
+                    $"{open} of {Count} connections are open");
             }
 
             int ready = Queue.Wait(left);
@@ -335,7 +347,8 @@ internal sealed unsafe class ConnectionSet : IDisposable
         if (got > 0)
         {
             throw new RunFailedException(
-                $"connection {_firstNumber + index}: '{Escaped.Text(new ReadOnlySpan<byte>(_input, (int)got))}' arrived from a server that should discard lines and send nothing");
+                $"connection {_firstNumber + index}: '{Escaped.Text(new ReadOnlySpan<byte>(_input, (int)got))}' " +
+                "arrived from a server that should discard lines and send nothing");
         }
 
         if (got == 0)
@@ -386,11 +399,14 @@ internal sealed unsafe class ConnectionSet : IDisposable
         if (got > outstanding)
         {
             string surplus = Escaped.Text(new ReadOnlySpan<byte>(_input + size, got - size));
-            throw new RunFailedException($"connection {_firstNumber + index}: {got - size} surplus bytes after {Describe(connection)}: '{surplus}'");
+            throw new RunFailedException(
+                $"connection {_firstNumber + index}: {got - size} surplus bytes after {Describe(connection)}: " +
+                $"'{surplus}'");
         }
     }
 
-    private RunFailedException Wrong(int index, in Connection connection, ReadOnlySpan<byte> came, ReadOnlySpan<byte> expected)
+    private RunFailedException Wrong(
+        int index, in Connection connection, ReadOnlySpan<byte> came, ReadOnlySpan<byte> expected)
     {
         long place = connection.ReceivedBytes + came.CommonPrefixLength(expected);
         long line = Lines.LineAt(place), lineStart = Lines.StartOf(line);
@@ -401,10 +417,20 @@ internal sealed unsafe class ConnectionSet : IDisposable
         int shown = Math.Min(Lines.SizeOf(line), BytesShown);
         ReadOnlySpan<byte> cameLine = came[start..], expectedLine = expected[start..];
         bool isWhole = lineStart >= connection.ReceivedBytes;
-        string which = isWhole && LineTemplate.TryRead(cameLine[Math.Min(_numbersAt, cameLine.Length)..], (uint)number, (uint)line, out uint otherConnection, out uint otherLine) && (otherLine, otherConnection) != ((uint)line, (uint)number)
+        string which = isWhole
+            && LineTemplate.TryRead(
+                cameLine[Math.Min(_numbersAt, cameLine.Length)..],
+                (uint)number,
+                (uint)line,
+                out uint otherConnection,
+                out uint otherLine)
+            && (otherLine, otherConnection) != ((uint)line, (uint)number)
             ? $"that is line {otherLine} of connection {otherConnection}: one was lost, or they are out of order"
             : "a byte is wrong";
-        return new($"connection {number}, line {line}, byte {place - lineStart}: expected '{Escaped.Text(Start(expectedLine, shown))}', got '{Escaped.Text(Start(cameLine, shown))}'; {which}");
+        return new(
+            $"connection {number}, line {line}, byte {place - lineStart}: " +
+            $"expected '{Escaped.Text(Start(expectedLine, shown))}', got '{Escaped.Text(Start(cameLine, shown))}'; " +
+            $"{which}");
     }
 
     private static ReadOnlySpan<byte> Start(ReadOnlySpan<byte> line, int size) => line[..Math.Min(line.Length, size)];
@@ -413,7 +439,8 @@ internal sealed unsafe class ConnectionSet : IDisposable
     {
         ref Connection connection = ref _connections[index];
         return new(
-            $"connection {_firstNumber + index}: the reply to line {Lines.LineAt(connection.ReceivedBytes)} was lost: nothing arrived for {_replyTimeout.TotalSeconds:0.###} s, " +
+            $"connection {_firstNumber + index}: the reply to line {Lines.LineAt(connection.ReceivedBytes)} was " +
+            $"lost: nothing arrived for {_replyTimeout.TotalSeconds:0.###} s, " +
             $"after {Describe(connection)}; {CountWaiting()} of {_opened} connections wait");
     }
 
@@ -428,7 +455,10 @@ internal sealed unsafe class ConnectionSet : IDisposable
         return waiting;
     }
 
-    private RunFailedException LostConnection(int index, in Connection connection, int error) => new($"connection {_firstNumber + index} was lost after {Describe(connection)}: {Marshal.GetPInvokeErrorMessage(error)}");
+    private RunFailedException LostConnection(int index, in Connection connection, int error) => new(
+        $"connection {_firstNumber + index} was lost after {Describe(connection)}: " +
+        $"{Marshal.GetPInvokeErrorMessage(error)}");
 
-    private string Describe(in Connection connection) => $"{Lines.LineAt(connection.SentBytes)} lines sent and {Lines.LineAt(connection.ReceivedBytes)} replies";
+    private string Describe(in Connection connection) =>
+        $"{Lines.LineAt(connection.SentBytes)} lines sent and {Lines.LineAt(connection.ReceivedBytes)} replies";
 }

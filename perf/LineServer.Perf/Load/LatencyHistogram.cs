@@ -64,7 +64,13 @@ internal sealed class LatencyHistogram
     /// Exports the histogram for another process: the maximum, then number and count of each non-empty
     /// bucket.
     /// </summary>
-    public long[] Export() => [Max, .. Enumerable.Range(0, _counts.Length).Where(bucket => _counts[bucket] > 0).SelectMany(bucket => new[] { bucket, _counts[bucket] })];
+    public long[] Export() =>
+    [
+        Max,
+        .. Enumerable.Range(0, _counts.Length)
+            .Where(bucket => _counts[bucket] > 0)
+            .SelectMany(bucket => new[] { bucket, _counts[bucket] }),
+    ];
 
     /// <summary>Restores a histogram from the result of <see cref="Export"/>.</summary>
     public static LatencyHistogram Import(ReadOnlySpan<long> exported)

@@ -7,7 +7,8 @@ namespace LineServer.Perf.Load;
 internal sealed class LineProtocol
 {
     /// <summary>The reply equals the request.</summary>
-    public static readonly LineProtocol Echo = new("echo", size => size >= LineSizes.Smallest ? (LineForm.Plain, LineForm.Plain) : null);
+    public static readonly LineProtocol Echo = new(
+        "echo", size => size >= LineSizes.Smallest ? (LineForm.Plain, LineForm.Plain) : null);
 
     /// <summary>
     /// Redis' inline command PING with a text, which comes back as a bulk string: "PING text CR LF" and "$4
@@ -17,7 +18,8 @@ internal sealed class LineProtocol
 
     private readonly Func<int, (LineForm Request, LineForm Reply)?> _forms;
 
-    private LineProtocol(string name, Func<int, (LineForm Request, LineForm Reply)?> forms) => (Name, _forms) = (name, forms);
+    private LineProtocol(string name, Func<int, (LineForm Request, LineForm Reply)?> forms) =>
+        (Name, _forms) = (name, forms);
 
     public static IReadOnlyList<LineProtocol> All { get; } = [Echo, RedisPing];
 

@@ -53,11 +53,16 @@ internal sealed class LineSizes
     {
         Debug.Assert(smallest >= Smallest && smallest < largest, "there is nothing between these sizes");
         double factor = Math.Pow(largest / (double)smallest, 1.0 / (MixedLines - 1));
-        return new([.. Enumerable.Range(0, MixedLines).Select(i => (int)Math.Round(smallest * Math.Pow(factor, i * MixedStep % MixedLines)))]);
+        return new(
+            [
+                .. Enumerable.Range(0, MixedLines).Select(i =>
+                    (int)Math.Round(smallest * Math.Pow(factor, i * MixedStep % MixedLines))),
+            ]);
     }
 
     /// <summary>The offset of a line in the stream; also the size of all lines before it.</summary>
-    public long StartOf(long line) => Count == 1 ? line * CycleSize : (line / Count * CycleSize) + _starts[(int)(line % Count)];
+    public long StartOf(long line) =>
+        Count == 1 ? line * CycleSize : (line / Count * CycleSize) + _starts[(int)(line % Count)];
 
     /// <summary>
     /// The line that contains a byte of the stream; also the number of complete lines in this many bytes.

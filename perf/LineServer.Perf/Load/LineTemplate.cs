@@ -61,7 +61,7 @@ internal sealed unsafe class LineTemplate : IDisposable
         int firstStart = _sizes.Count == 1 ? 0 : (int)_sizes.StartOf(number % _sizes.Count);
         byte* result = _lines + firstStart + (start - _sizes.StartOf(number));
         byte* line = _lines + firstStart, end = result + size;
-        Debug.Assert(end <= _lines + _size, "so many lines do not fit");
+        Debug.Assert(end <= _lines + _size, "the lines do not fit");
         ulong connectionLetters = Encode((uint)connection);
         if (_sizes.Count == 1 && !_shortLines)
         {
@@ -90,7 +90,8 @@ internal sealed unsafe class LineTemplate : IDisposable
     /// connection's leading digits, and the place that is nearest to the expected one.
     /// </summary>
     /// <param name="line">The line from its start.</param>
-    public static bool TryRead(ReadOnlySpan<byte> line, uint expectedConnection, uint expectedNumber, out uint connection, out uint number)
+    public static bool TryRead(
+        ReadOnlySpan<byte> line, uint expectedConnection, uint expectedNumber, out uint connection, out uint number)
     {
         (connection, number) = (0, 0);
         int end = line[..Math.Min(line.Length, 2 * NumberSize)].IndexOf((byte)'\n');
@@ -101,7 +102,8 @@ internal sealed unsafe class LineTemplate : IDisposable
 
         int letters = end < 0 ? 2 * NumberSize : end;
         int forConnection = letters / 2, forNumber = letters - forConnection;
-        if (!TryDecode(line[..forConnection], out uint connectionDigits) || !TryDecode(line.Slice(forConnection, forNumber), out uint numberDigits))
+        if (!TryDecode(line[..forConnection], out uint connectionDigits)
+            || !TryDecode(line.Slice(forConnection, forNumber), out uint numberDigits))
         {
             return false;
         }
@@ -109,7 +111,9 @@ internal sealed unsafe class LineTemplate : IDisposable
         long unsaidOfConnection = 1L << (forConnection * BitsALetter), unsaidOfNumber = 1L << (forNumber * BitsALetter);
         connection = (uint)((expectedConnection / unsaidOfConnection * unsaidOfConnection) + connectionDigits);
         long nearest = (expectedNumber / unsaidOfNumber * unsaidOfNumber) + numberDigits;
-        nearest += nearest - expectedNumber > unsaidOfNumber / 2 ? -unsaidOfNumber : expectedNumber - nearest > unsaidOfNumber / 2 ? unsaidOfNumber : 0;
+        nearest += nearest - expectedNumber > unsaidOfNumber / 2 ? -unsaidOfNumber
+            : expectedNumber - nearest > unsaidOfNumber / 2 ? unsaidOfNumber
+            : 0;
         number = (uint)Math.Max(nearest, numberDigits);
         return true;
     }

@@ -33,7 +33,8 @@ internal sealed class OneWayLoop(ConnectionSet connections)
                 uint events = connections.Queue.Events(i);
                 if (connections.IsEnded(index, events))
                 {
-                    throw new RunFailedException($"connection {index} was closed by the server while lines were sent to it");
+                    throw new RunFailedException(
+                        $"connection {index} was closed by the server while lines were sent to it");
                 }
 
                 _isFull[index] &= (events & EventQueue.Out) == 0;

@@ -60,7 +60,8 @@ internal sealed class OpenLoop
                 SendDue(index, Clock.Now);
             }
 
-            int ready = _connections.Queue.Wait(Math.Min(Math.Min(until, DueTime(_due)) - Clock.Now, Interruption.LongestWait));
+            int ready = _connections.Queue.Wait(
+                Math.Min(Math.Min(until, DueTime(_due)) - Clock.Now, Interruption.LongestWait));
             for (int i = 0; i < ready; i++)
             {
                 Take(_connections.Queue.Connection(i), _connections.Queue.Events(i));

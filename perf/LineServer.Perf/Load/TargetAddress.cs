@@ -37,7 +37,8 @@ internal sealed unsafe class TargetAddress
 
     public bool IsTcp => _path is null;
 
-    private bool IsLoopback => _endPoint is { AddressFamily: AddressFamily.InterNetwork } && IPAddress.IsLoopback(_endPoint.Address);
+    private bool IsLoopback =>
+        _endPoint is { AddressFamily: AddressFamily.InterNetwork } && IPAddress.IsLoopback(_endPoint.Address);
 
     public static TargetAddress Of(IPEndPoint endPoint) => new(endPoint, path: null, []);
 
@@ -49,7 +50,8 @@ internal sealed unsafe class TargetAddress
             : throw new UsageException(problem);
 
     /// <summary>Parses the output of <see cref="ToString"/>.</summary>
-    public static TargetAddress Parse(string text) => text.StartsWith("unix:", StringComparison.Ordinal) ? Unix(text["unix:".Length..]) : Of(IPEndPoint.Parse(text));
+    public static TargetAddress Parse(string text) =>
+        text.StartsWith("unix:", StringComparison.Ordinal) ? Unix(text["unix:".Length..]) : Of(IPEndPoint.Parse(text));
 
     /// <exception cref="UsageException">A source is not of the server's address family.</exception>
     public TargetAddress From(IReadOnlyList<IPAddress> sources) =>
@@ -73,7 +75,10 @@ internal sealed unsafe class TargetAddress
     /// Adds as many sources as the connections need: from one address there are only so many ephemeral ports.
     /// </summary>
     /// <param name="connections">The number of all connections.</param>
-    public TargetAddress ForConnections(int connections) => connections <= ConnectionsASource ? this : FromLoopback((connections + ConnectionsASource - 1) / ConnectionsASource);
+    public TargetAddress ForConnections(int connections) =>
+        connections <= ConnectionsASource
+            ? this
+            : FromLoopback((connections + ConnectionsASource - 1) / ConnectionsASource);
 
     /// <summary>Creates a non-blocking socket and connects it, or begins to.</summary>
     /// <param name="index">The number of the connection, which selects the source.</param>
@@ -96,7 +101,8 @@ internal sealed unsafe class TargetAddress
         if (_nativeSources.Length > 0)
         {
             // The kernel then selects the port at connect, so that one port can serve several servers: ip(7).
-            _ = Libc.SetSocketOption(socket, MeasuringCalls.LevelIp, MeasuringCalls.BindAddressNoPort, &on, sizeof(int));
+            _ = Libc.SetSocketOption(
+                socket, MeasuringCalls.LevelIp, MeasuringCalls.BindAddressNoPort, &on, sizeof(int));
             byte[] source = _nativeSources[index % _nativeSources.Length];
             fixed (byte* address = source)
             {
@@ -111,7 +117,9 @@ internal sealed unsafe class TargetAddress
 
         fixed (byte* address = _native)
         {
-            if (Libc.Connect(socket, address, _native.Length) != 0 && Marshal.GetLastSystemError() is var error && (wait || error != (int)Errno.EINPROGRESS))
+            if (Libc.Connect(socket, address, _native.Length) != 0
+                && Marshal.GetLastSystemError() is var error
+                && (wait || error != (int)Errno.EINPROGRESS))
             {
                 throw Failed(socket, index, "failed", error);
             }
@@ -136,7 +144,8 @@ internal sealed unsafe class TargetAddress
     {
         _ = Libc.Close(socket);
         return new(error == (int)Errno.EADDRNOTAVAIL
-            ? $"connection {index} to {this}: no port is left for another, or this machine does not have the address it should leave from"
+            ? $"connection {index} to {this}: no port is left for another, " +
+              "or this machine does not have the address it should leave from"
             : $"connection {index} to {this} {what}: {Marshal.GetPInvokeErrorMessage(error)}");
     }
 

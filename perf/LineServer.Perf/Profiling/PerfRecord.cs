@@ -19,7 +19,8 @@ internal sealed class PerfRecord : ProfilingTool
     [
         .. from line in lines
            let cells = line.Trim().Split('%', 2)
-           where cells.Length == 2 && double.TryParse(cells[0], NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out _)
+           where cells.Length == 2
+               && double.TryParse(cells[0], NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out _)
            let code = cells[1].Trim()
            select new CodeShare(KindOf(code), code, double.Parse(cells[0], CultureInfo.InvariantCulture) / 100),
     ];
@@ -51,16 +52,28 @@ internal sealed class PerfRecord : ProfilingTool
             throw new RunFailedException($"perf saw nothing: {string.Join(" | ", printed)}");
         }
 
-        string[] Row(string kind, string code, double share) => [kind, code, share.ToString("0.0 %"), measured.ServerCpuNanosecondsPerLine is { } cpu ? (cpu * share).ToString("#,0.0") : "–"];
+        string[] Row(string kind, string code, double share) =>
+        [
+            kind,
+            code,
+            share.ToString("0.0 %"),
+            measured.ServerCpuNanosecondsPerLine is { } cpu ? (cpu * share).ToString("#,0.0") : "–",
+        ];
         ConsoleTable.Write(output, new(
             "cpu-by-code",
             $"CPU time of the server by what it ran, for {measured.Lines:N0} lines at {measured.LinesPerSecond:N0}/s",
             ["kind", "code", "share", "CPU ns a line"],
             [
-                .. shares.GroupBy(share => share.Kind, StringComparer.Ordinal).OrderByDescending(kind => kind.Sum(share => share.Share)).SelectMany(kind => (string[][])
-                [
-                    Row(kind.Key, "all", kind.Sum(share => share.Share)), .. kind.OrderByDescending(share => share.Share).Select(share => Row("", share.Code, share.Share)),
-                ]),
+                .. shares
+                    .GroupBy(share => share.Kind, StringComparer.Ordinal)
+                    .OrderByDescending(kind => kind.Sum(share => share.Share))
+                    .SelectMany(kind => (string[][])
+                    [
+                        Row(kind.Key, "all", kind.Sum(share => share.Share)),
+                        .. kind
+                            .OrderByDescending(share => share.Share)
+                            .Select(share => Row("", share.Code, share.Share)),
+                    ]),
             ])
         {
             TextColumns = 2,
@@ -73,8 +86,10 @@ internal sealed class PerfRecord : ProfilingTool
     {
         "[vdso]" => "user",
         "[unknown]" => "unknown",
-        _ when code.StartsWith("[JIT]", StringComparison.Ordinal) || code.StartsWith("memfd:doublemapper", StringComparison.Ordinal)
-            || code.StartsWith("//anon", StringComparison.Ordinal) || code.StartsWith("perf-", StringComparison.Ordinal) => "JIT",
+        _ when code.StartsWith("[JIT]", StringComparison.Ordinal)
+            || code.StartsWith("memfd:doublemapper", StringComparison.Ordinal)
+            || code.StartsWith("//anon", StringComparison.Ordinal)
+            || code.StartsWith("perf-", StringComparison.Ordinal) => "JIT",
         _ when code.StartsWith('[') => "kernel",
         _ => "user",
     };

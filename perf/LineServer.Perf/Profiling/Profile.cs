@@ -32,7 +32,13 @@ internal sealed record Profile
         {
             try
             {
-                measured = new WorkloadRun(process.Address, process.Id) { WarmUp = WarmUp, Time = Time, Generators = 1, Watch = () => Tool.Watch(process.Id) }.Measure(Workload);
+                measured = new WorkloadRun(process.Address, process.Id)
+                {
+                    WarmUp = WarmUp,
+                    Time = Time,
+                    Generators = 1,
+                    Watch = () => Tool.Watch(process.Id),
+                }.Measure(Workload);
             }
             catch (RunFailedException e)
             {

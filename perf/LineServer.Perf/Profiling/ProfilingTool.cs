@@ -6,11 +6,12 @@ namespace LineServer.Perf.Profiling;
 internal abstract class ProfilingTool
 {
     /// <summary>The known tools by command, with their constructors.</summary>
-    public static readonly IReadOnlyDictionary<string, Func<ProfilingTool>> All = new Dictionary<string, Func<ProfilingTool>>(StringComparer.Ordinal)
-    {
-        ["strace"] = () => new Strace(),
-        ["perf"] = () => new PerfRecord(),
-    };
+    public static readonly IReadOnlyDictionary<string, Func<ProfilingTool>> All =
+        new Dictionary<string, Func<ProfilingTool>>(StringComparer.Ordinal)
+        {
+            ["strace"] = () => new Strace(),
+            ["perf"] = () => new PerfRecord(),
+        };
 
     /// <summary>Attaches to a process. Disposing the result detaches.</summary>
     /// <exception cref="RunFailedException">The tool cannot attach.</exception>
@@ -25,7 +26,8 @@ internal abstract class ProfilingTool
     /// <exception cref="RunFailedException">The command is not installed.</exception>
     protected static void Find(string command, string package)
     {
-        string[] folders = (Environment.GetEnvironmentVariable("PATH") ?? "").Split(':', StringSplitOptions.RemoveEmptyEntries);
+        string path = Environment.GetEnvironmentVariable("PATH") ?? "";
+        string[] folders = path.Split(':', StringSplitOptions.RemoveEmptyEntries);
         if (!folders.Any(folder => File.Exists(Path.Combine(folder, command))))
         {
             throw new RunFailedException($"{command} is not installed (on Debian: apt-get install {package})");

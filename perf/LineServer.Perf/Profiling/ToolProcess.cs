@@ -21,7 +21,9 @@ internal sealed class ToolProcess : IDisposable
 
         // The tool is killed if this process dies. Its output goes to a file, because a pipe would need a
         // reader beside the generator.
-        _process = Process.Start("setpriv", ["--pdeathsig", "KILL", "sh", "-c", $"exec \"$0\" \"$@\" >'{_words}' 2>&1 </dev/null", command, .. args]);
+        _process = Process.Start(
+            "setpriv",
+            ["--pdeathsig", "KILL", "sh", "-c", $"exec \"$0\" \"$@\" >'{_words}' 2>&1 </dev/null", command, .. args]);
     }
 
     /// <summary>Waits until a condition holds.</summary>
@@ -35,7 +37,9 @@ internal sealed class ToolProcess : IDisposable
         {
             if (_process.WaitForExit(Poll))
             {
-                throw new RunFailedException($"{_name} ended with status {_process.ExitCode}: {File.ReadAllText(_words).Trim().ReplaceLineEndings(" | ")}");
+                throw new RunFailedException(
+                    $"{_name} ended with status {_process.ExitCode}: " +
+                    $"{File.ReadAllText(_words).Trim().ReplaceLineEndings(" | ")}");
             }
 
             if (Stopwatch.GetElapsedTime(start) > Patience)

@@ -38,12 +38,14 @@ internal static class ConsoleTable
         }
     }
 
-    private static int WidthOf(TextWriter output) => ReferenceEquals(output, Console.Out) && !Console.IsOutputRedirected ? Console.WindowWidth : Unlimited;
+    private static int WidthOf(TextWriter output) =>
+        ReferenceEquals(output, Console.Out) && !Console.IsOutputRedirected ? Console.WindowWidth : Unlimited;
 
     // Each part has the first column and as many others as fit, at least one.
     private static List<int[]> PartsOf(ReportTable report, IReadOnlyList<string>[] rows, int width)
     {
-        int WidthOfColumn(int column) => BesideText + Math.Max(report.Columns[column].Length, rows.Max(row => row[column].Length));
+        int WidthOfColumn(int column) =>
+            BesideText + Math.Max(report.Columns[column].Length, rows.Max(row => row[column].Length));
         List<int[]> parts = [];
         int names = WidthOfColumn(0) + 1; // and the line at the right
         for (int first = 1; first < report.Columns.Count;)
@@ -65,7 +67,8 @@ internal static class ConsoleTable
     private static void Write(TextWriter output, ReportTable report, IReadOnlyList<string>[] rows, int[] columns)
     {
         // Redirected output gets no colours.
-        IAnsiConsole console = AnsiConsole.Create(new AnsiConsoleSettings { Out = new AnsiConsoleOutput(output), Ansi = AnsiSupport.No });
+        IAnsiConsole console = AnsiConsole.Create(
+            new AnsiConsoleSettings { Out = new AnsiConsoleOutput(output), Ansi = AnsiSupport.No });
         console.Profile.Width = Unlimited;
         var table = new Table().Border(TableBorder.Markdown);
         foreach (int i in columns)

@@ -28,5 +28,8 @@ internal static class Markdown
         return text.Insert(text.Length, "| ", columns - cells.Count).Append("|\n");
     }
 
-    private static string Escape(string cell) => cell.ReplaceLineEndings(" ").Replace("|", "\\|", StringComparison.Ordinal).Replace("<", "&lt;", StringComparison.Ordinal);
+    private static string Escape(string cell) =>
+        cell.ReplaceLineEndings(" ")
+            .Replace("|", "\\|", StringComparison.Ordinal)
+            .Replace("<", "&lt;", StringComparison.Ordinal);
 }

@@ -26,7 +26,8 @@ internal static class MarkedSections
         // All lines end as the document's first one does.
         if (text.IndexOf('\n', StringComparison.Ordinal) is > 0 and int first && text[first - 1] == '\r')
         {
-            return Fill(path, text.Replace("\r\n", "\n", StringComparison.Ordinal), tables).Replace("\n", "\r\n", StringComparison.Ordinal);
+            text = text.Replace("\r\n", "\n", StringComparison.Ordinal);
+            return Fill(path, text, tables).Replace("\n", "\r\n", StringComparison.Ordinal);
         }
 
         var filled = new StringBuilder();
@@ -40,20 +41,28 @@ internal static class MarkedSections
             {
                 if (open is { } before)
                 {
-                    throw new RunFailedException($"{path}:{i + 1}: a section begins within '{before.Name}', which began at line {before.Line}");
+                    throw new RunFailedException(
+                        $"{path}:{i + 1}: a section begins within '{before.Name}', " +
+                        $"which began at line {before.Line}");
                 }
 
                 string name = line[Begin.Length..^Close.Length].Trim();
                 bool isOptional = name.EndsWith(Optional, StringComparison.Ordinal);
                 name = isOptional ? name[..^Optional.Length] : name;
                 ReportTable? table = tables.FirstOrDefault(known => known.Name == name);
-                string content = table is not null ? Markdown.Of(table) : isOptional ? "Not measured.\n" : throw new RunFailedException($"{path}:{i + 1}: there is no table '{name}'; there are: {string.Join(", ", tables.Select(known => known.Name))}");
+                string content = table is not null ? Markdown.Of(table)
+                    : isOptional ? "Not measured.\n"
+                    : throw new RunFailedException(
+                        $"{path}:{i + 1}: there is no table '{name}'; there are: " +
+                        $"{string.Join(", ", tables.Select(known => known.Name))}");
                 _ = filled.Append(lines[i]).Append('\n').Append('\n').Append(content).Append('\n');
                 (open, any) = ((name, i + 1), true);
             }
             else if (line == End)
             {
-                open = open is null ? throw new RunFailedException($"{path}:{i + 1}: a section ends that did not begin") : null;
+                open = open is null
+                    ? throw new RunFailedException($"{path}:{i + 1}: a section ends that did not begin")
+                    : null;
             }
 
             if (open is null)

@@ -17,19 +17,33 @@ internal static class ScaleTables
 
     /// <summary>Empty if there is no such workload.</summary>
     public static IReadOnlyList<ReportTable> Of(ComparisonDocument document) =>
-        WorkloadsOf(document).Count == 0 ? [] : [.. ScaleFigure.All.Select(figure => TableOf(document, figure)), Behind(document)];
+        WorkloadsOf(document).Count == 0
+            ? []
+            : [.. ScaleFigure.All.Select(figure => TableOf(document, figure)), Behind(document)];
 
     /// <summary>The workloads of the kind "scale", in ascending order of connections.</summary>
-    public static IReadOnlyList<Workload> WorkloadsOf(ComparisonDocument document) => [.. document.Workloads.Where(workload => workload.Kind == WorkloadKind.Scale).OrderBy(workload => workload.Connections)];
+    public static IReadOnlyList<Workload> WorkloadsOf(ComparisonDocument document) =>
+    [
+        .. document.Workloads
+            .Where(workload => workload.Kind == WorkloadKind.Scale)
+            .OrderBy(workload => workload.Connections),
+    ];
 
     public static ReportTable TableOf(ComparisonDocument document, ScaleFigure figure)
     {
         IReadOnlyList<Workload> scale = WorkloadsOf(document);
         return new(
             figure.Name,
-            $"{figure.Title}, by the number of connections. Medians of {document.Rounds} rounds [range over the rounds]",
+            $"{figure.Title}, by the number of connections. " +
+            $"Medians of {document.Rounds} rounds [range over the rounds]",
             ["server", .. scale.Select(workload => Number(workload.Connections))],
-            [.. document.Servers.Select(server => (IReadOnlyList<string>)[server.Name, .. scale.Select(workload => Cell(document, workload, server.Name, figure))])]);
+            [
+                .. document.Servers.Select(server => (IReadOnlyList<string>)
+                [
+                    server.Name,
+                    .. scale.Select(workload => Cell(document, workload, server.Name, figure)),
+                ]),
+            ]);
     }
 
     public static ReportTable Behind(ComparisonDocument document)
@@ -37,9 +51,17 @@ internal static class ScaleTables
         IReadOnlyList<Workload> scale = WorkloadsOf(document);
         return new(
             BehindName,
-            "The number of connections from which the server of a row has fewer lines per second than that of a column, in every round; and the ratio of their lines per second with the most connections",
+            "The number of connections from which the server of a row has fewer lines per second than that of a " +
+            "column, in every round; and the ratio of their lines per second with the most connections",
             ["", .. document.Servers.Select(server => server.Name)],
-            [.. document.Servers.Select(server => (IReadOnlyList<string>)[server.Name, .. document.Servers.Select(other => server == other ? Nothing : Compared(document, scale, server.Name, other.Name))])]);
+            [
+                .. document.Servers.Select(server => (IReadOnlyList<string>)
+                [
+                    server.Name,
+                    .. document.Servers.Select(other =>
+                        server == other ? Nothing : Compared(document, scale, server.Name, other.Name)),
+                ]),
+            ]);
     }
 
     /// <summary>
@@ -50,7 +72,8 @@ internal static class ScaleTables
     /// That number, null if there is none; and the ratio with the largest number that both servers have a
     /// result for, null if there is none.
     /// </returns>
-    public static (int? From, Spread? AtMost) BehindFrom(ComparisonDocument document, IEnumerable<Workload> scale, string server, string other)
+    public static (int? From, Spread? AtMost) BehindFrom(
+        ComparisonDocument document, IEnumerable<Workload> scale, string server, string other)
     {
         int? from = null;
         Spread? atMost = null;
@@ -88,8 +111,11 @@ internal static class ScaleTables
         return $"{mark}{figure.Format(spread.Median)}{between}";
     }
 
-    private static string Compared(ComparisonDocument document, IReadOnlyList<Workload> scale, string server, string other) =>
-        BehindFrom(document, scale, server, other) is (var from, { } atMost) ? $"{(from is { } first ? $"from {Number(first)}" : "not")} ({Quantity.Ratio(atMost.Median)})" : Nothing;
+    private static string Compared(
+        ComparisonDocument document, IReadOnlyList<Workload> scale, string server, string other) =>
+        BehindFrom(document, scale, server, other) is (var from, { } atMost)
+            ? $"{(from is { } first ? $"from {Number(first)}" : "not")} ({Quantity.Ratio(atMost.Median)})"
+            : Nothing;
 
     private static string Number(int connections) => connections.ToString("#,0", CultureInfo.InvariantCulture);
 }

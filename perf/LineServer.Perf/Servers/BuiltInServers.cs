@@ -28,15 +28,26 @@ internal static class BuiltInServers
     /// <exception cref="UsageException">There is no server of this name.</exception>
     public static ServerCommand Find(string name, IEnumerable<ServerCommand> given) =>
         given.Concat(All).FirstOrDefault(server => server.Name == name)
-        ?? throw new UsageException($"there is no server '{name}'; there are: {string.Join(", ", given.Concat(All).Select(server => server.Name).Distinct(StringComparer.Ordinal))}");
+        ?? throw new UsageException(
+            $"there is no server '{name}'; there are: " +
+            $"{string.Join(", ", given.Concat(All).Select(server => server.Name).Distinct(StringComparer.Ordinal))}");
 
     private static ServerCommand Peer(string name, string options = " --handler {handler}") =>
-        new(name, $"'{{root}}/perf/peers/bin/{name}' --port {{port}}{options}", $"perf/peers/bin/{name}", $"perf/peers/build.sh {name}", BuiltOnUse: true) { VersionBy = $"perf/peers/version.sh {name}" };
+        new(
+            name,
+            $"'{{root}}/perf/peers/bin/{name}' --port {{port}}{options}",
+            $"perf/peers/bin/{name}",
+            $"perf/peers/build.sh {name}",
+            BuiltOnUse: true)
+        {
+            VersionBy = $"perf/peers/version.sh {name}",
+        };
 
     // Environment variables go before the command, as a user would set them: env KEY=VALUE.
     private static ServerCommand LineServer(string name, string options, string environment = "") => new(
         name,
-        $"{(environment.Length > 0 ? $"env {environment} " : "")}dotnet '{{root}}/{Daemon}' --listen tcp://127.0.0.1:{{port}} --handler {{handler}} {options}",
+        $"{(environment.Length > 0 ? $"env {environment} " : "")}dotnet '{{root}}/{Daemon}' --listen " +
+        $"tcp://127.0.0.1:{{port}} --handler {{handler}} {options}",
         Daemon,
         "dotnet build src/LineServer/LineServer.csproj -c Release")
     {

@@ -18,6 +18,7 @@ internal static class Checkout
             }
         }
 
-        throw new RunFailedException($"the built-in servers need the checkout: there is no LineServer.sln above {AppContext.BaseDirectory}");
+        throw new RunFailedException(
+            $"the built-in servers need the checkout: there is no LineServer.sln above {AppContext.BaseDirectory}");
     }
 }

@@ -13,7 +13,8 @@ internal static class ListeningPort
         HashSet<string> sockets = [.. Sockets("/proc/net/tcp", port), .. Sockets("/proc/net/tcp6", port)];
         try
         {
-            return Directory.EnumerateFileSystemEntries($"/proc/{process}/fd").Any(descriptor => new FileInfo(descriptor).LinkTarget is { } target && sockets.Contains(target));
+            return Directory.EnumerateFileSystemEntries($"/proc/{process}/fd").Any(descriptor =>
+                new FileInfo(descriptor).LinkTarget is { } target && sockets.Contains(target));
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
@@ -31,10 +32,11 @@ internal static class ListeningPort
             yield break; // no IPv6 on this machine
         }
 
+        string inHexadecimal = $":{port.ToString("X4", CultureInfo.InvariantCulture)}";
         foreach (string line in File.ReadLines(table).Skip(1))
         {
             string[] fields = line.Split(' ', StringSplitOptions.RemoveEmptyEntries);
-            if (fields[3] == Listens && fields[1].EndsWith($":{port.ToString("X4", CultureInfo.InvariantCulture)}", StringComparison.Ordinal))
+            if (fields[3] == Listens && fields[1].EndsWith(inHexadecimal, StringComparison.Ordinal))
             {
                 yield return $"socket:[{fields[9]}]";
             }

@@ -14,7 +14,8 @@ namespace LineServer.Perf.Servers;
 /// <param name="BuiltOnUse">
 /// True to run that command before each use; false to tell the user to run it.
 /// </param>
-internal sealed record ServerCommand(string Name, string Command, string? Needs = null, string? BuiltBy = null, bool BuiltOnUse = false)
+internal sealed record ServerCommand(
+    string Name, string Command, string? Needs = null, string? BuiltBy = null, bool BuiltOnUse = false)
 {
     /// <summary>
     /// A command that prints, on one line, the server's version and what it was built with. It runs in the
@@ -36,7 +37,9 @@ internal sealed record ServerCommand(string Name, string Command, string? Needs 
     /// <summary>What the server lacks for this workload; null if it lacks nothing.</summary>
     public string? WhyNot(Workload workload) =>
         !CanDo(workload.Handler) ? $"has no {workload.Handler} mode"
-        : !Protocol.Allows(workload.Lines) || (workload.SlowConnections > 0 && !Protocol.Allows(LineSizes.Same(workload.SlowLineSize))) ? $"has no lines of that size in {Protocol.Name}"
+        : !Protocol.Allows(workload.Lines)
+            || (workload.SlowConnections > 0 && !Protocol.Allows(LineSizes.Same(workload.SlowLineSize)))
+            ? $"has no lines of that size in {Protocol.Name}"
         : null;
 
     /// <summary>Parses 'name=command with {port}'.</summary>
@@ -53,7 +56,9 @@ internal sealed record ServerCommand(string Name, string Command, string? Needs 
         string first = command.Split(' ', StringSplitOptions.RemoveEmptyEntries).FirstOrDefault("");
         if (first is "cd" or "exec" || (first.Contains('=') && !first.Split('=')[0].Contains('/')))
         {
-            throw new UsageException($"--server: the command of '{name}' must be one program, and begins with '{first}'; to set a folder or variables: env -C DIR KEY=VALUE program");
+            throw new UsageException(
+                $"--server: the command of '{name}' must be one program, and begins with '{first}'; " +
+                "to set a folder or variables: env -C DIR KEY=VALUE program");
         }
 
         return command.Contains("{port}", StringComparison.Ordinal)

@@ -17,7 +17,8 @@ internal sealed class ServerOutput : IDisposable
     public ServerOutput()
     {
         string name = System.IO.Path.GetTempFileName();
-        _file = new FileStream(name, FileMode.Open, FileAccess.ReadWrite, FileShare.ReadWrite | FileShare.Delete, bufferSize: 0);
+        _file = new FileStream(
+            name, FileMode.Open, FileAccess.ReadWrite, FileShare.ReadWrite | FileShare.Delete, bufferSize: 0);
         File.Delete(name);
     }
 
@@ -31,8 +32,17 @@ internal sealed class ServerOutput : IDisposable
     public string LastWords()
     {
         byte[] tail = new byte[Tail];
-        int length = RandomAccess.Read(_file.SafeFileHandle, tail, Math.Max(0, RandomAccess.GetLength(_file.SafeFileHandle) - Tail));
-        string[] lines = [.. Encoding.UTF8.GetString(tail, 0, length).Split('\n').Select(line => line.Trim()).Where(line => line.Length > 0).TakeLast(Shown).Select(Escape)];
+        int length = RandomAccess.Read(
+            _file.SafeFileHandle, tail, Math.Max(0, RandomAccess.GetLength(_file.SafeFileHandle) - Tail));
+        string[] lines =
+        [
+            .. Encoding.UTF8.GetString(tail, 0, length)
+                .Split('\n')
+                .Select(line => line.Trim())
+                .Where(line => line.Length > 0)
+                .TakeLast(Shown)
+                .Select(Escape),
+        ];
         return lines.Length == 0 ? "" : $"; its last words: {string.Join(" | ", lines)}";
     }
 
@@ -40,5 +50,9 @@ internal sealed class ServerOutput : IDisposable
 
     // Not Load.Escaped: that is for the bytes of a line, and shows only the first 80.
     private static string Escape(string line) =>
-        string.Concat(line.Select(letter => char.IsControl(letter) || char.GetUnicodeCategory(letter) == UnicodeCategory.Format ? $"\\x{(int)letter:x2}" : $"{letter}"));
+        string.Concat(
+            line.Select(letter =>
+                char.IsControl(letter) || char.GetUnicodeCategory(letter) == UnicodeCategory.Format
+                    ? $"\\x{(int)letter:x2}"
+                    : $"{letter}"));
 }

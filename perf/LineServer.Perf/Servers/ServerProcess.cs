@@ -20,7 +20,8 @@ internal sealed class ServerProcess : IDisposable
     private readonly ServerOutput _output;
     private readonly string _name;
 
-    private ServerProcess(string name, Process process, ServerOutput output, TargetAddress address, IPEndPoint endPoint) =>
+    private ServerProcess(
+        string name, Process process, ServerOutput output, TargetAddress address, IPEndPoint endPoint) =>
         (_name, _process, _output, Address, EndPoint) = (name, process, output, address, endPoint);
 
     /// <summary>The server's address and protocol.</summary>
@@ -42,7 +43,9 @@ internal sealed class ServerProcess : IDisposable
     {
         Prepare(server);
         int port = FreePort();
-        string command = server.Command.Replace("{port}", port.ToString(), StringComparison.Ordinal).Replace("{handler}", handler, StringComparison.Ordinal);
+        string command = server.Command
+            .Replace("{port}", port.ToString(), StringComparison.Ordinal)
+            .Replace("{handler}", handler, StringComparison.Ordinal);
         if (command.Contains("{root}", StringComparison.Ordinal))
         {
             // Only if needed: with other servers, lineperf also works outside its checkout.
@@ -54,7 +57,11 @@ internal sealed class ServerProcess : IDisposable
         // so syntax errors of the command are in the output.
         var output = new ServerOutput();
         var start = new ProcessStartInfo(
-            "setsid", ["taskset", "-c", cores.Text, "setpriv", "--pdeathsig", "KILL", "sh", "-c", $"exec >'{output.Path}' 2>&1 </dev/null\nexec {command}"]);
+            "setsid",
+            [
+                "taskset", "-c", cores.Text, "setpriv", "--pdeathsig", "KILL",
+                "sh", "-c", $"exec >'{output.Path}' 2>&1 </dev/null\nexec {command}",
+            ]);
         Process process;
         try
         {
@@ -67,7 +74,8 @@ internal sealed class ServerProcess : IDisposable
         }
 
         var endPoint = new IPEndPoint(IPAddress.Loopback, port);
-        var started = new ServerProcess(server.Name, process, output, TargetAddress.Of(endPoint).Speaking(server.Protocol), endPoint);
+        var started = new ServerProcess(
+            server.Name, process, output, TargetAddress.Of(endPoint).Speaking(server.Protocol), endPoint);
         try
         {
             started.AwaitListening(server.StartLimit);
@@ -87,7 +95,8 @@ internal sealed class ServerProcess : IDisposable
     {
         // Connections may be lost before the process ends: with many thousand threads that takes a while.
         bool ended = _process.WaitForExit(EndTimeout);
-        return new($"'{_name}': {failure.Message}{(ended ? $"; the server has ended with status {_process.ExitCode}{_output.LastWords()}" : "")}");
+        string end = ended ? $"; the server has ended with status {_process.ExitCode}{_output.LastWords()}" : "";
+        return new($"'{_name}': {failure.Message}{end}");
     }
 
     public void Dispose()
@@ -116,7 +125,9 @@ internal sealed class ServerProcess : IDisposable
             building.WaitForExit();
             if (building.ExitCode != 0)
             {
-                throw new RunFailedException($"'{server.Name}' cannot be built: {ReasonOf(server) ?? $"{server.BuiltBy} ended with status {building.ExitCode}"}");
+                throw new RunFailedException(
+                    $"'{server.Name}' cannot be built: " +
+                    $"{ReasonOf(server) ?? $"{server.BuiltBy} ended with status {building.ExitCode}"}");
             }
         }
 
@@ -140,12 +151,17 @@ internal sealed class ServerProcess : IDisposable
         {
             if (_process.WaitForExit(Poll))
             {
-                throw new RunFailedException($"'{_name}' ended with status {_process.ExitCode} before it listened{(_process.ExitCode == 0 ? " (a server must not put itself into the background)" : "")}{_output.LastWords()}");
+                throw new RunFailedException(
+                    $"'{_name}' ended with status {_process.ExitCode} before it listened" +
+                    (_process.ExitCode == 0 ? " (a server must not put itself into the background)" : "") +
+                    _output.LastWords());
             }
 
             if (Stopwatch.GetElapsedTime(start) > limit)
             {
-                throw new RunFailedException($"'{_name}' did not listen on port {EndPoint.Port} within {limit.TotalSeconds:0} s{_output.LastWords()}");
+                throw new RunFailedException(
+                    $"'{_name}' did not listen on port {EndPoint.Port} within {limit.TotalSeconds:0} s" +
+                    _output.LastWords());
             }
         }
 
@@ -154,7 +170,8 @@ internal sealed class ServerProcess : IDisposable
         if (!ListeningPort.IsHeldBy(Id, EndPoint.Port))
         {
             throw new RunFailedException(
-                $"'{_name}': another process listens than the one that was started: the command must end with `exec` of the server, and must not put it into the background{_output.LastWords()}");
+                $"'{_name}': another process listens than the one that was started: the command must end with `exec` of " +
+                $"the server, and must not put it into the background{_output.LastWords()}");
         }
     }
 

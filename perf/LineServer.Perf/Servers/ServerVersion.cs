@@ -18,7 +18,8 @@ internal static class ServerVersion
             return null;
         }
 
-        using Process process = Process.Start(new ProcessStartInfo("timeout", [Patience, "sh", "-c", $"cd '{Checkout.Root}' && {command} 2>/dev/null"])
+        string[] arguments = [Patience, "sh", "-c", $"cd '{Checkout.Root}' && {command} 2>/dev/null"];
+        using Process process = Process.Start(new ProcessStartInfo("timeout", arguments)
         {
             RedirectStandardOutput = true,
             UseShellExecute = false,

@@ -4,7 +4,7 @@ using System.Net.Sockets;
 namespace LineServer.Perf.Servers;
 
 /// <summary>
-/// A line echo server that makes a mistake once in so many lines, to show that lineperf detects it. It has
+/// A line echo server that makes a mistake in one of every N lines, to show that lineperf detects it. It has
 /// one thread per connection, and sends back each read, up to its last LF, in one piece.
 /// </summary>
 internal sealed class WrongServer : IDisposable

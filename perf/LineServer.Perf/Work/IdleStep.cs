@@ -17,7 +17,8 @@ internal sealed record IdleStep(int Connections, long ResidentBytes, Latencies? 
             return null;
         }
 
-        double meanConnections = steps.Average(step => (double)step.Connections), meanBytes = steps.Average(step => (double)step.ResidentBytes);
+        double meanConnections = steps.Average(step => (double)step.Connections);
+        double meanBytes = steps.Average(step => (double)step.ResidentBytes);
         return steps.Sum(step => (step.Connections - meanConnections) * (step.ResidentBytes - meanBytes))
             / steps.Sum(step => (step.Connections - meanConnections) * (step.Connections - meanConnections));
     }

@@ -10,7 +10,8 @@ namespace LineServer.Perf.Work;
 /// </summary>
 internal sealed class LatencyBucketsConverter : JsonConverter<IReadOnlyList<LatencyBucket>>
 {
-    public override IReadOnlyList<LatencyBucket> Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options)
+    public override IReadOnlyList<LatencyBucket> Read(
+        ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options)
     {
         double[][] pairs = JsonSerializer.Deserialize<double[][]>(ref reader)!;
         return pairs.All(pair => pair is { Length: 2 })
@@ -23,7 +24,11 @@ internal sealed class LatencyBucketsConverter : JsonConverter<IReadOnlyList<Late
         var text = new StringBuilder("[");
         foreach (LatencyBucket bucket in value)
         {
-            _ = text.Append(text.Length > 1 ? ",[" : "[").Append(bucket.UpTo).Append(',').Append(bucket.Count).Append(']');
+            _ = text.Append(text.Length > 1 ? ",[" : "[")
+                .Append(bucket.UpTo)
+                .Append(',')
+                .Append(bucket.Count)
+                .Append(']');
         }
 
         writer.WriteRawValue(text.Append(']').ToString());

@@ -10,5 +10,6 @@ namespace LineServer.Perf.Work;
 /// <param name="FromDue">Latencies from due; null if there is no schedule.</param>
 internal sealed record LoadResult(Measurement Measured, LatencyHistogram FromSent, LatencyHistogram? FromDue)
 {
-    public Measurement Complete() => Measured with { FromSent = Latencies.Of(FromSent), FromDue = FromDue is null ? null : Latencies.Of(FromDue) };
+    public Measurement Complete() =>
+        Measured with { FromSent = Latencies.Of(FromSent), FromDue = FromDue is null ? null : Latencies.Of(FromDue) };
 }

@@ -12,9 +12,11 @@ namespace LineServer.Perf.Work;
 /// <param name="firstNumber">
 /// The number of the first connection. No two connections to a server should share a number.
 /// </param>
-internal sealed class LocalLoad(TargetAddress server, Workload workload, TimeSpan replyTimeout, int firstNumber = 0) : ILoad
+internal sealed class LocalLoad(
+    TargetAddress server, Workload workload, TimeSpan replyTimeout, int firstNumber = 0) : ILoad
 {
-    private readonly ConnectionSet _connections = new(server, workload.Connections, workload.Lines, replyTimeout, firstNumber);
+    private readonly ConnectionSet _connections = new(
+        server, workload.Connections, workload.Lines, replyTimeout, firstNumber);
 
     /// <summary>Called when the measured interval begins; the result is disposed when it has ended.</summary>
     public Func<IDisposable>? Watch { get; init; }
@@ -23,7 +25,10 @@ internal sealed class LocalLoad(TargetAddress server, Workload workload, TimeSpa
 
     public void CheckOpen() => _connections.CheckOpen();
 
-    public LoadResult Run(long from, long until, int? process) => workload.Kind == WorkloadKind.OpenLoop ? RunOpenLoop(from, until, process) : RunClosedLoop(from, until, process);
+    public LoadResult Run(long from, long until, int? process) =>
+        workload.Kind == WorkloadKind.OpenLoop
+            ? RunOpenLoop(from, until, process)
+            : RunClosedLoop(from, until, process);
 
     public void Dispose() => _connections.Dispose();
 

@@ -37,7 +37,8 @@ internal sealed record Measurement
     public long? ServerInvoluntarySwitches { get; init; }
 
     /// <summary>Voluntary and involuntary.</summary>
-    public double? ServerSwitchesPerLine => Lines > 0 ? (ServerVoluntarySwitches + ServerInvoluntarySwitches) / (double)Lines : null;
+    public double? ServerSwitchesPerLine =>
+        Lines > 0 ? (ServerVoluntarySwitches + ServerInvoluntarySwitches) / (double)Lines : null;
 
     public long? ServerMinorFaults { get; init; }
 
@@ -105,7 +106,8 @@ internal sealed record Measurement
     /// True if the generator worked, or waited for its core, at least 95 % of the time: the server might have
     /// done more.
     /// </summary>
-    public bool GeneratorSaturated => Seconds > 0 && GeneratorCpuShare + (GeneratorDelaySeconds / (Seconds * GeneratorCores)) >= 0.95;
+    public bool GeneratorSaturated =>
+        Seconds > 0 && GeneratorCpuShare + (GeneratorDelaySeconds / (Seconds * GeneratorCores)) >= 0.95;
 
     /// <summary>
     /// For a flood: the quiet connections before it. The rest of this record is then with the flood.

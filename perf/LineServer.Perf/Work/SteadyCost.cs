@@ -22,7 +22,9 @@ internal static class SteadyCost
     public static void Await(Func<double?> work)
     {
         double best = double.PositiveInfinity;
-        for (int times = 0, inVain = 0; (times < Least || (inVain < InVain && times < Most)) && !Interruption.IsRequested; times++)
+        for (int times = 0, inVain = 0;
+            (times < Least || (inVain < InVain && times < Most)) && !Interruption.IsRequested;
+            times++)
         {
             double cost = work() ?? double.PositiveInfinity;
             inVain = cost < best * Improvement ? 0 : inVain + 1;

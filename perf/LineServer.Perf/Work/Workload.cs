@@ -13,7 +13,8 @@ namespace LineServer.Perf.Work;
 /// <param name="Window">The largest number of lines in flight per connection.</param>
 /// <param name="LineSize">Bytes per line, with LF; with mixed sizes, the smallest.</param>
 /// <param name="Rate">Lines per second over all connections, if there is a schedule; otherwise 0.</param>
-internal sealed record Workload(string Name, WorkloadKind Kind, int Connections, int Window, int LineSize, double Rate = 0)
+internal sealed record Workload(
+    string Name, WorkloadKind Kind, int Connections, int Window, int LineSize, double Rate = 0)
 {
     /// <summary>With mixed sizes, the largest; otherwise 0.</summary>
     public int MaxLineSize { get; init; }
@@ -49,23 +50,33 @@ internal sealed record Workload(string Name, WorkloadKind Kind, int Connections,
     public bool NeedsNewProcess => Kind is WorkloadKind.Idle or WorkloadKind.Scale or WorkloadKind.SlowReaders;
 
     [JsonIgnore]
-    public LineSizes Lines => MaxLineSize > LineSize ? LineSizes.Mixed(LineSize, MaxLineSize) : LineSizes.Same(LineSize);
+    public LineSizes Lines =>
+        MaxLineSize > LineSize ? LineSizes.Mixed(LineSize, MaxLineSize) : LineSizes.Same(LineSize);
 
     [JsonIgnore]
     public string Summary => Kind switch
     {
         WorkloadKind.ClosedLoop => $"{Connections:N0} connections, {Window:N0} in flight each, {LinesText}",
         WorkloadKind.OpenLoop => $"{RateText} lines a second over {Connections:N0} connections, {LinesText}",
-        WorkloadKind.Ingest => $"{Connections:N0} connections that send as fast as the server takes it, {LinesText}, no replies",
-        WorkloadKind.Idle => $"{string.Join(", ", Steps.Select(step => $"{step:N0}"))} idle connections after one line each: memory" +
+        WorkloadKind.Ingest =>
+            $"{Connections:N0} connections that send as fast as the server takes it, {LinesText}, no replies",
+        WorkloadKind.Idle =>
+            $"{string.Join(", ", Steps.Select(step => $"{step:N0}"))} idle connections after one line each: memory" +
             (Active > 0 ? $"; {Quantity.Rate(Rate)} lines a second over {Active:N0} active ones beside them" : ""),
         WorkloadKind.Scale => $"{Connections:N0} connections opened, then {Window:N0} in flight each, {LinesText}",
-        WorkloadKind.Churn => $"{Connections:N0} at a time connect, send one line of {LineSize:N0} bytes, get its reply, and close",
-        WorkloadKind.SlowReaders => $"{Connections:N0} connections, {Window:N0} in flight each, without and with {SlowConnections:N0} that send up to {SlowWindow:N0} lines of {SlowLineSize:N0} bytes and do not read",
-        _ => $"{Quantity.Rate(Rate)} lines a second over {Connections:N0} quiet connections, without and with one that floods",
+        WorkloadKind.Churn =>
+            $"{Connections:N0} at a time connect, send one line of {LineSize:N0} bytes, get its reply, and close",
+        WorkloadKind.SlowReaders =>
+            $"{Connections:N0} connections, {Window:N0} in flight each, " +
+            $"without and with {SlowConnections:N0} that send up to {SlowWindow:N0} lines of {SlowLineSize:N0} " +
+            "bytes and do not read",
+        _ =>
+            $"{Quantity.Rate(Rate)} lines a second over {Connections:N0} quiet connections, " +
+            "without and with one that floods",
     };
 
-    private string LinesText => MaxLineSize > LineSize ? $"lines of {LineSize:N0} to {MaxLineSize:N0} bytes" : $"lines of {LineSize:N0} bytes";
+    private string LinesText =>
+        MaxLineSize > LineSize ? $"lines of {LineSize:N0} to {MaxLineSize:N0} bytes" : $"lines of {LineSize:N0} bytes";
 
     private string RateText => Load > 0 ? $"{Load:0 %} of the server's capacity in" : Quantity.Rate(Rate);
 }

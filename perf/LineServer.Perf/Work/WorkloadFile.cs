@@ -27,13 +27,15 @@ internal static class WorkloadFile
         }
         catch (JsonException e)
         {
-            throw new UsageException($"{path}:{e.LineNumber + 1}: this is not JSON: {e.Message.Split(". LineNumber", 2)[0]}");
+            throw new UsageException(
+                $"{path}:{e.LineNumber + 1}: this is not JSON: {e.Message.Split(". LineNumber", 2)[0]}");
         }
     }
 
     private static List<Workload> Parse(string path, byte[] text, HashSet<string> names)
     {
-        var reader = new Utf8JsonReader(text, new JsonReaderOptions { CommentHandling = JsonCommentHandling.Skip, AllowTrailingCommas = true });
+        var reader = new Utf8JsonReader(
+            text, new JsonReaderOptions { CommentHandling = JsonCommentHandling.Skip, AllowTrailingCommas = true });
         _ = reader.Read();
         Expect(ref reader, JsonTokenType.StartObject, path, text, "the file begins with { \"workloads\": [");
         List<Workload> workloads = [];
@@ -41,7 +43,11 @@ internal static class WorkloadFile
         {
             if (!reader.ValueTextEquals("workloads"))
             {
-                throw At(path, text, reader.TokenStartIndex, $"there is no '{reader.GetString()}'; the file has \"workloads\": [ … ]");
+                throw At(
+                    path,
+                    text,
+                    reader.TokenStartIndex,
+                    $"there is no '{reader.GetString()}'; the file has \"workloads\": [ … ]");
             }
 
             _ = reader.Read();
@@ -74,13 +80,20 @@ internal static class WorkloadFile
         Workload workload = fields.Make(start);
         if (ReportTables.OwnNames.Contains(workload.Name, StringComparer.Ordinal))
         {
-            throw At(path, text, start, $"'{workload.Name}' is the name of a table over all workloads: no workload can have it");
+            throw At(
+                path,
+                text,
+                start,
+                $"'{workload.Name}' is the name of a table over all workloads: no workload can have it");
         }
 
-        return names.Add(workload.Name) ? workload : throw At(path, text, start, $"there is a workload '{workload.Name}' already");
+        return names.Add(workload.Name)
+            ? workload
+            : throw At(path, text, start, $"there is a workload '{workload.Name}' already");
     }
 
-    private static void Expect(ref Utf8JsonReader reader, JsonTokenType token, string path, byte[] text, string otherwise)
+    private static void Expect(
+        ref Utf8JsonReader reader, JsonTokenType token, string path, byte[] text, string otherwise)
     {
         if (reader.TokenType != token)
         {

@@ -25,7 +25,8 @@ internal sealed partial class WorkloadRun
     // its way at the start or at the end.
     private Measurement SendOneWay(Workload workload, TimeSpan time)
     {
-        using var connections = new ConnectionSet(server.ForConnections(workload.Connections), workload.Connections, workload.Lines, ReplyTimeout);
+        using var connections = new ConnectionSet(
+            server.ForConnections(workload.Connections), workload.Connections, workload.Lines, ReplyTimeout);
         connections.Connect(workload.Connections);
         var loop = new OneWayLoop(connections);
         var interval = Interval.Begin(process);
@@ -38,7 +39,8 @@ internal sealed partial class WorkloadRun
 
     private Measurement Churn(Workload workload, TimeSpan warmUp, TimeSpan time)
     {
-        using var loop = new ChurnLoop(server.FromLoopback(ChurnSources), workload.Connections, workload.LineSize, ReplyTimeout);
+        using var loop = new ChurnLoop(
+            server.FromLoopback(ChurnSources), workload.Connections, workload.LineSize, ReplyTimeout);
         loop.Run(After(warmUp));
         loop.Finish();
         loop.Latency.Clear();

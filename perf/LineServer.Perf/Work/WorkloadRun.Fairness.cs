@@ -17,7 +17,8 @@ internal sealed partial class WorkloadRun
     {
         Workload fast = workload with { Kind = WorkloadKind.ClosedLoop };
         Measurement without = MeasureLoop(fast);
-        using var connections = new ConnectionSet(server, workload.SlowConnections, LineSizes.Same(workload.SlowLineSize), ReplyTimeout, BesideNumber);
+        using var connections = new ConnectionSet(
+            server, workload.SlowConnections, LineSizes.Same(workload.SlowLineSize), ReplyTimeout, BesideNumber);
         connections.Open();
         var slow = new UnreadLoop(connections, workload.SlowWindow);
         long taken = slow.Fill(FullAfter);
@@ -80,7 +81,8 @@ internal sealed partial class WorkloadRun
             }
         }
 
-        using var connections = new ConnectionSet(server, connections: 1, LineSizes.Same(lineSize), ReplyTimeout, BesideNumber);
+        using var connections = new ConnectionSet(
+            server, connections: 1, LineSizes.Same(lineSize), ReplyTimeout, BesideNumber);
         connections.Open();
         var loop = new ClosedLoop(connections, FloodWindowBytes / lineSize);
         loop.Run(long.MaxValue, stop);

@@ -28,7 +28,12 @@ internal sealed partial class WorkloadRun
                 idle.CheckOpen();
                 Measurement? active = workload.Active > 0 ? MeasureActive(workload) : null;
                 steps.Add(new IdleStep(connections, measured.ServerResidentBytes!.Value, active?.FromDue));
-                measured = measured with { FromDue = active?.FromDue, FromSent = active?.FromSent, LateLines = active?.LateLines };
+                measured = measured with
+                {
+                    FromDue = active?.FromDue,
+                    FromSent = active?.FromSent,
+                    LateLines = active?.LateLines,
+                };
                 if (Interruption.IsRequested)
                 {
                     break;
@@ -39,7 +44,9 @@ internal sealed partial class WorkloadRun
         {
             // Servers have limits: the number of connections that this one held says more than the failure.
             throw new RunFailedException(
-                $"it held {held.Connections:N0} connections, with {(held.ResidentBytes - before) / held.Connections:N0} bytes each; on the way to {workload.Steps[steps.Count]:N0}: {e.Message}");
+                $"it held {held.Connections:N0} connections, " +
+                $"with {(held.ResidentBytes - before) / held.Connections:N0} bytes each; " +
+                $"on the way to {workload.Steps[steps.Count]:N0}: {e.Message}");
         }
 
         return measured! with
@@ -50,7 +57,10 @@ internal sealed partial class WorkloadRun
         };
     }
 
-    private int KnownProcess(Workload workload) => process ?? throw new UsageException($"'{workload.Name}' reads the server's memory, so it needs its process (--pid)");
+    private int KnownProcess(Workload workload) =>
+        process
+            ?? throw new UsageException(
+                $"'{workload.Name}' reads the server's memory, so it needs its process (--pid)");
 
     // The resident memory once the connections of the warm-up are gone.
     private static long ResidentAfterOthers(int known, TimeSpan settleTime)

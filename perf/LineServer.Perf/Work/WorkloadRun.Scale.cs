@@ -31,5 +31,6 @@ internal sealed partial class WorkloadRun
         };
     }
 
-    private static long CpuOf(int known) => Clock.CpuOf(known) ?? throw new RunFailedException($"process {known} has ended");
+    private static long CpuOf(int known) =>
+        Clock.CpuOf(known) ?? throw new RunFailedException($"process {known} has ended");
 }

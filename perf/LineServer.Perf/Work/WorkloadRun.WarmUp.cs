@@ -26,7 +26,15 @@ internal sealed partial class WorkloadRun
             // With few connections: the server's one-time costs (code compiled at its first connection, first
             // buffers) must not count as a connection's memory.
             _ when isMemory =>
-                time => MeasureLoop(workload with { Kind = WorkloadKind.ClosedLoop, Connections = Math.Min(WarmUpConnections, workload.Connections) }, TimeSpan.Zero, time),
+                time =>
+                    MeasureLoop(
+                        workload with
+                        {
+                            Kind = WorkloadKind.ClosedLoop,
+                            Connections = Math.Min(WarmUpConnections, workload.Connections),
+                        },
+                        TimeSpan.Zero,
+                        time),
             _ => time => MeasureLoop(workload with { Kind = WorkloadKind.ClosedLoop }, TimeSpan.Zero, time),
         };
         SteadyCost.Await(() => work(least / SteadyCost.Least).ServerCpuNanosecondsPerLine);

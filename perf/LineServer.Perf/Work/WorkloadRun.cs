@@ -81,7 +81,9 @@ internal sealed partial class WorkloadRun(TargetAddress server, int? process)
     /// </exception>
     public static void CheckGenerators(Workload workload, int generators)
     {
-        if (generators > 1 && workload.Kind is not (WorkloadKind.ClosedLoop or WorkloadKind.OpenLoop or WorkloadKind.Idle or WorkloadKind.Scale))
+        if (generators > 1
+            && workload.Kind is not (WorkloadKind.ClosedLoop or WorkloadKind.OpenLoop
+                or WorkloadKind.Idle or WorkloadKind.Scale))
         {
             throw new UsageException($"--generators: '{workload.Name}' runs in one process only");
         }

@@ -11,7 +11,10 @@ internal sealed class Workloads
     /// <exception cref="UsageException">A file has an error; the message says where and what.</exception>
     public static Workloads Load(string? file = null)
     {
-        List<Workload> all = [.. WorkloadFile.Read(Path.Combine(AppContext.BaseDirectory, "workloads.json"), taken: [])];
+        List<Workload> all =
+        [
+            .. WorkloadFile.Read(Path.Combine(AppContext.BaseDirectory, "workloads.json"), taken: []),
+        ];
         if (file is not null)
         {
             all.AddRange(WorkloadFile.Read(file, [.. all.Select(workload => workload.Name)]));
@@ -23,5 +26,6 @@ internal sealed class Workloads
     /// <exception cref="UsageException">There is no workload of this name.</exception>
     public Workload Find(string name) =>
         All.FirstOrDefault(workload => workload.Name == name)
-        ?? throw new UsageException($"there is no workload '{name}'; there are: {string.Join(", ", All.Select(workload => workload.Name))}");
+        ?? throw new UsageException(
+            $"there is no workload '{name}'; there are: {string.Join(", ", All.Select(workload => workload.Name))}");
 }

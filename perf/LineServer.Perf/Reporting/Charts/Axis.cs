@@ -14,7 +14,8 @@ internal sealed class Axis
     private readonly double _min;
     private readonly double _max;
 
-    private Axis(bool isLog, double min, double max, IReadOnlyList<(double Value, string Label)> ticks) => (IsLog, _min, _max, Ticks) = (isLog, min, max, ticks);
+    private Axis(bool isLog, double min, double max, IReadOnlyList<(double Value, string Label)> ticks) =>
+        (IsLog, _min, _max, Ticks) = (isLog, min, max, ticks);
 
     public bool IsLog { get; }
 
@@ -35,14 +36,17 @@ internal sealed class Axis
     /// at the lower end.
     /// </summary>
     public static Axis For(IReadOnlyCollection<double> values, Func<double, string> label) =>
-        NeedsLog(values) ? Log(values.Where(value => value > 0).Min(), values.Max(), label) : Linear(values.Max(), label);
+        NeedsLog(values)
+            ? Log(values.Where(value => value > 0).Min(), values.Max(), label)
+            : Linear(values.Max(), label);
 
     /// <summary>A linear axis from 0 to a round number that is at least <paramref name="max"/>.</summary>
     public static Axis Linear(double max, Func<double, string> label)
     {
         double step = StepOf(max > 0 ? max : 1);
         double end = Math.Ceiling((max > 0 ? max : 1) / step) * step;
-        return new(isLog: false, 0, end, [.. Steps(0, end, step).Select(value => (value, Quantity.Short(label(value))))]);
+        return new(
+            isLog: false, 0, end, [.. Steps(0, end, step).Select(value => (value, Quantity.Short(label(value))))]);
     }
 
     /// <summary>A logarithmic axis between two positive values, with some room beyond them.</summary>
@@ -50,11 +54,13 @@ internal sealed class Axis
     {
         double room = Math.Max(1.02, Math.Pow(max / min, 0.04));
         (min, max) = (min / room, max * room);
-        return new(isLog: true, min, max, [.. LogTicks(min, max).Select(value => (value, Quantity.Short(label(value))))]);
+        return new(
+            isLog: true, min, max, [.. LogTicks(min, max).Select(value => (value, Quantity.Short(label(value))))]);
     }
 
     /// <summary>A logarithmic axis between two positive values, with given ticks.</summary>
-    public static Axis Log(double min, double max, IReadOnlyList<(double Value, string Label)> ticks) => new(isLog: true, min, max, ticks);
+    public static Axis Log(double min, double max, IReadOnlyList<(double Value, string Label)> ticks) =>
+        new(isLog: true, min, max, ticks);
 
     /// <summary>The ticks whose labels fit beside each other.</summary>
     /// <param name="at">Maps a value to its place.</param>
@@ -72,7 +78,11 @@ internal sealed class Axis
         }
     }
 
-    public double At(double value) => Math.Clamp(IsLog ? Math.Log(Math.Max(value, _min) / _min) / Math.Log(_max / _min) : (value - _min) / (_max - _min), 0, 1);
+    public double At(double value) =>
+        Math.Clamp(
+            IsLog ? Math.Log(Math.Max(value, _min) / _min) / Math.Log(_max / _min) : (value - _min) / (_max - _min),
+            0,
+            1);
 
     // Powers of ten; over few decades also their multiples by 2 and 5; over less than one, the ticks of a
     // linear axis.

@@ -27,7 +27,17 @@ internal static class LineChart
     /// True if the lines share their places on the horizontal axis: each is then shifted a little to the
     /// right of the one before, so that whiskers do not overlap.
     /// </param>
-    public static string Draw(string id, string title, string description, IReadOnlyList<Series> series, Axis x, string xName, Axis y, string yName, Direction better, bool isSideBySide = false)
+    public static string Draw(
+        string id,
+        string title,
+        string description,
+        IReadOnlyList<Series> series,
+        Axis x,
+        string xName,
+        Axis y,
+        string yName,
+        Direction better,
+        bool isSideBySide = false)
     {
         double beside = isSideBySide && series.Count > 1 ? Math.Min(Beside, AllBeside / (series.Count - 1)) : 0;
         double AtX(double value) => Left + (x.At(value) * (Right - Left));
@@ -76,7 +86,8 @@ internal static class LineChart
         return svg.End();
     }
 
-    private static string Named(string name, Axis axis) => !axis.IsLog ? name : name.Length == 0 ? "logarithmic" : $"{name}, logarithmic";
+    private static string Named(string name, Axis axis) =>
+        !axis.IsLog ? name : name.Length == 0 ? "logarithmic" : $"{name}, logarithmic";
 
     // A distribution has more points than are visible. A point less than a unit from the last one is left
     // out, except the very last.

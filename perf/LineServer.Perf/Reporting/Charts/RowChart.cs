@@ -19,16 +19,27 @@ internal static class RowChart
     // Longer names would be cut off at the left edge; the tooltip has them whole.
     private const int LongestName = 17;
 
-    public static string Draw(string id, string title, string description, IReadOnlyList<ServerMark> marks, Func<double, string> format, Direction better, bool isRatio)
+    public static string Draw(
+        string id,
+        string title,
+        string description,
+        IReadOnlyList<ServerMark> marks,
+        Func<double, string> format,
+        Direction better,
+        bool isRatio)
     {
         double bottom = Top + (marks.Count * RowHeight);
         Spread[] known = [.. marks.Select(mark => mark.Figure).OfType<Spread>()];
-        double min = known.Select(figure => figure.Min).DefaultIfEmpty(1).Min(), max = known.Select(figure => figure.Max).DefaultIfEmpty(1).Max();
+        double min = known.Select(figure => figure.Min).DefaultIfEmpty(1).Min();
+        double max = known.Select(figure => figure.Max).DefaultIfEmpty(1).Max();
         bool isLog = min > 0 && (isRatio || Axis.NeedsLog([min, max]));
-        Axis axis = isRatio && isLog ? Axis.Log(Math.Min(min, 0.9), Math.Max(max, 1.1), format) : isLog ? Axis.Log(min, max, format) : Axis.Linear(max, format);
+        Axis axis = isRatio && isLog ? Axis.Log(Math.Min(min, 0.9), Math.Max(max, 1.1), format)
+            : isLog ? Axis.Log(min, max, format)
+            : Axis.Linear(max, format);
         double At(double value) => Left + (axis.At(value) * (Right - Left));
 
-        var svg = new Svg(id, Width, bottom + Bottom, title, $"{description}{(isLog ? " The axis is logarithmic." : "")}");
+        var svg = new Svg(
+            id, Width, bottom + Bottom, title, $"{description}{(isLog ? " The axis is logarithmic." : "")}");
         foreach ((double value, _) in axis.Ticks)
         {
             svg.Line("grid", At(value), Top, At(value), bottom);
@@ -54,7 +65,8 @@ internal static class RowChart
         return svg.End();
     }
 
-    private static void Row(Svg svg, ServerMark mark, double y, Func<double, double> at, Func<double, string> format, bool hasBar)
+    private static void Row(
+        Svg svg, ServerMark mark, double y, Func<double, double> at, Func<double, string> format, bool hasBar)
     {
         string name = mark.Server.Length > LongestName ? $"{mark.Server[..(LongestName - 1)]}…" : mark.Server;
         if (mark.Figure is not { } figure)
@@ -67,7 +79,9 @@ internal static class RowChart
         }
 
         string atLeast = mark.IsSaturated ? "≥ " : "";
-        string tip = $"{mark.Server}: {atLeast}{format(figure.Median)}, rounds {format(figure.Min)} to {format(figure.Max)}{(mark.Note.Length > 0 ? $", {mark.Note}" : "")}{(mark.IsSaturated ? "; the generator was saturated" : "")}";
+        string tip = $"{mark.Server}: {atLeast}{format(figure.Median)}, " +
+            $"rounds {format(figure.Min)} to {format(figure.Max)}{(mark.Note.Length > 0 ? $", {mark.Note}" : "")}" +
+            $"{(mark.IsSaturated ? "; the generator was saturated" : "")}";
         svg.BeginServer(mark.Server, $"{mark.Classes}{(mark.IsSaturated ? " saturated" : "")}", tip);
 
         // The whole row shows the tooltip.
@@ -96,7 +110,11 @@ internal static class RowChart
             svg.Circle("median", at(figure.Median), y, 5);
         }
 
-        svg.Text("value start", Right + 8, y + 4, $"{atLeast}{format(figure.Median)}{(mark.Note.Length > 0 ? $" ({mark.Note})" : "")}");
+        svg.Text(
+            "value start",
+            Right + 8,
+            y + 4,
+            $"{atLeast}{format(figure.Median)}{(mark.Note.Length > 0 ? $" ({mark.Note})" : "")}");
         svg.EndServer();
     }
 }

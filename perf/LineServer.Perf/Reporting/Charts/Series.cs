@@ -7,4 +7,8 @@ namespace LineServer.Perf.Reporting.Charts;
 /// <param name="Marks">The points with a dot.</param>
 /// <param name="Whiskers">The range over the rounds at each x.</param>
 internal sealed record Series(
-    string Server, string Classes, IReadOnlyList<(double X, double Y)> Points, IReadOnlyList<Mark> Marks, IReadOnlyList<(double X, double From, double To)> Whiskers);
+    string Server,
+    string Classes,
+    IReadOnlyList<(double X, double Y)> Points,
+    IReadOnlyList<Mark> Marks,
+    IReadOnlyList<(double X, double From, double To)> Whiskers);

@@ -25,13 +25,19 @@ internal sealed class Svg
     public static string Escape(string text) => WebUtility.HtmlEncode(text);
 
     public void Line(string classes, double x1, double y1, double x2, double y2) =>
-        _text.Append(CultureInfo.InvariantCulture, $"<line class=\"{classes}\" x1=\"{x1:0.#}\" y1=\"{y1:0.#}\" x2=\"{x2:0.#}\" y2=\"{y2:0.#}\"/>");
+        _text.Append(
+            CultureInfo.InvariantCulture,
+            $"<line class=\"{classes}\" x1=\"{x1:0.#}\" y1=\"{y1:0.#}\" x2=\"{x2:0.#}\" y2=\"{y2:0.#}\"/>");
 
     public void Rectangle(string classes, double x, double y, double width, double height) =>
-        _text.Append(CultureInfo.InvariantCulture, $"<rect class=\"{classes}\" x=\"{x:0.#}\" y=\"{y:0.#}\" width=\"{Math.Max(0, width):0.#}\" height=\"{height:0.#}\"/>");
+        _text.Append(
+            CultureInfo.InvariantCulture,
+            $"<rect class=\"{classes}\" x=\"{x:0.#}\" y=\"{y:0.#}\" width=\"{Math.Max(0, width):0.#}\" height=\"{height:0.#}\"/>");
 
     public void Circle(string classes, double x, double y, double radius, string? tip = null) =>
-        _text.Append(CultureInfo.InvariantCulture, $"<circle class=\"{classes}\" cx=\"{x:0.#}\" cy=\"{y:0.#}\" r=\"{radius:0.#}\"{Tip(tip)}/>");
+        _text.Append(
+            CultureInfo.InvariantCulture,
+            $"<circle class=\"{classes}\" cx=\"{x:0.#}\" cy=\"{y:0.#}\" r=\"{radius:0.#}\"{Tip(tip)}/>");
 
     public void Path(string classes, IEnumerable<(double X, double Y)> points)
     {
@@ -53,13 +59,16 @@ internal sealed class Svg
     /// <param name="y">The vertical place.</param>
     /// <param name="text">The text.</param>
     public void Text(string classes, double x, double y, string text) =>
-        _text.Append(CultureInfo.InvariantCulture, $"<text class=\"{classes}\" x=\"{x:0.#}\" y=\"{y:0.#}\">{Escape(text)}</text>");
+        _text.Append(
+            CultureInfo.InvariantCulture,
+            $"<text class=\"{classes}\" x=\"{x:0.#}\" y=\"{y:0.#}\">{Escape(text)}</text>");
 
     /// <summary>Begins the elements of a server, which end with <see cref="EndServer"/>.</summary>
     /// <param name="server">The server's name.</param>
     /// <param name="classes">The style classes of its colour.</param>
     /// <param name="tip">The tooltip of these elements.</param>
-    public void BeginServer(string server, string classes, string? tip = null) => _text.Append($"<g data-s=\"{Escape(server)}\" class=\"{classes}\"{Tip(tip)}>");
+    public void BeginServer(string server, string classes, string? tip = null) =>
+        _text.Append($"<g data-s=\"{Escape(server)}\" class=\"{classes}\"{Tip(tip)}>");
 
     public void EndServer() => _text.Append("</g>");
 
