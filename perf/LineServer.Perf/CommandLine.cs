@@ -84,7 +84,7 @@ internal sealed class CommandLine(TextWriter output, TextWriter notes)
         "--window", 1, 1, WorkloadFields.MaxWindow, "The largest number of lines in flight per connection.");
     private readonly Option<int> _lineSize = Size("--line-size", 32, "Bytes per line, with LF: 32, 4k.");
     private readonly Option<int> _maxLineSize = Size(
-        "--max-line-size", 0, "Mixed sizes, from --line-size to this. [default: all lines have one size]");
+        "--max-line-size", 0, "Mixed sizes, from --line-size to this. 0: all lines have one size.");
     private readonly Option<double> _rate = Number(
         "--rate",
         0,

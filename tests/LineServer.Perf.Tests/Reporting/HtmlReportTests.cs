@@ -196,7 +196,7 @@ public sealed partial class HtmlReportTests : IDisposable
     {
         Assert.Equal("The reference has no CPU time per line, so no server is ranked.", Headline.Of(Sample.Document with { Measurements = [] }).Result);
         Assert.Equal(
-            "c-epoll takes 9.00 µs of CPU time per line in request-reply; no other server has a result of every workload.",
+            "c-epoll takes 9.00 µs of CPU time per line in request-reply; no other server has a result for every workload.",
             Headline.Of(Sample.Document with { Measurements = [.. Sample.Document.Measurements.Where(round => round.Server == "c-epoll")] }).Result);
     }
 
