@@ -160,7 +160,7 @@ public class GeneratorTests
     public void What_one_process_does_is_not_divided()
     {
         using var server = new EchoServer(EchoServer.Same);
-        Assert.Contains("is the work of one process", Assert.Throws<UsageException>(() => Run(server, Closed with { Kind = WorkloadKind.Churn }, generators: 2)).Message);
+        Assert.Contains("runs in one process only", Assert.Throws<UsageException>(() => Run(server, Closed with { Kind = WorkloadKind.Churn }, generators: 2)).Message);
     }
 
     private static Measurement Run(EchoServer server, Workload workload, int generators, int? process = null) =>

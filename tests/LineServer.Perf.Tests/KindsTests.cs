@@ -102,7 +102,7 @@ public class KindsTests
     public void Churn_fails_where_two_replies_come()
     {
         using var server = new EchoServer((_, line) => [line, line]);
-        Assert.Contains("bytes came that nothing was sent for", Fails(server, Churn));
+        Assert.Contains("surplus bytes after its reply", Fails(server, Churn));
     }
 
     [Fact]
@@ -166,7 +166,7 @@ public class KindsTests
         RunFailedException failure = Assert.Throws<RunFailedException>(() => run.Measure(workload));
         isOver.Set();
         dripping.Join();
-        Assert.Matches("^connection 0: replies come, but after .* s not all; 1 of 1 connections wait$", failure.Message);
+        Assert.Matches("^connection 0: replies arrive, but not all within .* s; 1 of 1 connections wait$", failure.Message);
     }
 
     [Fact]

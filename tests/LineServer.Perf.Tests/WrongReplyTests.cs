@@ -70,14 +70,14 @@ public class WrongReplyTests
         });
         string message = Fails(server, window: 4);
         Assert.Contains($"line {WrongLine}, byte {place}: expected '", message);
-        Assert.Contains("came '", message);
+        Assert.Contains("got '", message);
     }
 
     [Fact]
     public void A_line_that_comes_twice_is_told()
     {
         using var server = new EchoServer((number, line) => number == WrongLine ? [line, line] : [line]);
-        Assert.Contains("nothing was sent for", Fails(server, window: 1));
+        Assert.Contains("surplus bytes", Fails(server, window: 1));
     }
 
     [Fact]
