@@ -76,9 +76,9 @@ public sealed class EarlyEndTests : IDisposable
         });
 
         ClientResult result = await ClientProcess.RunWithInputAsync(
-            "x\n", server.Address, "--quiet", "--max-time", "1");
+            "x\n", server.Address, "--quiet", "--max-time", "3");
 
-        result.AssertFailed(1, "--max-time: 1 s have passed (lines sent: 1, replies: ");
+        result.AssertFailed(1, "--max-time: 3 s have passed (lines sent: 1, replies: ");
         _end.SetResult();
     }
 
@@ -86,9 +86,9 @@ public sealed class EarlyEndTests : IDisposable
     public async Task The_overall_deadline_holds_while_an_input_has_not_come()
     {
         await using TestServer server = TestServer.Start(Serve.EchoAsync);
-        using ClientProcess client = ClientProcess.Start(server.Address, "--max-time", "1");
+        using ClientProcess client = ClientProcess.Start(server.Address, "--max-time", "3");
 
-        (await client.EndAsync()).AssertFailed(1, "--max-time: 1 s have passed (lines sent: 0, replies: 0)");
+        (await client.EndAsync()).AssertFailed(1, "--max-time: 3 s have passed (lines sent: 0, replies: 0)");
     }
 
     [Fact]
@@ -97,9 +97,9 @@ public sealed class EarlyEndTests : IDisposable
         string fifo = _folder.PathOf("fifo");
 
         ClientResult result = await ClientProcess.RunInShellAsync(
-            $"mkfifo {fifo}; exec \"$L\" localhost:1 --max-time 1 {fifo}");
+            $"mkfifo {fifo}; exec \"$L\" localhost:1 --max-time 3 {fifo}");
 
-        result.AssertFailed(1, "--max-time: 1 s have passed before all inputs were open");
+        result.AssertFailed(1, "--max-time: 3 s have passed before all inputs were open");
     }
 
     [Fact]
@@ -112,10 +112,10 @@ public sealed class EarlyEndTests : IDisposable
 
         // Descriptor 3 keeps the fifo's read end open, and reads nothing.
         ClientResult result = await ClientProcess.RunInShellAsync(
-            $"mkfifo {fifo}; exec 3<>{fifo}; \"$L\" {server.Address} --max-time 1 {file} >{fifo}; echo $? > {status}");
+            $"mkfifo {fifo}; exec 3<>{fifo}; \"$L\" {server.Address} --max-time 3 {file} >{fifo}; echo $? > {status}");
 
         Assert.StartsWith(
-            "lineclient: --max-time: 1 s have passed (lines sent: ", result.Errors, StringComparison.Ordinal);
+            "lineclient: --max-time: 3 s have passed (lines sent: ", result.Errors, StringComparison.Ordinal);
         Assert.Equal("1\n", await File.ReadAllTextAsync(status, TestContext.Current.CancellationToken));
     }
 

@@ -100,7 +100,7 @@ public class CommandLineTests
         try
         {
             (int exitStatus, string output, string notes) = await Lineperf.RunAsync(
-                "compare", "--servers", "c-epoll", "--workloads", "pipelined,steady", "--rounds", "1", "--seconds", "0.3", "--warmup", "0.1",
+                "compare", "--servers", "c-epoll", "--workloads", "pipelined,steady", "--rounds", "1", "--seconds", "1", "--warmup", "0.1",
                 "--server-cpus", "0", "--generator-cpus", "0", "--json", file);
             Assert.True(exitStatus == 0, notes);
             Assert.Contains("| c-epoll |", output);
@@ -338,7 +338,7 @@ public class CommandLineTests
         // Long before the minute is over. $$ is the shell, and so the server.
         string peer = Path.Combine(Checkout.Root, "perf/peers");
         (int exitStatus, _, string notes) = await Lineperf.RunAsync(
-            "compare", "--server", $"dies=sh -c '{peer}/build.sh c-epoll && {{ (sleep 1; kill -KILL $$) & exec {peer}/bin/c-epoll --port {{port}}; }}'", "--workloads", "request-reply",
+            "compare", "--server", $"dies=sh -c '{peer}/build.sh c-epoll && {{ (sleep 3; kill -KILL $$) & exec {peer}/bin/c-epoll --port {{port}}; }}'", "--workloads", "request-reply",
             "--seconds", "60", "--server-cpus", "0", "--generator-cpus", "0");
         Assert.Equal(1, exitStatus);
         Assert.Contains("'dies': connection ", notes);

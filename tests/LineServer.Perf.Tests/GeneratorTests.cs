@@ -121,7 +121,7 @@ public class GeneratorTests
     {
         using var server = ServerProcess.Start(BuiltInServers.Find("c-epoll", []), Cores.Parse("--server-cpus", "0"));
         using Process run = Process.Start(new ProcessStartInfo(
-            "sh", ["-c", $"ulimit -n 600; exec '{AppContext.BaseDirectory}/lineperf' run --port {server.EndPoint.Port} --connections 700 --seconds 0.2 --warmup 0 --json"])
+            "sh", ["-c", $"ulimit -n 600; exec '{AppContext.BaseDirectory}/lineperf' run --port {server.EndPoint.Port} --connections 700 --seconds 1 --warmup 0 --json"])
         {
             UseShellExecute = false,
             RedirectStandardOutput = true,

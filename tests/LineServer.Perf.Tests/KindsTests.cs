@@ -140,7 +140,8 @@ public class KindsTests
         using var server = new EchoServer(EchoServer.Same);
         Measurement measured = Run(server, SlowReaders);
         Assert.NotNull(measured.WithoutSlowReaders);
-        Assert.Equal(2 * 20 * 4096, measured.UnreadBytes!.Value);
+        // How much of it the kernel takes before nothing moves for a while is the kernel's choice.
+        Assert.InRange(measured.UnreadBytes!.Value, 4096, 2 * 20 * 4096);
         using var wrong = new EchoServer((number, line) => line.Length == 4096 && number == 15 ? [] : [line]);
         Assert.Contains("line 15, byte", Fails(wrong, SlowReaders));
     }
@@ -231,7 +232,7 @@ public class KindsTests
         Assert.False(LineProtocol.RedisPing.Allows(LineSizes.Mixed(32, 100)));
     }
 
-    private static string Fails(EchoServer server, Workload workload) => Assert.Throws<RunFailedException>(() => Run(server, workload, timeout: TimeSpan.FromSeconds(0.5))).Message;
+    private static string Fails(EchoServer server, Workload workload) => Assert.Throws<RunFailedException>(() => Run(server, workload, timeout: TimeSpan.FromSeconds(2))).Message;
 
     private static Measurement Run(EchoServer server, Workload workload, int? process = null, TimeSpan? timeout = null) =>
         new WorkloadRun(server.Address, process)
