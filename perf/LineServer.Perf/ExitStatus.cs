@@ -1,14 +1,17 @@
 namespace LineServer.Perf;
 
-/// <summary>How the process ends.</summary>
+/// <summary>The exit statuses of lineperf.</summary>
 internal static class ExitStatus
 {
-    /// <summary>All went well.</summary>
+    /// <summary>Everything was measured.</summary>
     public const int Success = 0;
 
-    /// <summary>A server died, did not listen, or lost a connection or a line; or a reply was wrong.</summary>
+    /// <summary>
+    /// A server died, did not listen, lost a connection or a line, or sent a wrong reply; or a file could not
+    /// be written.
+    /// </summary>
     public const int Failure = 1;
 
-    /// <summary>A bad option.</summary>
+    /// <summary>A bad option or argument.</summary>
     public const int Usage = 2;
 }

@@ -2,7 +2,9 @@ using System.Globalization;
 
 namespace LineServer.Perf;
 
-/// <summary>The plan of a run, and the time that has passed and is left: on standard error, while it is a terminal.</summary>
+/// <summary>
+/// Shows the plan of a run, and the elapsed and remaining time, on standard error if that is a terminal.
+/// </summary>
 internal sealed class LiveProgress : IDisposable
 {
     private const string BackAndClear = "\r\u001b[K";
@@ -22,16 +24,20 @@ internal sealed class LiveProgress : IDisposable
         _timer = time.CreateTimer(_ => Tell(), null, TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(1));
     }
 
-    /// <summary>Shows it until the result is disposed; null where standard error is no terminal.</summary>
+    /// <summary>
+    /// Shows progress until the result is disposed; null if standard error is not a terminal.
+    /// </summary>
     public static LiveProgress? Show(TextWriter notes, string plan, TimeSpan planned) =>
         IsTerminal(notes) ? new(notes, plan, planned, TimeProvider.System) : null;
 
-    /// <summary>True if somebody watches.</summary>
-    public static bool IsTerminal(TextWriter notes) => ReferenceEquals(notes, Console.Error) && !Console.IsErrorRedirected;
+    /// <summary>True if the notes go to a terminal.</summary>
+    public static bool IsTerminal(TextWriter notes) =>
+        ReferenceEquals(notes, Console.Error) && !Console.IsErrorRedirected;
 
-    /// <summary>A time as people say it, in whole seconds: 0:07, 12:30, 1:02:03.</summary>
+    /// <summary>Formats a time in whole seconds: 0:07, 12:30, 1:02:03.</summary>
     public static string Text(TimeSpan time) =>
-        TimeSpan.FromSeconds(Math.Max(0, Math.Round(time.TotalSeconds))).ToString(time >= TimeSpan.FromHours(1) ? @"h\:mm\:ss" : @"m\:ss", CultureInfo.InvariantCulture);
+        TimeSpan.FromSeconds(Math.Max(0, Math.Round(time.TotalSeconds))).ToString(
+            time >= TimeSpan.FromHours(1) ? @"h\:mm\:ss" : @"m\:ss", CultureInfo.InvariantCulture);
 
     public void Dispose()
     {

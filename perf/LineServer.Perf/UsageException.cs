@@ -1,4 +1,4 @@
 namespace LineServer.Perf;
 
-/// <summary>What was asked for makes no sense; the message is one line.</summary>
+/// <summary>The arguments or a file of workloads are wrong. The message is one line.</summary>
 internal sealed class UsageException(string message) : Exception(message);

@@ -1,11 +1,14 @@
 namespace LineServer.Perf;
 
-/// <summary>A file that is written whole or not at all: who reads it meanwhile, or stops us, has the one before.</summary>
+/// <summary>
+/// Writes a file as a whole or not at all: until the new content is complete, readers see the old one, even
+/// if the process is killed.
+/// </summary>
 internal static class WholeFile
 {
-    /// <summary>Finds out whether it can be written, before there is anything to write. The file itself stays as it is.</summary>
-    /// <exception cref="IOException">It cannot.</exception>
-    /// <exception cref="UnauthorizedAccessException">It cannot.</exception>
+    /// <summary>Checks that the file can be written, before there is content. Does not change it.</summary>
+    /// <exception cref="IOException">The file cannot be written.</exception>
+    /// <exception cref="UnauthorizedAccessException">The file cannot be written.</exception>
     public static void Try(string path)
     {
         string next = Next(Target(path));
@@ -33,7 +36,7 @@ internal static class WholeFile
         }
         catch
         {
-            // A half of it is of no use, and on a full disk in the way.
+            // Half a file is useless, and takes space on a full disk.
             File.Delete(next);
             throw;
         }
@@ -41,6 +44,7 @@ internal static class WholeFile
 
     private static string Next(string path) => path + ".new";
 
-    // A link stays one.
-    private static string Target(string path) => File.Exists(path) ? File.ResolveLinkTarget(path, returnFinalTarget: true)?.FullName ?? path : path;
+    // A symbolic link stays a link: its target is replaced.
+    private static string Target(string path) =>
+        File.Exists(path) ? File.ResolveLinkTarget(path, returnFinalTarget: true)?.FullName ?? path : path;
 }

@@ -12,7 +12,10 @@ public enum CloseReason
     /// <summary>The client sent FIN. Every line was handled and every reply was flushed.</summary>
     PeerClosed,
 
-    /// <summary>The client, or the network, reset the connection. Replies not yet sent are lost.</summary>
+    /// <summary>
+    /// The client reset the connection, or the network lost it: a keep-alive probe, or replies while the server waited for
+    /// lines, stayed unacknowledged. Replies not yet sent are lost.
+    /// </summary>
     PeerReset,
 
     /// <summary>The handler called <see cref="LineConnection.Close"/>.</summary>

@@ -22,6 +22,7 @@ internal static unsafe partial class Libc
     public const int LevelSocket = 1;
     public const int OptionError = 4;
     public const int LevelTcp = 6;
+    public const int TcpUserTimeout = 18; // <linux/tcp.h>; .NET has no name for it
     public const int EpollAdd = 1;
     public const int EpollDelete = 2;
     public const int ResourceOpenFiles = 7;

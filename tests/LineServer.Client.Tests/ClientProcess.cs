@@ -3,10 +3,12 @@ using System.Text;
 
 namespace LineServer.Client.Tests;
 
-/// <summary>The built lineclient as a process, as a user starts it. Its output is collected as it comes.</summary>
+/// <summary>
+/// The built lineclient as a process, as a user would start it. Collects its output as it arrives.
+/// </summary>
 internal sealed class ClientProcess : IDisposable
 {
-    /// <summary>Only a guard against hanging for ever; no test waits for it to pass.</summary>
+    /// <summary>Keeps a test from hanging for ever. No test waits for it to pass.</summary>
     private static readonly TimeSpan Guard = TimeSpan.FromSeconds(60);
 
     private readonly Process _process;
@@ -26,22 +28,25 @@ internal sealed class ClientProcess : IDisposable
         _reading = Task.WhenAll(ReadOutputAsync(), ReadErrorsAsync());
     }
 
-    /// <summary>Where the build put the executable: beside the tests.</summary>
+    /// <summary>The build puts the executable beside the tests.</summary>
     public static string Executable { get; } = Path.Combine(AppContext.BaseDirectory, "lineclient");
 
     public Stream Input => _process.StandardInput.BaseStream;
 
-    /// <summary>The most memory it had resident so far, in KiB.</summary>
+    /// <summary>The peak resident memory so far, in KiB.</summary>
     public long PeakMemoryKiB =>
-        long.Parse(File.ReadLines($"/proc/{_process.Id}/status").Single(line => line.StartsWith("VmHWM", StringComparison.Ordinal)).Split(' ')[^2]);
+        long.Parse(
+            File.ReadLines($"/proc/{_process.Id}/status")
+                .Single(line => line.StartsWith("VmHWM", StringComparison.Ordinal))
+                .Split(' ')[^2]);
 
     public static ClientProcess Start(params string[] args) => new(new ProcessStartInfo(Executable, args));
 
-    /// <summary>Starts it through <c>sh -c</c>; <c>$L</c> is the executable.</summary>
+    /// <summary>Runs a script with <c>sh -c</c>; <c>$L</c> is the executable.</summary>
     public static ClientProcess StartInShell(string script) =>
         new(new ProcessStartInfo("sh", ["-c", script]) { Environment = { ["L"] = Executable } });
 
-    /// <summary>Runs it to its end with this standard input.</summary>
+    /// <summary>Runs lineclient to its end with this standard input.</summary>
     public static async Task<ClientResult> RunWithInputAsync(byte[] input, params string[] args)
     {
         using ClientProcess client = Start(args);
@@ -49,10 +54,11 @@ internal sealed class ClientProcess : IDisposable
         return await client.EndAsync();
     }
 
-    /// <summary>Runs it to its end with an empty standard input.</summary>
+    /// <summary>Runs lineclient to its end with an empty standard input.</summary>
     public static Task<ClientResult> RunAsync(params string[] args) => RunWithInputAsync([], args);
 
-    public static Task<ClientResult> RunWithInputAsync(string input, params string[] args) => RunWithInputAsync(Encoding.Latin1.GetBytes(input), args);
+    public static Task<ClientResult> RunWithInputAsync(string input, params string[] args) =>
+        RunWithInputAsync(Encoding.Latin1.GetBytes(input), args);
 
     public static async Task<ClientResult> RunInShellAsync(string script)
     {
@@ -76,17 +82,18 @@ internal sealed class ClientProcess : IDisposable
         }
         catch (IOException)
         {
-            // It ended without reading all: what it says about that is the test's business.
+            // The process ended without reading everything. The test checks what it says about that.
         }
     }
 
-    /// <summary>Waits until standard error holds a text.</summary>
+    /// <summary>Waits until standard error contains a text.</summary>
     public Task ErrorsContainAsync(string text) => ContainsAsync(_errors.ToString, text);
 
-    /// <summary>Waits until standard output holds a text.</summary>
-    public Task OutputContainsAsync(string text) => ContainsAsync(() => Encoding.Latin1.GetString(_output.ToArray()), text);
+    /// <summary>Waits until standard output contains a text.</summary>
+    public Task OutputContainsAsync(string text) =>
+        ContainsAsync(() => Encoding.Latin1.GetString(_output.ToArray()), text);
 
-    /// <summary>Sends it a signal by name, as kill(1) takes it.</summary>
+    /// <summary>Sends a signal by its kill(1) name.</summary>
     public void Signal(string name)
     {
         using Process kill = Process.Start("kill", ["-s", name, $"{_process.Id}"]);

@@ -2,19 +2,21 @@ using System.Text;
 
 namespace LineServer.Client.Tests;
 
-/// <summary>What a process left behind.</summary>
+/// <summary>The exit status and output of a process.</summary>
 internal sealed record ClientResult(int ExitStatus, byte[] Output, string Errors)
 {
     public string Text => Encoding.Latin1.GetString(Output);
 
-    /// <summary>A fact of <c>--stats</c>, without its unit.</summary>
+    /// <summary>A figure of <c>--stats</c>, without its unit.</summary>
     public double Stat(string name)
     {
-        string line = Errors.Split('\n').Single(line => line.StartsWith(name + "  ", StringComparison.Ordinal) || line.StartsWith(name + " ", StringComparison.Ordinal));
+        string line = Errors.Split('\n').Single(line =>
+            line.StartsWith(name + "  ", StringComparison.Ordinal)
+                || line.StartsWith(name + " ", StringComparison.Ordinal));
         return double.Parse(line[name.Length..].Trim().Split(' ')[0]);
     }
 
-    /// <summary>It said one line, not a stack trace.</summary>
+    /// <summary>Asserts that the process printed one line, not a stack trace.</summary>
     public void AssertFailed(int exitStatus, string inErrors)
     {
         Assert.Contains(inErrors, Errors, StringComparison.Ordinal);

@@ -81,7 +81,7 @@ public sealed class CopyingTests : IDisposable
             prompted.SetResult();
         });
 
-        // The shell sends the answer only once it has seen the prompt.
+        // The shell sends the answer only once it has read the prompt.
         ClientResult result = await ClientProcess.RunInShellAsync($"""
             mkfifo {_folder.PathOf("in")} {_folder.PathOf("out")}
             "$L" {server.Address} < {_folder.PathOf("in")} > {_folder.PathOf("out")} &
@@ -104,7 +104,8 @@ public sealed class CopyingTests : IDisposable
         string first = _folder.Write("first", "1\n");
         string last = _folder.Write("last", "3\n");
 
-        ClientResult result = await ClientProcess.RunWithInputAsync("2\n", server.Address, first, "-", _folder.Write("empty", ""), last);
+        ClientResult result = await ClientProcess.RunWithInputAsync(
+            "2\n", server.Address, first, "-", _folder.Write("empty", ""), last);
 
         result.AssertSucceeded();
         Assert.Equal("1\n2\n3\n", result.Text);
@@ -116,7 +117,8 @@ public sealed class CopyingTests : IDisposable
         await using TestServer server = TestServer.Start(Serve.EchoAsync);
         string file = _folder.Write("file", "skipped\nsent\n");
 
-        ClientResult result = await ClientProcess.RunInShellAsync($"{{ read line; \"$L\" {server.Address}; cat; }} < {file}");
+        ClientResult result = await ClientProcess.RunInShellAsync(
+            $"{{ read line; \"$L\" {server.Address}; cat; }} < {file}");
 
         result.AssertSucceeded();
         Assert.Equal("sent\n", result.Text);
@@ -128,7 +130,8 @@ public sealed class CopyingTests : IDisposable
         await using TestServer server = TestServer.Start(Serve.EchoAsync);
         string fifo = _folder.PathOf("fifo");
 
-        ClientResult result = await ClientProcess.RunInShellAsync($"mkfifo {fifo}; (echo one; echo two) > {fifo} & \"$L\" {server.Address} {fifo}");
+        ClientResult result = await ClientProcess.RunInShellAsync(
+            $"mkfifo {fifo}; (echo one; echo two) > {fifo} & \"$L\" {server.Address} {fifo}");
 
         result.AssertSucceeded();
         Assert.Equal("one\ntwo\n", result.Text);
@@ -140,7 +143,8 @@ public sealed class CopyingTests : IDisposable
         await using TestServer server = TestServer.Start(Serve.EchoAsync);
         _folder.Write("--quiet", "sent\n");
 
-        ClientResult result = await ClientProcess.RunInShellAsync($"cd {_folder.PathOf("")} && \"$L\" {server.Address} -- --quiet");
+        ClientResult result = await ClientProcess.RunInShellAsync(
+            $"cd {_folder.PathOf("")} && \"$L\" {server.Address} -- --quiet");
 
         result.AssertSucceeded();
         Assert.Equal("sent\n", result.Text);
@@ -202,7 +206,7 @@ public sealed class CopyingTests : IDisposable
     [Fact]
     public async Task Replies_of_several_connections_are_never_written_into_each_other()
     {
-        // Each server connection sends its replies byte by byte, taking turns with the others: the worst interleaving.
+        // The connections send their replies byte by byte in turn: the worst interleaving.
         const int Connections = 8;
         string[] replies = [.. Enumerable.Range(0, Connections).Select(i => new string((char)('a' + i), 20 + i))];
         int accepted = 0;
@@ -230,7 +234,13 @@ public sealed class CopyingTests : IDisposable
         ClientResult result = await ClientProcess.RunAsync(server.Address, "--connections", $"{Connections}", file);
 
         result.AssertSucceeded();
-        string[] lines = [.. result.Text.Replace("tail", "", StringComparison.Ordinal).Split('\n').Where(line => line.Length > 0).Order(StringComparer.Ordinal)];
+        string[] lines =
+        [
+            .. result.Text.Replace("tail", "", StringComparison.Ordinal)
+                .Split('\n')
+                .Where(line => line.Length > 0)
+                .Order(StringComparer.Ordinal),
+        ];
         Assert.Equal<string[]>([.. replies.SelectMany(reply => Enumerable.Repeat(reply.PadRight(40, '.'), 2))], lines);
         Assert.Equal(Connections, result.Text.Split("tail").Length - 1);
     }

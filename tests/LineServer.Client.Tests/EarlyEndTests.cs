@@ -3,7 +3,9 @@ using System.Text;
 
 namespace LineServer.Client.Tests;
 
-/// <summary>Runs that end before their work is done: by a signal, by <c>--max-time</c>, or because there is no input to wait for.</summary>
+/// <summary>
+/// Runs that end early: by a signal, by <c>--max-time</c>, or because an input never comes.
+/// </summary>
 public sealed class EarlyEndTests : IDisposable
 {
     private readonly TempFolder _folder = new();
@@ -39,7 +41,8 @@ public sealed class EarlyEndTests : IDisposable
         ClientResult result = await client.EndAsync();
 
         Assert.Equal(exitStatus, result.ExitStatus);
-        Assert.StartsWith($"lineclient: ended by SIG{signal} (lines sent: 2, replies: 2)\n", result.Errors, StringComparison.Ordinal);
+        Assert.StartsWith(
+            $"lineclient: ended by SIG{signal} (lines sent: 2, replies: 2)\n", result.Errors, StringComparison.Ordinal);
         Assert.Equal(2, result.Stat("lines sent"));
         Assert.Equal(2, result.Stat("replies"));
         Assert.InRange(result.Stat("latency max"), 1, 1e9);
@@ -48,14 +51,16 @@ public sealed class EarlyEndTests : IDisposable
     [Fact]
     public async Task A_signal_while_connecting_is_retried_ends_the_run()
     {
-        using ClientProcess client = ClientProcess.Start($"unix:{_folder.PathOf("none")}", "--retry", _folder.Write("file", "x\n"));
+        using ClientProcess client = ClientProcess.Start(
+            $"unix:{_folder.PathOf("none")}", "--retry", _folder.Write("file", "x\n"));
         await client.ErrorsContainAsync("retrying for");
 
         client.Signal("INT");
         ClientResult result = await client.EndAsync();
 
         Assert.Equal(130, result.ExitStatus);
-        Assert.EndsWith("lineclient: ended by SIGINT before all connections were open\n", result.Errors, StringComparison.Ordinal);
+        Assert.EndsWith(
+            "lineclient: ended by SIGINT before all connections were open\n", result.Errors, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -63,16 +68,17 @@ public sealed class EarlyEndTests : IDisposable
     {
         await using TestServer server = TestServer.Start(async socket =>
         {
-            // Progress without an end: --timeout never fires.
+            // Endless progress, so --timeout never fires.
             while (!_end.Task.IsCompleted)
             {
                 await socket.SendAsync("more\n"u8.ToArray());
             }
         });
 
-        ClientResult result = await ClientProcess.RunWithInputAsync("x\n", server.Address, "--quiet", "--max-time", "1");
+        ClientResult result = await ClientProcess.RunWithInputAsync(
+            "x\n", server.Address, "--quiet", "--max-time", "3");
 
-        result.AssertFailed(1, "--max-time: 1 s have passed (lines sent: 1, replies: ");
+        result.AssertFailed(1, "--max-time: 3 s have passed (lines sent: 1, replies: ");
         _end.SetResult();
     }
 
@@ -80,9 +86,9 @@ public sealed class EarlyEndTests : IDisposable
     public async Task The_overall_deadline_holds_while_an_input_has_not_come()
     {
         await using TestServer server = TestServer.Start(Serve.EchoAsync);
-        using ClientProcess client = ClientProcess.Start(server.Address, "--max-time", "1");
+        using ClientProcess client = ClientProcess.Start(server.Address, "--max-time", "3");
 
-        (await client.EndAsync()).AssertFailed(1, "--max-time: 1 s have passed (lines sent: 0, replies: 0)");
+        (await client.EndAsync()).AssertFailed(1, "--max-time: 3 s have passed (lines sent: 0, replies: 0)");
     }
 
     [Fact]
@@ -90,9 +96,10 @@ public sealed class EarlyEndTests : IDisposable
     {
         string fifo = _folder.PathOf("fifo");
 
-        ClientResult result = await ClientProcess.RunInShellAsync($"mkfifo {fifo}; exec \"$L\" localhost:1 --max-time 1 {fifo}");
+        ClientResult result = await ClientProcess.RunInShellAsync(
+            $"mkfifo {fifo}; exec \"$L\" localhost:1 --max-time 3 {fifo}");
 
-        result.AssertFailed(1, "--max-time: 1 s have passed before all inputs were open");
+        result.AssertFailed(1, "--max-time: 3 s have passed before all inputs were open");
     }
 
     [Fact]
@@ -103,11 +110,12 @@ public sealed class EarlyEndTests : IDisposable
         string status = _folder.PathOf("status");
         string fifo = _folder.PathOf("fifo");
 
-        // Descriptor 3 holds the pipe's other end open, and reads nothing.
+        // Descriptor 3 keeps the fifo's read end open, and reads nothing.
         ClientResult result = await ClientProcess.RunInShellAsync(
-            $"mkfifo {fifo}; exec 3<>{fifo}; \"$L\" {server.Address} --max-time 1 {file} >{fifo}; echo $? > {status}");
+            $"mkfifo {fifo}; exec 3<>{fifo}; \"$L\" {server.Address} --max-time 3 {file} >{fifo}; echo $? > {status}");
 
-        Assert.StartsWith("lineclient: --max-time: 1 s have passed (lines sent: ", result.Errors, StringComparison.Ordinal);
+        Assert.StartsWith(
+            "lineclient: --max-time: 3 s have passed (lines sent: ", result.Errors, StringComparison.Ordinal);
         Assert.Equal("1\n", await File.ReadAllTextAsync(status, TestContext.Current.CancellationToken));
     }
 
@@ -125,7 +133,8 @@ public sealed class EarlyEndTests : IDisposable
 
         ClientResult result = await ClientProcess.RunAsync(server.Address, "--check-echo", file);
 
-        result.AssertFailed(1, $"{file} changed while it was sent, so the server may be right: line 2: the reply differs");
+        result.AssertFailed(
+            1, $"{file} changed while it was sent, so the server may be right: line 2: the reply differs");
     }
 
     [Fact]
@@ -134,10 +143,13 @@ public sealed class EarlyEndTests : IDisposable
         string file = _folder.Write("file", Encoding.UTF8.GetBytes("\u001b[31mred é\a\r\n"));
         await using TestServer server = TestServer.Start(Serve.EchoAsync);
 
-        ClientResult terminal = await ClientProcess.RunInShellAsync($"script -qec \"$L {server.Address} {file}\" /dev/null");
+        ClientResult terminal = await ClientProcess.RunInShellAsync(
+            $"script -qec \"$L {server.Address} {file}\" /dev/null");
         ClientResult pipe = await ClientProcess.RunInShellAsync($"\"$L\" {server.Address} {file}");
 
-        Assert.Equal("\\x1B[31mred é\\x07\n", Encoding.UTF8.GetString(terminal.Output).Replace("\r", "", StringComparison.Ordinal));
+        Assert.Equal(
+            "\\x1B[31mred é\\x07\n",
+            Encoding.UTF8.GetString(terminal.Output).Replace("\r", "", StringComparison.Ordinal));
         Assert.Equal(await File.ReadAllBytesAsync(file, TestContext.Current.CancellationToken), pipe.Output);
     }
 }

@@ -64,7 +64,8 @@ public sealed class FailureTests : IDisposable
     {
         string fifo = _folder.PathOf("fifo");
 
-        ClientResult result = await ClientProcess.RunInShellAsync($"mkfifo {fifo}; true > {fifo} & \"$L\" localhost:1 {option} 2 {fifo}");
+        ClientResult result = await ClientProcess.RunInShellAsync(
+            $"mkfifo {fifo}; true > {fifo} & \"$L\" localhost:1 {option} 2 {fifo}");
 
         result.AssertFailed(2, $"{option} needs files: {fifo} can be read only once");
     }
@@ -106,7 +107,8 @@ public sealed class FailureTests : IDisposable
     {
         using Socket bound = BindWithoutListening();
 
-        ClientResult result = await ClientProcess.RunWithInputAsync("x\n", $"127.0.0.1:{PortOf(bound)}", "--retry", "--timeout", "1");
+        ClientResult result = await ClientProcess.RunWithInputAsync(
+            "x\n", $"127.0.0.1:{PortOf(bound)}", "--retry", "--timeout", "1");
 
         Assert.Equal(3, result.ExitStatus);
         Assert.Contains("Connection refused; retrying for up to 1 s\n", result.Errors, StringComparison.Ordinal);
@@ -120,7 +122,11 @@ public sealed class FailureTests : IDisposable
     {
         string socketFile = _folder.PathOf("sock");
         using Socket bound = BindWithoutListening();
-        using ClientProcess client = ClientProcess.Start(unix ? $"unix:{socketFile}" : $"127.0.0.1:{PortOf(bound)}", "--retry", "--check-echo", _folder.Write("file", "x\n"));
+        using ClientProcess client = ClientProcess.Start(
+            unix ? $"unix:{socketFile}" : $"127.0.0.1:{PortOf(bound)}",
+            "--retry",
+            "--check-echo",
+            _folder.Write("file", "x\n"));
         await client.ErrorsContainAsync("retrying for");
 
         await using TestServer server = unix
@@ -143,7 +149,8 @@ public sealed class FailureTests : IDisposable
             Serve.Reset(socket);
         });
 
-        ClientResult result = await ClientProcess.RunWithInputAsync("a\nb\n", server.Address, "--retry", "--replies", "1");
+        ClientResult result = await ClientProcess.RunWithInputAsync(
+            "a\nb\n", server.Address, "--retry", "--replies", "1");
 
         result.AssertFailed(1, "the server reset the connection");
         Assert.Equal(1, connections);
@@ -216,7 +223,8 @@ public sealed class FailureTests : IDisposable
     {
         await using TestServer server = TestServer.Start(Serve.Silence(_end.Task));
 
-        ClientResult result = await ClientProcess.RunWithInputAsync("a\nb\n", server.Address, option, value, "--timeout", "1");
+        ClientResult result = await ClientProcess.RunWithInputAsync(
+            "a\nb\n", server.Address, option, value, "--timeout", "1");
 
         result.AssertFailed(1, expected);
         Assert.Contains("(lines sent: 2, replies: 0)", result.Errors, StringComparison.Ordinal);
@@ -238,8 +246,8 @@ public sealed class FailureTests : IDisposable
     [Fact]
     public async Task An_input_that_is_slow_is_no_reason_to_give_up()
     {
-        // The client must outlive its timeout while it waits for its own input. That the time has passed is told by a
-        // second client, which waits for the server and gives up.
+        // The client must outlive its timeout while it waits for its own input. A second client, which waits
+        // for a silent server and gives up, shows that the timeout has passed.
         await using TestServer echo = TestServer.Start(Serve.EchoAsync);
         await using TestServer silent = TestServer.Start(Serve.Silence(_end.Task));
         using ClientProcess waiting = ClientProcess.Start(echo.Address, "--check-echo", "--timeout", "1");
@@ -279,14 +287,17 @@ public sealed class FailureTests : IDisposable
         await using TestServer server = TestServer.Start(Serve.EchoAsync);
         string file = _folder.Write("file", string.Concat(Enumerable.Repeat("x\n", 1_000_000)));
 
-        ClientResult result = await ClientProcess.RunInShellAsync($"(\"$L\" {server.Address} --connections {connections} {file}; echo $? > {_folder.PathOf("status")}) | head -1");
+        ClientResult result = await ClientProcess.RunInShellAsync(
+            $"(\"$L\" {server.Address} --connections {connections} {file}; " +
+            $"echo $? > {_folder.PathOf("status")}) | head -1");
 
         Assert.Equal("x\n", result.Text);
         Assert.Equal("lineclient: cannot write replies to standard output: Broken pipe\n", result.Errors);
-        Assert.Equal("1\n", await File.ReadAllTextAsync(_folder.PathOf("status"), TestContext.Current.CancellationToken));
+        Assert.Equal(
+            "1\n", await File.ReadAllTextAsync(_folder.PathOf("status"), TestContext.Current.CancellationToken));
     }
 
-    /// <summary>Holds a port where connecting is refused: nobody else can come to listen there meanwhile.</summary>
+    /// <summary>Holds a port that refuses connections: no other process can listen on it meanwhile.</summary>
     private static Socket BindWithoutListening()
     {
         var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);

@@ -16,7 +16,8 @@ public sealed class FlowTests : IDisposable
     [InlineData(2, 2)]
     public async Task A_window_holds_lines_back_until_earlier_ones_are_answered(int window, int replies)
     {
-        // The server answers only once the window is full: lines beyond it would be seen together with those that fill it.
+        // The server answers only once the window is full: it would see lines beyond the window together with
+        // those that fill it.
         const int Lines = 12;
         int mostAtOnce = 0;
         await using TestServer server = TestServer.Start(async socket =>
@@ -29,7 +30,8 @@ public sealed class FlowTests : IDisposable
                 mostAtOnce = Math.Max(mostAtOnce, unanswered);
                 if (unanswered >= window)
                 {
-                    await socket.SendAsync(Encoding.Latin1.GetBytes(string.Concat(Enumerable.Repeat("ok\n", unanswered * replies))));
+                    await socket.SendAsync(
+                        Encoding.Latin1.GetBytes(string.Concat(Enumerable.Repeat("ok\n", unanswered * replies))));
                     unanswered = 0;
                 }
             }
@@ -48,7 +50,8 @@ public sealed class FlowTests : IDisposable
         string lines = new string('a', 1_000_000) + "\nb\n" + new string('c', 500_000) + "\n";
         await using TestServer server = TestServer.Start(Serve.Lines(line => line));
 
-        ClientResult result = await ClientProcess.RunAsync(server.Address, "--check-echo", "--window", "1", _folder.Write("file", lines));
+        ClientResult result = await ClientProcess.RunAsync(
+            server.Address, "--check-echo", "--window", "1", _folder.Write("file", lines));
 
         result.AssertSucceeded();
         Assert.Equal(lines, result.Text);
@@ -57,7 +60,8 @@ public sealed class FlowTests : IDisposable
     [Fact]
     public async Task A_rate_spreads_the_lines_of_all_connections_over_time()
     {
-        // Three connections of seven lines each: the twenty-first is due 20/40 s after the first. Later is no error of the client's.
+        // Three connections with seven lines each: the twenty-first line is due 20/40 s after the first. It
+        // may be later, but not earlier.
         int received = 0;
         await using TestServer server = TestServer.Start(Serve.Lines(line =>
         {
@@ -67,7 +71,8 @@ public sealed class FlowTests : IDisposable
         string file = _folder.Write("file", string.Concat(Enumerable.Repeat("x\n", 7)));
         long start = Stopwatch.GetTimestamp();
 
-        ClientResult result = await ClientProcess.RunAsync(server.Address, "--rate", "40", "--connections", "3", "--check-echo", "--stats", "--quiet", file);
+        ClientResult result = await ClientProcess.RunAsync(
+            server.Address, "--rate", "40", "--connections", "3", "--check-echo", "--stats", "--quiet", file);
 
         Assert.Equal(0, result.ExitStatus);
         Assert.Equal(21, received);
@@ -97,7 +102,8 @@ public sealed class FlowTests : IDisposable
         });
         string file = _folder.Write("file", string.Concat(Enumerable.Range(0, 100).Select(i => $"line {i}\n")));
 
-        ClientResult result = await ClientProcess.RunAsync(server.Address, "--connections", "500", "--check-echo", "--stats", "--quiet", file);
+        ClientResult result = await ClientProcess.RunAsync(
+            server.Address, "--connections", "500", "--check-echo", "--stats", "--quiet", file);
 
         Assert.Equal(0, result.ExitStatus);
         Assert.Equal(500, accepted);
@@ -110,13 +116,15 @@ public sealed class FlowTests : IDisposable
     [Fact]
     public async Task Nothing_is_sent_on_any_connection_before_all_are_open()
     {
-        // A listener that accepts no connections, with a queue of two (a backlog of one): the third connection never opens.
+        // A listener that accepts no connections, with a queue of two (a backlog of one): the third
+        // connection never opens.
         string socketFile = _folder.PathOf("sock");
         using var listener = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
         listener.Bind(new UnixDomainSocketEndPoint(socketFile));
         listener.Listen(1);
 
-        ClientResult result = await ClientProcess.RunAsync($"unix:{socketFile}", "--connections", "4", "--timeout", "0.3", _folder.Write("file", "x\n"));
+        ClientResult result = await ClientProcess.RunAsync(
+            $"unix:{socketFile}", "--connections", "4", "--timeout", "0.3", _folder.Write("file", "x\n"));
 
         result.AssertFailed(3, "the server accepts no connections");
         using Socket first = await listener.AcceptAsync(TestContext.Current.CancellationToken);
@@ -126,7 +134,8 @@ public sealed class FlowTests : IDisposable
     [Fact]
     public async Task Sending_and_receiving_go_on_at_the_same_time()
     {
-        // The server reads nothing until all its replies are taken: more than any socket buffer holds.
+        // The server reads nothing until the client has taken all its replies: more than any socket buffer
+        // holds.
         const int Replies = 40_000_000;
         await using TestServer server = TestServer.Start(async socket =>
         {

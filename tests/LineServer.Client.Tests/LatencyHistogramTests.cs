@@ -13,7 +13,8 @@ public sealed class LatencyHistogramTests
                 histogram.Record(value);
                 histogram.Record(long.MaxValue);
 
-                Assert.InRange(histogram.Percentile(50), value, (long)Math.Min(long.MaxValue, Math.Ceiling(value * 1.01)));
+                Assert.InRange(
+                    histogram.Percentile(50), value, (long)Math.Min(long.MaxValue, Math.Ceiling(value * 1.01)));
             }
         }
     }

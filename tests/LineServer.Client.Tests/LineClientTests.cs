@@ -9,7 +9,8 @@ public sealed class LineClientTests
     [Fact]
     public async Task It_sends_half_closes_and_receives_to_the_end()
     {
-        await using TestServer server = TestServer.Start(async socket => await socket.SendAsync(await Serve.CollectAsync(socket)));
+        await using TestServer server = TestServer.Start(async socket =>
+            await socket.SendAsync(await Serve.CollectAsync(socket)));
         using LineClient client = await LineClient.ConnectAsync(ServerAddress.Parse(server.Address), Cancelled);
         byte[] buffer = new byte[10];
 

@@ -2,7 +2,10 @@ namespace LineServer.Client.Tests;
 
 public sealed class MemoryTests : IDisposable
 {
-    /// <summary>What a large input may need beyond a small one: the garbage collector's and the kernel's noise, not the input.</summary>
+    /// <summary>
+    /// The memory that a large input may need beyond a small one: noise of the garbage collector and the
+    /// kernel.
+    /// </summary>
     private const long ToleranceKiB = 24 * 1024;
     private const long LargeBytes = 256L * 1024 * 1024;
 
@@ -57,7 +60,10 @@ public sealed class MemoryTests : IDisposable
     private string WriteLines(long bytes)
     {
         string path = _folder.PathOf("lines");
-        byte[] block = [.. Enumerable.Range(0, 1024 * 1024).Select(i => i % 64 == 63 ? (byte)'\n' : (byte)('a' + (i % 26)))];
+        byte[] block =
+        [
+            .. Enumerable.Range(0, 1024 * 1024).Select(i => i % 64 == 63 ? (byte)'\n' : (byte)('a' + (i % 26))),
+        ];
         using FileStream file = File.Create(path);
         while (file.Length < bytes)
         {
@@ -78,7 +84,9 @@ public sealed class MemoryTests : IDisposable
         },
         "--check-echo");
 
-    /// <summary>The peak is read when all is exchanged, and the server has not closed yet: the process is still there.</summary>
+    /// <summary>
+    /// Reads the peak after the whole exchange, before the server closes: the process must still exist.
+    /// </summary>
     private static async Task<long> PeakKiBAsync(Func<ClientProcess, Task> feed, params string[] args)
     {
         var started = new TaskCompletionSource<ClientProcess>(TaskCreationOptions.RunContinuationsAsynchronously);

@@ -17,7 +17,8 @@ public sealed class ReplyTests : IDisposable
     public async Task As_many_replies_as_expected_are_right(string replies)
     {
         int count = replies is "none" ? 2 : int.Parse(replies);
-        await using TestServer server = TestServer.Start(Serve.Lines(_ => string.Concat(Enumerable.Repeat("ok\n", count))));
+        await using TestServer server = TestServer.Start(
+            Serve.Lines(_ => string.Concat(Enumerable.Repeat("ok\n", count))));
 
         ClientResult result = await ClientProcess.RunWithInputAsync("a\nb\n", server.Address, "--replies", replies);
 
@@ -63,7 +64,8 @@ public sealed class ReplyTests : IDisposable
     [InlineData("1", "ok\nhalf", "line 2: more than 1 reply")]
     [InlineData("0", "unasked\n", "line 2: more than 0 replies")]
     [InlineData("0", "unasked", "line 2: more than 0 replies")]
-    public async Task More_replies_than_expected_are_reported_with_the_line(string replies, string lastReply, string expected)
+    public async Task More_replies_than_expected_are_reported_with_the_line(
+        string replies, string lastReply, string expected)
     {
         int line = 0;
         string others = replies is "0" ? "" : "ok\n";
@@ -86,7 +88,8 @@ public sealed class ReplyTests : IDisposable
             }
         });
 
-        ClientResult result = await ClientProcess.RunWithInputAsync("one\r\n\n\0two\xff\n", server.Address, "--check-echo");
+        ClientResult result = await ClientProcess.RunWithInputAsync(
+            "one\r\n\n\0two\xff\n", server.Address, "--check-echo");
 
         result.AssertSucceeded();
         Assert.Equal("one\r\n\n\0two\xff\n", result.Text);
@@ -99,12 +102,14 @@ public sealed class ReplyTests : IDisposable
     [InlineData("", "line 2: the reply differs from byte 5 on: expected \"the second line\\n\", got \"the third\\n\"")]
     public async Task A_wrong_echo_is_reported_with_its_place(string second, string expected)
     {
-        await using TestServer server = TestServer.Start(Serve.Lines(line => line.Contains("second", StringComparison.Ordinal) ? second : line));
+        await using TestServer server = TestServer.Start(
+            Serve.Lines(line => line.Contains("second", StringComparison.Ordinal) ? second : line));
 
-        // Read by a file and by a pipe: the two remember what was sent in different ways.
+        // Input from a file and from a pipe: the client remembers what it has sent in different ways.
         const string Input = "first\nthe second line\nthe third\n";
         ClientResult fromPipe = await ClientProcess.RunWithInputAsync(Input, server.Address, "--check-echo");
-        ClientResult fromFile = await ClientProcess.RunAsync(server.Address, "--check-echo", _folder.Write("file", Input));
+        ClientResult fromFile = await ClientProcess.RunAsync(
+            server.Address, "--check-echo", _folder.Write("file", Input));
 
         fromPipe.AssertFailed(1, "connection 1: " + expected);
         fromFile.AssertFailed(1, "connection 1: " + expected);
@@ -152,7 +157,8 @@ public sealed class ReplyTests : IDisposable
     [InlineData(false)]
     public async Task A_line_much_longer_than_what_is_kept_in_flight_is_echoed(bool fromFile)
     {
-        // The server answers only once it has the whole line: who would wait for its echo before sending on, would wait for ever.
+        // The server answers only once it has the whole line: a client that waited for the echo before
+        // sending on would wait for ever.
         string line = new string('z', 5_000_000) + "\n";
         await using TestServer server = TestServer.Start(Serve.Lines(text => text));
 
@@ -169,7 +175,8 @@ public sealed class ReplyTests : IDisposable
     {
         await using TestServer server = TestServer.Start(Serve.Lines(_ => "wrong\n"));
 
-        ClientResult result = await ClientProcess.RunAsync(server.Address, "--check-echo", "--quiet", "--connections", "30", _folder.Write("file", "right\n"));
+        ClientResult result = await ClientProcess.RunAsync(
+            server.Address, "--check-echo", "--quiet", "--connections", "30", _folder.Write("file", "right\n"));
 
         Assert.Equal(1, result.ExitStatus);
         Assert.Equal(11, result.Errors.Count(c => c == '\n'));

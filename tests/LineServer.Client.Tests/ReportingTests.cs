@@ -18,7 +18,8 @@ public sealed class ReportingTests : IDisposable
         string[] options =
         [
             "--replies <N|none>", "--check-echo", "--window <N>", "--rate <N>", "--repeat <N>", "--connections <N>",
-            "--terminate", "--timeout <TIME>", "--max-time <TIME>", "--retry", "--quiet", "--stats", "--help", "--version", "ADDRESS", "FILE",
+            "--terminate", "--timeout <TIME>", "--max-time <TIME>", "--retry", "--quiet", "--stats", "--help", "--version",
+            "ADDRESS", "FILE",
         ];
         Assert.All(options, option => Assert.Contains(option, result.Text, StringComparison.Ordinal));
         Assert.Contains("echo hello | lineclient localhost:7007", result.Text, StringComparison.Ordinal);
@@ -31,7 +32,10 @@ public sealed class ReportingTests : IDisposable
         ClientResult result = await ClientProcess.RunAsync("--version");
 
         result.AssertSucceeded();
-        Assert.StartsWith($"lineclient {typeof(LineClient).Assembly.GetName().Version!.ToString(3)}", result.Text, StringComparison.Ordinal);
+        Assert.StartsWith(
+            $"lineclient {typeof(LineClient).Assembly.GetName().Version!.ToString(3)}",
+            result.Text,
+            StringComparison.Ordinal);
     }
 
     [Fact]
@@ -39,7 +43,8 @@ public sealed class ReportingTests : IDisposable
     {
         await using TestServer server = TestServer.Start(Serve.Lines(_ => "ok\nyes\n"));
 
-        ClientResult result = await ClientProcess.RunWithInputAsync("one\ntwo\nthree\n", server.Address, "--stats", "--replies", "2");
+        ClientResult result = await ClientProcess.RunWithInputAsync(
+            "one\ntwo\nthree\n", server.Address, "--stats", "--replies", "2");
 
         Assert.Equal(0, result.ExitStatus);
         Assert.Equal(1, result.Stat("connections"));
@@ -48,7 +53,14 @@ public sealed class ReportingTests : IDisposable
         Assert.Equal(14, result.Stat("bytes sent"));
         Assert.Equal(21, result.Stat("bytes received"));
         Assert.InRange(result.Stat("lines a second"), 1, 1e9);
-        double[] latencies = [result.Stat("latency p50"), result.Stat("latency p90"), result.Stat("latency p99"), result.Stat("latency p99.9"), result.Stat("latency max")];
+        double[] latencies =
+        [
+            result.Stat("latency p50"),
+            result.Stat("latency p90"),
+            result.Stat("latency p99"),
+            result.Stat("latency p99.9"),
+            result.Stat("latency max"),
+        ];
         Assert.Equal(latencies.Order(), latencies);
         Assert.InRange(latencies[0], 1, result.Stat("elapsed") * 1e6 * 1.01);
     }
@@ -68,14 +80,15 @@ public sealed class ReportingTests : IDisposable
     [Fact]
     public async Task Under_a_rate_a_late_server_shows_in_the_latency_of_every_line_it_held_up()
     {
-        // One answer at the end: each of the nine lines, due every 20 ms, has waited since it was due.
+        // All replies come at the end: each of the nine lines, due every 20 ms, has waited since it was due.
         await using TestServer server = TestServer.Start(async socket =>
         {
             byte[] all = await Serve.CollectAsync(socket);
             await socket.SendAsync(all);
         });
 
-        ClientResult result = await ClientProcess.RunWithInputAsync(string.Concat(Enumerable.Repeat("x\n", 9)), server.Address, "--stats", "--replies", "1", "--rate", "50");
+        ClientResult result = await ClientProcess.RunWithInputAsync(
+            string.Concat(Enumerable.Repeat("x\n", 9)), server.Address, "--stats", "--replies", "1", "--rate", "50");
 
         Assert.Equal(0, result.ExitStatus);
         Assert.InRange(result.Stat("latency max"), 160_000, double.MaxValue);
@@ -88,7 +101,7 @@ public sealed class ReportingTests : IDisposable
     [InlineData("> /dev/null 2> /dev/null", false)]
     public async Task Progress_is_shown_on_a_terminal_only(string arguments, bool shown)
     {
-        // script(1) gives a terminal. A rate makes it last long enough to be worth a bar.
+        // script(1) provides a terminal. The rate makes the run long enough for a progress bar.
         await using TestServer server = TestServer.Start(Serve.EchoAsync);
         string file = _folder.Write("file", string.Concat(Enumerable.Repeat("x\n", 10)));
 

@@ -22,9 +22,14 @@ public sealed class SendScheduleTests
     [Fact]
     public void Connections_take_turns()
     {
-        SendSchedule[] schedules = [.. Enumerable.Range(0, 3).Select(turn => new SendSchedule(30, connections: 3, turn, start: 0))];
+        SendSchedule[] schedules =
+        [
+            .. Enumerable.Range(0, 3).Select(turn => new SendSchedule(30, connections: 3, turn, start: 0)),
+        ];
 
-        Assert.Equal([0, Second / 30, Second * 2 / 30, Second * 3 / 30], [schedules[0].DueAt(0), schedules[1].DueAt(0), schedules[2].DueAt(0), schedules[0].DueAt(1)]);
+        Assert.Equal(
+            [0, Second / 30, Second * 2 / 30, Second * 3 / 30],
+            [schedules[0].DueAt(0), schedules[1].DueAt(0), schedules[2].DueAt(0), schedules[0].DueAt(1)]);
         Assert.Equal([1, 0, 0], schedules.Select(schedule => schedule.DueBy(0)));
         Assert.Equal(31, schedules.Sum(schedule => schedule.DueBy(Second)));
     }
@@ -39,7 +44,8 @@ public sealed class SendScheduleTests
     public async Task Waiting_ends_when_the_connection_does()
     {
         using var over = new CancellationTokenSource();
-        Task waiting = new SendSchedule(0.001, connections: 1, turn: 0, Stopwatch.GetTimestamp()).WaitForAsync(1, over.Token).AsTask();
+        Task waiting = new SendSchedule(
+            0.001, connections: 1, turn: 0, Stopwatch.GetTimestamp()).WaitForAsync(1, over.Token).AsTask();
 
         await over.CancelAsync();
 

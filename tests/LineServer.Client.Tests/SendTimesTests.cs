@@ -66,7 +66,8 @@ public sealed class SendTimesTests
     [Fact]
     public void Under_a_schedule_a_line_counts_from_when_it_was_due()
     {
-        var times = new SendTimes(_latencies, repliesPerLine: 1, new SendSchedule(10, connections: 1, turn: 0, start: 0));
+        var times = new SendTimes(
+            _latencies, repliesPerLine: 1, new SendSchedule(10, connections: 1, turn: 0, start: 0));
         times.Sending(lines: 2, timestamp: Milliseconds(500));
 
         times.Received(replies: 2, timestamp: Milliseconds(510));

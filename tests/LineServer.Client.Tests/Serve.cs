@@ -2,15 +2,18 @@ using System.Net.Sockets;
 
 namespace LineServer.Client.Tests;
 
-/// <summary>What the test's servers do with a connection.</summary>
+/// <summary>Handlers for the connections of a test's server.</summary>
 internal static class Serve
 {
     private const byte LineFeed = (byte)'\n';
 
-    /// <summary>Sends each byte back as it comes.</summary>
+    /// <summary>Echoes bytes as they arrive.</summary>
     public static Task EchoAsync(Socket socket) => EchoAsync(socket, () => Task.CompletedTask);
 
-    /// <summary>Sends each byte back as it comes; <paramref name="beforeEnd"/> runs when all are back and the connection is still open.</summary>
+    /// <summary>
+    /// Echoes bytes as they arrive. <paramref name="beforeEnd"/> runs after the last one, while the
+    /// connection is still open.
+    /// </summary>
     public static async Task EchoAsync(Socket socket, Func<Task> beforeEnd)
     {
         byte[] buffer = new byte[64 * 1024];
@@ -23,7 +26,10 @@ internal static class Serve
         socket.Shutdown(SocketShutdown.Send);
     }
 
-    /// <summary>Answers each complete line with what <paramref name="reply"/> makes of it (LF included); null answers nothing.</summary>
+    /// <summary>
+    /// Answers each complete line with the result of <paramref name="reply"/> (LF included); null for no
+    /// answer.
+    /// </summary>
     public static Func<Socket, Task> Lines(Func<string, string?> reply) => async socket =>
     {
         await foreach (string line in LinesOf(socket))
@@ -37,7 +43,7 @@ internal static class Serve
         socket.Shutdown(SocketShutdown.Send);
     };
 
-    /// <summary>The complete lines that come, each with its LF.</summary>
+    /// <summary>The complete lines that arrive, each with its LF.</summary>
     public static async IAsyncEnumerable<string> LinesOf(Socket socket)
     {
         byte[] buffer = new byte[64 * 1024];
@@ -60,7 +66,7 @@ internal static class Serve
         }
     }
 
-    /// <summary>Reads to the client's end of sending. Returns how many bytes came.</summary>
+    /// <summary>Reads to the client's FIN. Returns the number of bytes.</summary>
     public static async Task<long> DiscardAsync(Socket socket)
     {
         byte[] buffer = new byte[64 * 1024];
@@ -73,7 +79,7 @@ internal static class Serve
         return total;
     }
 
-    /// <summary>Reads to the client's end of sending. Returns the bytes.</summary>
+    /// <summary>Reads to the client's FIN. Returns the bytes.</summary>
     public static async Task<byte[]> CollectAsync(Socket socket)
     {
         using var stream = new NetworkStream(socket);
@@ -82,7 +88,7 @@ internal static class Serve
         return all.ToArray();
     }
 
-    /// <summary>Keeps the connection, reads nothing and says nothing until <paramref name="end"/>.</summary>
+    /// <summary>Keeps the connection open without reading or sending until <paramref name="end"/>.</summary>
     public static Func<Socket, Task> Silence(Task end) => _ => end;
 
     /// <summary>Closes so that the client gets a reset.</summary>

@@ -1,6 +1,6 @@
 namespace LineServer.Client.Tests;
 
-/// <summary>A folder of one test, gone after it.</summary>
+/// <summary>A folder for one test, deleted after it.</summary>
 internal sealed class TempFolder : IDisposable
 {
     private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("lineclient-");

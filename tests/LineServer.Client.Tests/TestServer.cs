@@ -3,7 +3,9 @@ using System.Net.Sockets;
 
 namespace LineServer.Client.Tests;
 
-/// <summary>A small server of the test's own: each accepted socket is given to its handler, and closed after it.</summary>
+/// <summary>
+/// A small server of a test: its handler gets each accepted socket, which is closed when the handler returns.
+/// </summary>
 internal sealed class TestServer : IAsyncDisposable
 {
     private readonly Socket _listener;
@@ -24,7 +26,8 @@ internal sealed class TestServer : IAsyncDisposable
 
     public string Address { get; }
 
-    public static TestServer Start(Func<Socket, Task> handler) => StartOn(new IPEndPoint(IPAddress.Loopback, 0), handler);
+    public static TestServer Start(Func<Socket, Task> handler) =>
+        StartOn(new IPEndPoint(IPAddress.Loopback, 0), handler);
 
     public static TestServer StartOn(IPEndPoint endPoint, Func<Socket, Task> handler) =>
         StartOn(Bound(new Socket(endPoint.AddressFamily, SocketType.Stream, ProtocolType.Tcp), endPoint), handler);
@@ -35,10 +38,12 @@ internal sealed class TestServer : IAsyncDisposable
     public static TestServer StartOnAbstract(string name, Func<Socket, Task> handler) => new(
         Bound(new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified), new UnixDomainSocketEndPoint($"\0{name}")), null, handler);
 
-    /// <summary>Listens on a socket that has its address already.</summary>
+    /// <summary>Listens on a socket that is already bound.</summary>
     public static TestServer StartOn(Socket bound, Func<Socket, Task> handler) => new(bound, null, handler);
 
-    /// <summary>Stops, and lets the first handler that failed (an assertion in it, say) fail the test.</summary>
+    /// <summary>
+    /// Stops the server. Throws the exception of the first handler that failed, for example in an assertion.
+    /// </summary>
     public async ValueTask DisposeAsync()
     {
         _listener.Dispose();
@@ -84,7 +89,7 @@ internal sealed class TestServer : IAsyncDisposable
             }
             catch (SocketException)
             {
-                // The client went first: it says why.
+                // The client closed first; its own output says why.
             }
         }
     }

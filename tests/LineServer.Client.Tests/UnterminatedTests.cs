@@ -54,7 +54,8 @@ public sealed class UnterminatedTests : IDisposable
     {
         await using TestServer server = TestServer.Start(Serve.EchoAsync);
 
-        ClientResult result = await ClientProcess.RunAsync(server.Address, "--repeat", "3", "--terminate", "--check-echo", _folder.Write("file", "x"));
+        ClientResult result = await ClientProcess.RunAsync(
+            server.Address, "--repeat", "3", "--terminate", "--check-echo", _folder.Write("file", "x"));
 
         result.AssertSucceeded();
         Assert.Equal("x\nx\nx\n", result.Text);

@@ -92,7 +92,8 @@ public sealed class WatchdogTests : IAsyncLifetime
         Task sending = _client!.SendAsync(new byte[50_000_000], TestContext.Current.CancellationToken).AsTask();
         LookAt(seconds: 1);
 
-        // The send is still pending, and not a byte of it counted, when the server's kernel makes room for more.
+        // The send is still pending, with none of its bytes counted, when the server's kernel makes room for
+        // more.
         int before = _client.UnsentBytes;
         byte[] taken = new byte[1_000_000];
         while (_client.UnsentBytes == before)
@@ -104,7 +105,7 @@ public sealed class WatchdogTests : IAsyncLifetime
         LookAt(seconds: 11);
         Assert.Null(Watched.Failure);
 
-        // The kernel may still be moving some of it; then another timeout begins.
+        // The kernel may still be moving bytes; each time it has, another timeout begins.
         double seconds = 11;
         Assert.True(SpinWait.SpinUntil(
             () =>

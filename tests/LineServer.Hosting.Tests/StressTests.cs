@@ -29,6 +29,9 @@ public class StressTests
         using var metrics = new Metrics(name);
         var unobserved = new ConcurrentQueue<Exception>();
         EventHandler<UnobservedTaskExceptionEventArgs> note = (_, e) => unobserved.Enqueue(e.Exception);
+        // What earlier tests left unobserved is not ours.
+        GC.Collect();
+        GC.WaitForPendingFinalizers();
         TaskScheduler.UnobservedTaskException += note;
         KestrelHost host = await KestrelHost.StartAsync(listen => listen.UseLines(
             _ => batch ? new Batching(this) : new PerLine(this),

@@ -28,15 +28,15 @@ public class CommandLineTests
     [InlineData("has no {port}", "compare", "--server", "mine=./mine")]
     [InlineData("is not 'name=command with {port}'", "compare", "--server", "mine")]
     [InlineData("is given twice", "compare", "--servers", "c-epoll,c-epoll")]
-    [InlineData("is none of the servers", "compare", "--servers", "c-epoll", "--reference", "sockets")]
-    [InlineData("is no list of cores", "compare", "--servers", "c-epoll", "--server-cpus", "x")]
+    [InlineData("is not one of the servers", "compare", "--servers", "c-epoll", "--reference", "sockets")]
+    [InlineData("is not a list of cores", "compare", "--servers", "c-epoll", "--server-cpus", "x")]
     [InlineData("there is no core 1000", "compare", "--servers", "c-epoll", "--generator-cpus", "1000")]
     [InlineData("--rounds takes a whole number from 1 to 1000, not '0'", "compare", "--servers", "c-epoll", "--rounds", "0")]
     [InlineData("--line-size takes a size from 8 to 65536, as in 32 or 4k, not '7'", "run", "--port", "1", "--line-size", "7")]
     [InlineData("there is no folder for nowhere/x.json", "compare", "--servers", "c-epoll", "--json", "nowhere/x.json")]
     [InlineData("there is no folder for nowhere/x.html", "compare", "--servers", "c-epoll", "--html", "nowhere/x.html")]
-    [InlineData("--json: '/proc' is no name of a file", "compare", "--servers", "c-epoll", "--json", "/proc")]
-    [InlineData("--html: '' is no name of a file", "compare", "--servers", "c-epoll", "--html", "")]
+    [InlineData("--json: '/proc' is not the name of a file", "compare", "--servers", "c-epoll", "--json", "/proc")]
+    [InlineData("--html: '' is not the name of a file", "compare", "--servers", "c-epoll", "--html", "")]
     [InlineData("--json: /proc/x.json cannot be written: ", "compare", "--servers", "c-epoll", "--json", "/proc/x.json")]
     [InlineData("--json and --html: /tmp/lineperf-both cannot be both", "compare", "--servers", "c-epoll", "--json", "/tmp/lineperf-both", "--html", "/tmp/../tmp/lineperf-both")]
     [InlineData("--seconds takes a time from 0.01s to 86400s, as in 5, 500ms or 2m, not 'nan'", "run", "--port", "1", "--seconds", "nan")]
@@ -53,20 +53,20 @@ public class CommandLineTests
     [InlineData("'idle' cannot be profiled", "profile", "--server", "c-epoll", "--workload", "idle")]
     [InlineData("--with takes strace or perf, not 'gdb'", "profile", "--server", "c-epoll", "--workload", "many", "--with", "gdb")]
     [InlineData("--max-line-size: 20 is not more than the smallest size, --line-size 32", "run", "--port", "1", "--max-line-size", "20")]
-    [InlineData("where does the server listen? --port N or --unix PATH", "run")]
-    [InlineData("--port and --unix are two ways to say where", "run", "--port", "1", "--unix", "/a")]
-    [InlineData("--address is for --port", "run", "--unix", "/a", "--address", "::1")]
+    [InlineData("the server's address is missing: --port N or --unix PATH", "run")]
+    [InlineData("--port and --unix cannot be given together", "run", "--port", "1", "--unix", "/a")]
+    [InlineData("--address cannot be given with --unix", "run", "--unix", "/a", "--address", "::1")]
     [InlineData("no connection to unix:/a can come from 127.0.0.1", "run", "--unix", "/a", "--source", "127.0.0.1")]
-    [InlineData("--source: 'x' is no IP address", "run", "--port", "1", "--source", "127.0.0.1,x")]
-    [InlineData("--generators: 'churn' is the work of one process", "run", "--port", "1", "--workload", "churn", "--generators", "2")]
-    [InlineData("--workload-file is for --workload", "run", "--port", "1", "--workload-file", "/nowhere")]
+    [InlineData("--source: 'x' is not an IP address", "run", "--port", "1", "--source", "127.0.0.1,x")]
+    [InlineData("--generators: 'churn' runs in one process only", "run", "--port", "1", "--workload", "churn", "--generators", "2")]
+    [InlineData("--workload-file needs --workload", "run", "--port", "1", "--workload-file", "/nowhere")]
     [InlineData("cannot read the workloads", "compare", "--servers", "c-epoll", "--workload-file", "/nowhere")]
     [InlineData("--protocol takes echo or redis-ping, not 'http'", "run", "--port", "1", "--protocol", "http")]
     [InlineData("--protocol: there are no lines of that size in redis-ping", "run", "--port", "1", "--protocol", "redis-ping", "--line-size", "20")]
     [InlineData("--fault takes drop, swap or flip, not 'all'", "wrong-server", "--port", "1", "--fault", "all")]
     [InlineData("--port takes a whole number from 1 to 65535, not '0'", "run", "--port", "0")]
     [InlineData("--address takes an IP address, not 'localhost'", "run", "--port", "1", "--address", "localhost")]
-    [InlineData("--window cannot be given with it", "run", "--port", "1", "--workload", "many", "--window", "2")]
+    [InlineData("--window cannot be given with --workload", "run", "--port", "1", "--workload", "many", "--window", "2")]
     public void A_mistake_is_one_line_and_exit_status_2(string problem, params string[] args)
     {
         (int exitStatus, string output, string notes) = InProcess(args);
@@ -100,7 +100,7 @@ public class CommandLineTests
         try
         {
             (int exitStatus, string output, string notes) = await Lineperf.RunAsync(
-                "compare", "--servers", "c-epoll", "--workloads", "pipelined,steady", "--rounds", "1", "--seconds", "0.3", "--warmup", "0.1",
+                "compare", "--servers", "c-epoll", "--workloads", "pipelined,steady", "--rounds", "1", "--seconds", "1", "--warmup", "0.1",
                 "--server-cpus", "0", "--generator-cpus", "0", "--json", file);
             Assert.True(exitStatus == 0, notes);
             Assert.Contains("| c-epoll |", output);
@@ -217,7 +217,7 @@ public class CommandLineTests
     {
         (int exitStatus, _, string notes) = await Lineperf.RunAtAsync("bash", "-c", $"ulimit -n 1024 && exec {Lineperf.Program} run --port 1 --connections 300000");
         Assert.Equal(2, exitStatus);
-        Assert.Equal("lineperf: --connections: 300000 are too many: 250 generators have descriptors for 206000 (ulimit -n raises that)\n", notes);
+        Assert.Equal("lineperf: --connections: 300000 are too many: 250 generators have descriptors for 206000 (ulimit -n raises the limit)\n", notes);
     }
 
     [Fact]
@@ -225,7 +225,7 @@ public class CommandLineTests
     {
         using var output = new StringWriter();
         RunSummary.Write(output, WorkloadKind.ClosedLoop, new Measurement { Seconds = 1, GeneratorCpuSeconds = 0, FromSent = new Latencies(0, 0, 0, 0, 0, 0) });
-        Assert.StartsWith("lines          0 in 1.000 s: none came within it\nfrom sent      p50 –, p90 –, p99 –, p99.9 –, max – (0 timed)\n", output.ToString());
+        Assert.StartsWith("lines          0 in 1.000 s: none arrived in this time\nfrom sent      p50 –, p90 –, p99 –, p99.9 –, max – (0 timed)\n", output.ToString());
     }
 
     [Theory]
@@ -338,7 +338,7 @@ public class CommandLineTests
         // Long before the minute is over. $$ is the shell, and so the server.
         string peer = Path.Combine(Checkout.Root, "perf/peers");
         (int exitStatus, _, string notes) = await Lineperf.RunAsync(
-            "compare", "--server", $"dies=sh -c '{peer}/build.sh c-epoll && {{ (sleep 1; kill -KILL $$) & exec {peer}/bin/c-epoll --port {{port}}; }}'", "--workloads", "request-reply",
+            "compare", "--server", $"dies=sh -c '{peer}/build.sh c-epoll && {{ (sleep 3; kill -KILL $$) & exec {peer}/bin/c-epoll --port {{port}}; }}'", "--workloads", "request-reply",
             "--seconds", "60", "--server-cpus", "0", "--generator-cpus", "0");
         Assert.Equal(1, exitStatus);
         Assert.Contains("'dies': connection ", notes);

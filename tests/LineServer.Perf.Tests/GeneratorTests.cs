@@ -121,7 +121,7 @@ public class GeneratorTests
     {
         using var server = ServerProcess.Start(BuiltInServers.Find("c-epoll", []), Cores.Parse("--server-cpus", "0"));
         using Process run = Process.Start(new ProcessStartInfo(
-            "sh", ["-c", $"ulimit -n 600; exec '{AppContext.BaseDirectory}/lineperf' run --port {server.EndPoint.Port} --connections 700 --seconds 0.2 --warmup 0 --json"])
+            "sh", ["-c", $"ulimit -n 600; exec '{AppContext.BaseDirectory}/lineperf' run --port {server.EndPoint.Port} --connections 700 --seconds 1 --warmup 0 --json"])
         {
             UseShellExecute = false,
             RedirectStandardOutput = true,
@@ -160,7 +160,7 @@ public class GeneratorTests
     public void What_one_process_does_is_not_divided()
     {
         using var server = new EchoServer(EchoServer.Same);
-        Assert.Contains("is the work of one process", Assert.Throws<UsageException>(() => Run(server, Closed with { Kind = WorkloadKind.Churn }, generators: 2)).Message);
+        Assert.Contains("runs in one process only", Assert.Throws<UsageException>(() => Run(server, Closed with { Kind = WorkloadKind.Churn }, generators: 2)).Message);
     }
 
     private static Measurement Run(EchoServer server, Workload workload, int generators, int? process = null) =>

@@ -102,7 +102,7 @@ public class KindsTests
     public void Churn_fails_where_two_replies_come()
     {
         using var server = new EchoServer((_, line) => [line, line]);
-        Assert.Contains("bytes came that nothing was sent for", Fails(server, Churn));
+        Assert.Contains("surplus bytes after its reply", Fails(server, Churn));
     }
 
     [Fact]
@@ -140,7 +140,8 @@ public class KindsTests
         using var server = new EchoServer(EchoServer.Same);
         Measurement measured = Run(server, SlowReaders);
         Assert.NotNull(measured.WithoutSlowReaders);
-        Assert.Equal(2 * 20 * 4096, measured.UnreadBytes!.Value);
+        // How much of it the kernel takes before nothing moves for a while is the kernel's choice.
+        Assert.InRange(measured.UnreadBytes!.Value, 4096, 2 * 20 * 4096);
         using var wrong = new EchoServer((number, line) => line.Length == 4096 && number == 15 ? [] : [line]);
         Assert.Contains("line 15, byte", Fails(wrong, SlowReaders));
     }
@@ -166,7 +167,7 @@ public class KindsTests
         RunFailedException failure = Assert.Throws<RunFailedException>(() => run.Measure(workload));
         isOver.Set();
         dripping.Join();
-        Assert.Matches("^connection 0: replies come, but after .* s not all; 1 of 1 connections wait$", failure.Message);
+        Assert.Matches("^connection 0: replies arrive, but not all within .* s; 1 of 1 connections wait$", failure.Message);
     }
 
     [Fact]
@@ -231,7 +232,7 @@ public class KindsTests
         Assert.False(LineProtocol.RedisPing.Allows(LineSizes.Mixed(32, 100)));
     }
 
-    private static string Fails(EchoServer server, Workload workload) => Assert.Throws<RunFailedException>(() => Run(server, workload, timeout: TimeSpan.FromSeconds(0.5))).Message;
+    private static string Fails(EchoServer server, Workload workload) => Assert.Throws<RunFailedException>(() => Run(server, workload, timeout: TimeSpan.FromSeconds(2))).Message;
 
     private static Measurement Run(EchoServer server, Workload workload, int? process = null, TimeSpan? timeout = null) =>
         new WorkloadRun(server.Address, process)

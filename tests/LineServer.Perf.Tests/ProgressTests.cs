@@ -28,7 +28,7 @@ public class ProgressTests
         (_, _, string notes) = await Lineperf.RunAsync(
             "compare", "--server", "dies=sh -c 'exit 3' {port}", "--workloads", "pipelined", "--rounds", "1", "--server-cpus", "0", "--generator-cpus", "0");
 
-        Assert.Contains("lineperf: warning: --rounds 1: one round shows no spread", notes, StringComparison.Ordinal);
+        Assert.Contains("lineperf: warning: --rounds 1: one round shows neither a spread", notes, StringComparison.Ordinal);
     }
 
     [Theory]
@@ -54,7 +54,7 @@ public class ProgressTests
         await working.Task.WaitAsync(TimeSpan.FromSeconds(60), TestContext.Current.CancellationToken);
 
         Assert.Equal(exitStatus, await EndAsync(process, signal));
-        Assert.Contains($"lineperf: ended by SIG{signal}; this was measured until then", await notes, StringComparison.Ordinal);
+        Assert.Contains($"lineperf: ended by SIG{signal}; these figures were measured before", await notes, StringComparison.Ordinal);
         Assert.Contains("lines/s, every reply checked", await output, StringComparison.Ordinal);
     }
 
@@ -80,7 +80,7 @@ public class ProgressTests
 
             Task<string> notes = process.StandardError.ReadToEndAsync(TestContext.Current.CancellationToken);
             Assert.Equal(exitStatus, await EndAsync(process, signal));
-            Assert.Contains($"lineperf: ended by SIG{signal}; the turns that were over until then are in the tables", await notes, StringComparison.Ordinal);
+            Assert.Contains($"lineperf: ended by SIG{signal}; the tables have the turns that were complete", await notes, StringComparison.Ordinal);
             Assert.Contains("request-reply: 50 connections", await output, StringComparison.Ordinal);
             ComparisonDocument document = ComparisonFile.Read(json);
             Assert.Equal(["request-reply"], document.Workloads.Select(workload => workload.Name), StringComparer.Ordinal);
@@ -107,7 +107,7 @@ public class ProgressTests
         string shown = await process.StandardOutput.ReadToEndAsync(TestContext.Current.CancellationToken);
 
         Assert.Contains("; 0:03 with the warm-up", shown, StringComparison.Ordinal);
-        Assert.Contains("0:01 elapsed, 0:02 left", shown, StringComparison.Ordinal);
+        Assert.Matches("0:0[0-9] elapsed, 0:0[0-9] left", shown);
     }
 
     // As from a shell in a terminal, whatever the process of the tests ignores.

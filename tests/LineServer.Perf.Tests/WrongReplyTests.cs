@@ -16,8 +16,8 @@ public class WrongReplyTests
     {
         using var server = new EchoServer(EchoServer.Same);
         Measurement measured = Run(server, connections, window);
-        Assert.True(measured.Lines > 0);
-        Assert.True(measured.FromSent!.Count > 0);
+        // On a busy machine all replies may come after the time is over.
+        Assert.True(measured.Lines + measured.FromSent!.Count > 0);
     }
 
     [Fact]
@@ -32,8 +32,11 @@ public class WrongReplyTests
     [Fact]
     public void A_line_that_is_dropped_with_none_behind_it_is_lost()
     {
-        using var server = new EchoServer((number, line) => number == WrongLine ? [] : [line]);
-        Assert.Contains($"the reply to line {WrongLine} was lost", Fails(server, window: 1));
+        const int Lost = 50;
+        using var server = new EchoServer((number, line) => number == Lost ? [] : [line]);
+        TimeSpan second = TimeSpan.FromSeconds(1);
+        string message = Assert.Throws<RunFailedException>(() => Run(server.Address, Workload(connections: 3, window: 1), second, replyTimeout: second)).Message;
+        Assert.Contains($"the reply to line {Lost} was lost", message);
     }
 
     [Fact]
@@ -70,14 +73,14 @@ public class WrongReplyTests
         });
         string message = Fails(server, window: 4);
         Assert.Contains($"line {WrongLine}, byte {place}: expected '", message);
-        Assert.Contains("came '", message);
+        Assert.Contains("got '", message);
     }
 
     [Fact]
     public void A_line_that_comes_twice_is_told()
     {
         using var server = new EchoServer((number, line) => number == WrongLine ? [line, line] : [line]);
-        Assert.Contains("nothing was sent for", Fails(server, window: 1));
+        Assert.Contains("surplus bytes", Fails(server, window: 1));
     }
 
     [Fact]
@@ -155,12 +158,12 @@ public class WrongReplyTests
     // A wrong server ends the run long before its time is over, but for a lost line, which is found when the run ends.
     private static Measurement Run(EchoServer server, int connections, int window, TimeSpan? time = null) => Run(server.Address, Workload(connections, window), time);
 
-    private static Measurement Run(TargetAddress server, Workload workload, TimeSpan? time = null) =>
+    private static Measurement Run(TargetAddress server, Workload workload, TimeSpan? time = null, TimeSpan? replyTimeout = null) =>
         new WorkloadRun(server, process: null)
         {
             WarmUp = TimeSpan.Zero,
-            Time = workload.Window == 1 ? TimeSpan.FromSeconds(0.5) : time ?? TimeSpan.FromSeconds(0.2),
-            ReplyTimeout = TimeSpan.FromSeconds(0.5),
+            Time = time ?? TimeSpan.FromSeconds(0.2),
+            ReplyTimeout = replyTimeout ?? TimeSpan.FromSeconds(10),
         }.Measure(workload);
 
     private static Workload Workload(int connections, int window) => new("test", WorkloadKind.ClosedLoop, connections, window, LineSize: 32);

@@ -19,7 +19,7 @@ public class WrongServerTests
         var run = new WorkloadRun(Load.TargetAddress.Of(server.EndPoint), process: null) { WarmUp = TimeSpan.Zero, Time = TimeSpan.FromMinutes(1) };
         string message = Assert.Throws<RunFailedException>(() => run.Measure(new Workload("test", WorkloadKind.ClosedLoop, Connections: 50, Window: 64, LineSize: 32))).Message;
         Assert.Contains("expected '", message);
-        Assert.Contains("came '", message);
+        Assert.Contains("got '", message);
         Assert.Contains(problem, message);
         Assert.InRange(server.Faults, 1, 2); // Another one may be on its way while the first is found.
     }

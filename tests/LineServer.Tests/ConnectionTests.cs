@@ -128,7 +128,7 @@ public class ConnectionTests
         await other.SendAsync("still here\n");
         Assert.Equal("still here", await other.ReadLineAsync());
         Assert.Equal(0, await daemon.StopAsync());
-        Assert.DoesNotContain(daemon.Log.Lines, line => line.StartsWith("fail", StringComparison.Ordinal) || line.StartsWith("warn", StringComparison.Ordinal));
+        Assert.DoesNotContain(daemon.Log.Lines, line => line.Contains(" fail: ", StringComparison.Ordinal) || line.Contains(" warn: LineServer.Hosting", StringComparison.Ordinal));
     }
 
     [Fact]

@@ -40,7 +40,7 @@ public class DrainTests
     {
         await using DaemonProcess daemon = DaemonProcess.Serve("delay");
         using LineSocket client = await daemon.ConnectAsync();
-        await client.SendAsync("0 there\n3000 answered\n0 this too\n0 half");
+        await client.SendAsync("0 there\n8000 answered\n0 this too\n0 half");
         Assert.Equal("there", await client.ReadLineAsync());
         EndPoint endPoint = await daemon.EndPointAsync();
         daemon.Send(Signal.Terminate);

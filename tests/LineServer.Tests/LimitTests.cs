@@ -1,3 +1,4 @@
+using System.Net;
 using LineServer.Tests.Support;
 
 namespace LineServer.Tests;
@@ -15,7 +16,7 @@ public class LimitTests
     {
         await using DaemonProcess daemon = DaemonProcess.Serve("echo", "Limits:MaxLineSize=4", $"Framing:OversizeLineBehavior={behavior}");
         Assert.Equal(replies, await ConverseAsync(daemon, "1234\n12345\nx\n"));
-        Assert.Contains("a line is longer than 4 bytes", await daemon.Log.FirstAsync("warn:"), StringComparison.Ordinal);
+        Assert.Contains("a line is longer than 4 bytes", await daemon.Log.FirstAsync("warn: LineServer.Hosting"), StringComparison.Ordinal);
     }
 
     [Theory]
@@ -33,7 +34,7 @@ public class LimitTests
             Assert.Equal("", await third.ReadToEndAsync());
         }
 
-        Assert.Contains("refused: TooMany", await daemon.Log.FirstAsync("warn:"), StringComparison.Ordinal);
+        Assert.Contains("refused: TooMany", await daemon.Log.FirstAsync("warn: LineServer.Hosting"), StringComparison.Ordinal);
         first.HalfClose();
         Assert.Null(await first.ReadLineAsync());
         Assert.Equal("c", await AskAsync(second, "c"));
@@ -41,10 +42,52 @@ public class LimitTests
         Assert.Equal("d", await AskAsync(fourth, "d"));
     }
 
+    [Theory]
+    [InlineData("epoll")]
+    [InlineData("sockets")]
+    public async Task Many_refused_clients_leave_no_descriptor_and_do_not_disturb_an_admitted_one(string transport)
+    {
+        await using DaemonProcess daemon = DaemonProcess.Start("--transport", transport, "--listen", "tcp://127.0.0.1:0", "--set", "Limits:MaxConcurrentConnections=1");
+        using LineSocket admitted = await daemon.ConnectAsync();
+        Assert.Equal("a", await AskAsync(admitted, "a"));
+        int before = Directory.GetFiles($"/proc/{daemon.Id}/fd").Length;
+        Task refused = Parallel.ForAsync(0, 500, new ParallelOptions { MaxDegreeOfParallelism = 20 }, async (_, _) =>
+        {
+            using LineSocket client = await daemon.ConnectAsync();
+            Assert.Equal("", await client.ReadToEndAsync());
+        });
+        for (int i = 0; !refused.IsCompleted; i++)
+        {
+            Assert.Equal($"{i}", await AskAsync(admitted, $"{i}"));
+        }
+
+        await refused;
+        // The last of them are closed slightly after their clients have seen FIN. The runtime may open a few of its own.
+        Assert.True(SpinWait.SpinUntil(() => Directory.GetFiles($"/proc/{daemon.Id}/fd").Length <= before + 8, TimeSpan.FromSeconds(30)));
+        Assert.Equal("z", await AskAsync(admitted, "z"));
+    }
+
+    [Theory]
+    [InlineData("epoll")]
+    [InlineData("sockets")]
+    public async Task The_backlog_is_what_the_kernel_allows_unless_it_is_set(string transport)
+    {
+        string allowed = (await File.ReadAllTextAsync("/proc/sys/net/core/somaxconn", TestContext.Current.CancellationToken)).Trim();
+        Assert.Equal(allowed, await BacklogAsync());
+        Assert.Equal("7", await BacklogAsync("--set", "Limits:Backlog=7"));
+
+        async Task<string> BacklogAsync(params string[] more)
+        {
+            await using DaemonProcess daemon = DaemonProcess.Start(["--transport", transport, "--listen", "tcp://127.0.0.1:0", .. more]);
+            FinishedProcess listening = await Tool.RunAsync("ss", "-Hltn", $"sport = :{((IPEndPoint)await daemon.EndPointAsync()).Port}");
+            return listening.Output.Split(' ', StringSplitOptions.RemoveEmptyEntries)[2];
+        }
+    }
+
     [Fact]
     public async Task IdleTimeout_closes_a_silent_connection()
     {
-        await using DaemonProcess daemon = DaemonProcess.Serve("echo", "Limits:IdleTimeout=00:00:00.2");
+        await using DaemonProcess daemon = DaemonProcess.Serve("echo", "Limits:IdleTimeout=00:00:02");
         using LineSocket client = await daemon.ConnectAsync();
         await client.SendAsync("a\n");
         Assert.Equal("a\n", await client.ReadToEndAsync());
@@ -83,7 +126,7 @@ public class LimitTests
         using var directory = new TemporaryDirectory();
         string file = directory.Write("lineserver.json", """
             { "LineServer": {
-                "Limits": { "MaxLineSize": 4, "IdleTimeout": "00:00:00.2" },
+                "Limits": { "MaxLineSize": 4, "IdleTimeout": "00:00:02" },
                 "Endpoints": {
                   "small": { "Address": "tcp://127.0.0.1:0" },
                   "large": { "Address": "tcp://127.0.0.1:0", "Limits": { "MaxLineSize": 10, "IdleTimeout": null }, "Framing": { "OversizeLineBehavior": "Discard" } } } } }

@@ -1,8 +1,11 @@
 namespace LineServer.Perf.Comparing;
 
-/// <summary>A server without a result: never silently.</summary>
-/// <param name="Workload">Whose result is missing.</param>
-/// <param name="Server">Its name.</param>
-/// <param name="Reason">What happened.</param>
-/// <param name="Failed">It ran, and did what it must not: the comparison fails. Otherwise it could not be built or started here.</param>
+/// <summary>A server without a result for a workload. Reports always show it.</summary>
+/// <param name="Workload">The workload without a result.</param>
+/// <param name="Server">The server's name.</param>
+/// <param name="Reason">The reason.</param>
+/// <param name="Failed">
+/// True if the server ran and misbehaved: the comparison fails. False if it could not be built or started
+/// here, or does not support the workload.
+/// </param>
 internal sealed record Absence(string Workload, string Server, string Reason, bool Failed);

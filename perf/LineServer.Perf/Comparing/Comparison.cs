@@ -6,30 +6,32 @@ using LineServer.Perf.Work;
 namespace LineServer.Perf.Comparing;
 
 /// <summary>
-/// Measures servers side by side. Each keeps its process for all rounds of a workload (what a JIT has compiled stays), and each round gives every server
-/// its turn, the next round in the other direction: what the machine does to one it does to all. For memory every round has a new process.
+/// Measures servers side by side. Each server keeps its process for all rounds of a workload, so its JIT
+/// stays warm. Every server has one turn per round, and every second round runs in reverse order, so that
+/// disturbances of the machine hit all servers alike. Workloads that measure memory start a new process in
+/// every round.
 /// </summary>
 /// <remarks>
-/// A server that cannot be built or started is left out from then on; one that fails at work is left out of that workload. Both are told
-/// (<see cref="Absences"/>), and neither takes the others' results away.
+/// A server that cannot be built or started is left out from then on; one that fails is left out of that
+/// workload. Both are reported (<see cref="Absences"/>), and the other servers keep their results.
 /// </remarks>
-/// <param name="options">What is compared, and how.</param>
-/// <param name="notes">Where progress is told.</param>
-/// <param name="turns">The turns so far, of all that are planned.</param>
+/// <param name="options">The servers, the workloads and the settings.</param>
+/// <param name="notes">Receives progress.</param>
+/// <param name="turns">Counts the turns.</param>
 internal sealed class Comparison(ComparisonOptions options, TextWriter notes, TurnProgress turns)
 {
     private readonly List<Round> _rounds = [];
     private readonly List<Absence> _absences = [];
-    private readonly Dictionary<string, string> _cannotStart = new(StringComparer.Ordinal); // Why, by server.
+    private readonly Dictionary<string, string> _cannotStart = new(StringComparer.Ordinal); // the reason, by server
     private readonly Dictionary<string, ServerProcess> _running = new(StringComparer.Ordinal);
 
-    /// <summary>Of all workloads so far.</summary>
+    /// <summary>For all workloads so far.</summary>
     public IReadOnlyList<Round> Rounds => _rounds;
 
-    /// <summary>Of all workloads so far.</summary>
+    /// <summary>For all workloads so far.</summary>
     public IReadOnlyList<Absence> Absences => _absences;
 
-    /// <summary>Runs all rounds of a workload, of the servers that can do it.</summary>
+    /// <summary>Runs all rounds of a workload, for the servers that support it.</summary>
     public void Run(Workload workload)
     {
         options.GeneratorCores.PinThisProcess();
@@ -62,14 +64,17 @@ internal sealed class Comparison(ComparisonOptions options, TextWriter notes, Tu
             }
         }
 
-        // Only after an interruption: those whose first turn was not over.
-        foreach (ServerCommand server in options.Servers.Where(server => !IsAbsent(workload, server) && !_rounds.Any(round => round.Workload == workload.Name && round.Server == server.Name)))
+        // Only after an interruption are there servers without a round and without an absence.
+        foreach (ServerCommand server in options.Servers.Where(server => !IsAbsent(workload, server)
+            && !_rounds.Any(round => round.Workload == workload.Name && round.Server == server.Name)))
         {
-            _absences.Add(new Absence(workload.Name, server.Name, "interrupted before its first turn was over", Failed: false));
+            _absences.Add(
+                new Absence(workload.Name, server.Name, "interrupted before its first turn was over", Failed: false));
         }
     }
 
-    private bool IsAbsent(Workload workload, ServerCommand server) => _absences.Any(absence => absence.Workload == workload.Name && absence.Server == server.Name);
+    private bool IsAbsent(Workload workload, ServerCommand server) =>
+        _absences.Any(absence => absence.Workload == workload.Name && absence.Server == server.Name);
 
     private string? WhyNot(Workload workload, ServerCommand server) =>
         _cannotStart.GetValueOrDefault(server.Name) ?? server.WhyNot(workload);
@@ -105,7 +110,7 @@ internal sealed class Comparison(ComparisonOptions options, TextWriter notes, Tu
         }
         catch (RunFailedException)
         {
-            // Of a turn that was cut short.
+            // The turn was cut short; its failure means nothing.
         }
     }
 

@@ -4,7 +4,7 @@ using LineServer.Perf.Work;
 
 namespace LineServer.Perf.Comparing;
 
-/// <summary>What is compared, and how.</summary>
+/// <summary>The servers, the workloads and the settings of a comparison.</summary>
 internal sealed record ComparisonOptions
 {
     public required IReadOnlyList<ServerCommand> Servers { get; init; }
@@ -13,20 +13,20 @@ internal sealed record ComparisonOptions
 
     public required int Rounds { get; init; }
 
-    /// <summary>Of each measured interval.</summary>
+    /// <summary>Length of each measured interval.</summary>
     public required TimeSpan Time { get; init; }
 
-    /// <summary>Before the first interval of a server's process.</summary>
+    /// <summary>Warm-up before the first interval of a server's process.</summary>
     public required TimeSpan WarmUp { get; init; }
 
-    /// <summary>Before its later intervals.</summary>
+    /// <summary>Warm-up before its later intervals.</summary>
     public required TimeSpan LaterWarmUp { get; init; }
 
     public required Cores ServerCores { get; init; }
 
     public required Cores GeneratorCores { get; init; }
 
-    /// <summary>The name of one of the servers.</summary>
+    /// <summary>The server that ratios refer to.</summary>
     public required string Reference { get; init; }
 
     public TimeSpan ReplyTimeout { get; init; } = TimeSpan.FromSeconds(10);

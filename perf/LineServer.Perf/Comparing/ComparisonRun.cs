@@ -6,34 +6,41 @@ using LineServer.Perf.Work;
 
 namespace LineServer.Perf.Comparing;
 
-/// <summary>A comparison from its first server to its last file: all workloads, and after each the table and the files so far.</summary>
-/// <param name="options">What is compared, and how.</param>
-/// <param name="command">That was given, as a shell reads it.</param>
-/// <param name="output">Where tables go.</param>
-/// <param name="notes">Where progress is told.</param>
+/// <summary>
+/// Runs a whole comparison: all workloads, and after each one its table and the files so far.
+/// </summary>
+/// <param name="options">The servers, the workloads and the settings.</param>
+/// <param name="command">The lineperf command, in shell syntax.</param>
+/// <param name="output">Receives the tables.</param>
+/// <param name="notes">Receives progress.</param>
 internal sealed class ComparisonRun(ComparisonOptions options, string command, TextWriter output, TextWriter notes)
 {
     private readonly Dictionary<string, string?> _versions = new(StringComparer.Ordinal);
-    private readonly List<string> _notWritten = []; // After the last workload.
+    private readonly List<string> _notWritten = []; // after the last workload
 
-    /// <summary>Where all is written as JSON; null for nowhere.</summary>
+    /// <summary>The JSON file; null for none.</summary>
     public string? JsonFile { get; init; }
 
-    /// <summary>Where all is written as a page; null for nowhere.</summary>
+    /// <summary>The HTML page; null for none.</summary>
     public string? HtmlFile { get; init; }
 
-    /// <exception cref="RunFailedException">A server failed at work, or none could be started, and what the others showed has been written; or a file could not be written.</exception>
+    /// <exception cref="RunFailedException">
+    /// A server failed, no server could be measured, or a file could not be written. All other results have
+    /// been written before.
+    /// </exception>
     public void Run()
     {
         DateTimeOffset started = DateTimeOffset.Now;
         long start = Clock.Now;
         var machine = Machine.Read();
         int turns = options.Workloads.Count * options.Servers.Count * options.Rounds;
-        var comparison = new Comparison(options, notes, new TurnProgress(turns, LiveProgress.IsTerminal(notes), TimeProvider.System));
+        var comparison = new Comparison(
+            options, notes, new TurnProgress(turns, LiveProgress.IsTerminal(notes), TimeProvider.System));
         for (int i = 0; i < options.Workloads.Count; i++)
         {
             comparison.Run(options.Workloads[i]);
-            if (Interruption.IsRequested && !comparison.Rounds.Any(round => round.Workload == options.Workloads[i].Name))
+            if (Interruption.IsRequested
+                && !comparison.Rounds.Any(round => round.Workload == options.Workloads[i].Name))
             {
                 break;
             }
@@ -52,14 +59,18 @@ internal sealed class ComparisonRun(ComparisonOptions options, string command, T
                 WarmUpSeconds = options.WarmUp.TotalSeconds,
                 LaterWarmUpSeconds = options.LaterWarmUp.TotalSeconds,
                 Reference = options.Reference,
-                Servers = [.. options.Servers.Select(server => new ComparedServer(server.Name, server.Command, VersionOf(server, comparison)))],
+                Servers =
+                [
+                    .. options.Servers.Select(server =>
+                        new ComparedServer(server.Name, server.Command, VersionOf(server, comparison))),
+                ],
                 Workloads = [.. options.Workloads.Take(i + 1)],
                 Absences = [.. comparison.Absences],
                 Measurements = [.. comparison.Rounds],
             };
             ConsoleTable.Write(output, WorkloadTable.Of(document, options.Workloads[i]));
 
-            // After each workload: a later failure takes nothing away.
+            // After each workload, so that a later failure cannot lose these results.
             Write(document);
             if (Interruption.IsRequested)
             {
@@ -90,7 +101,8 @@ internal sealed class ComparisonRun(ComparisonOptions options, string command, T
         Write(HtmlFile, file => HtmlReport.Write(file, document));
     }
 
-    // A full disk takes nothing from what is still to be measured: its tables are printed. The next workload tries again, with all that there is then.
+    // A full disk does not stop the comparison: the tables are still printed, and the next workload writes
+    // the whole file again.
     private void Write(string? file, Action<string> write)
     {
         try
@@ -107,10 +119,11 @@ internal sealed class ComparisonRun(ComparisonOptions options, string command, T
         }
     }
 
-    // Asked between workloads, of those that have been built.
+    // Asked between workloads, and only of servers that have run: so they are built.
     private string? VersionOf(ServerCommand server, Comparison comparison)
     {
-        if (!_versions.TryGetValue(server.Name, out string? version) && comparison.Rounds.Any(round => round.Server == server.Name))
+        if (!_versions.TryGetValue(server.Name, out string? version)
+            && comparison.Rounds.Any(round => round.Server == server.Name))
         {
             version = ServerVersion.Of(server);
             _versions.Add(server.Name, version);

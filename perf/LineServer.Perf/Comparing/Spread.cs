@@ -1,20 +1,32 @@
 namespace LineServer.Perf.Comparing;
 
-/// <summary>The median of some rounds, and between what they lay.</summary>
+/// <summary>The median and the range over the rounds.</summary>
 internal sealed record Spread(double Median, double Min, double Max)
 {
-    /// <summary>All of them, the smallest first.</summary>
+    /// <summary>All values, in ascending order.</summary>
     public required IReadOnlyList<double> Rounds { get; init; }
 
-    /// <summary>Null when there are none.</summary>
+    /// <summary>Null if there are no finite values.</summary>
     public static Spread? Of(IEnumerable<double?> values)
     {
         double[] sorted = [.. values.OfType<double>().Where(double.IsFinite).Order()];
-        return sorted.Length == 0 ? null : new((sorted[(sorted.Length - 1) / 2] + sorted[sorted.Length / 2]) / 2, sorted[0], sorted[^1]) { Rounds = sorted };
+        return sorted.Length == 0
+            ? null
+            : new((sorted[(sorted.Length - 1) / 2] + sorted[sorted.Length / 2]) / 2, sorted[0], sorted[^1])
+            {
+                Rounds = sorted,
+            };
     }
 
-    /// <summary>How many of them lay on the same side of a value, that on which most lay; on neither when they are equal to it.</summary>
-    public int OnOneSideOf(double value) => Math.Max(Rounds.Count(round => round < value), Rounds.Count(round => round > value));
+    /// <summary>
+    /// The number of values on that side of <paramref name="value"/> which has more of them. Equal values are
+    /// on neither side.
+    /// </summary>
+    public int OnOneSideOf(double value) =>
+        Math.Max(Rounds.Count(round => round < value), Rounds.Count(round => round > value));
 
-    public string Format(string format) => Min == Max ? $"{Median.ToString(format)}" : $"{Median.ToString(format)} [{Min.ToString(format)}..{Max.ToString(format)}]";
+    public string Format(string format) =>
+        Min == Max
+            ? $"{Median.ToString(format)}"
+            : $"{Median.ToString(format)} [{Min.ToString(format)}..{Max.ToString(format)}]";
 }

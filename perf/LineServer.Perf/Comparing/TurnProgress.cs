@@ -1,8 +1,10 @@
 namespace LineServer.Perf.Comparing;
 
-/// <summary>How far a comparison is, for somebody who watches: the turns that are over say how long those that are left will take.</summary>
+/// <summary>
+/// The progress of a comparison on a terminal. The remaining time is estimated from the turns that are done.
+/// </summary>
 /// <param name="planned">Turns of all servers, in all rounds of all workloads.</param>
-/// <param name="isShown">False: nothing is said.</param>
+/// <param name="isShown">False to show nothing.</param>
 /// <param name="time">The clock.</param>
 internal sealed class TurnProgress(int planned, bool isShown, TimeProvider time)
 {
@@ -10,7 +12,7 @@ internal sealed class TurnProgress(int planned, bool isShown, TimeProvider time)
     private int _begun;
 
     /// <summary>Counts a turn that begins.</summary>
-    /// <returns>What its line ends with: nothing where nobody watches.</returns>
+    /// <returns>The end of the turn's line; empty if nothing is shown.</returns>
     public string Next()
     {
         int over = _begun++;

@@ -6,23 +6,25 @@ using LineServer.Perf.Work;
 namespace LineServer.Perf.Generators;
 
 /// <summary>
-/// Connections divided over processes of this program, for where one has not descriptors enough. Each leaves from loopback addresses of its own, where the
-/// server is on one. All measure between the same two moments; their histograms are added, bucket by bucket.
+/// Divides connections over several processes of this program, if one process does not have enough
+/// descriptors. If the server is on a loopback address, each process connects from a loopback address of its
+/// own. All processes measure the same interval; their histograms are added bucket by bucket.
 /// </summary>
 internal sealed class GeneratorGroup : ILoad
 {
-    // Of a process, besides its connections: the runtime's, the queue, /proc.
+    // Descriptors of a process besides its connections: the runtime, the event queue, /proc.
     private const int OtherDescriptors = 200;
 
-    // So much later, at most, the interval ends for the server than for generators that a terminal has interrupted.
+    // A terminal sends SIGINT to the generators too, and they stop at once. This process looks at least this
+    // often, so its own interval ends at most this much later.
     private const long LongestSleep = 20_000_000;
 
     private readonly List<GeneratorProcess> _processes = [];
 
-    /// <param name="server">Where it is.</param>
-    /// <param name="workload">What all do together.</param>
-    /// <param name="replyTimeout">When nothing comes for so long, a reply was lost.</param>
-    /// <param name="processes">How many; at most one a connection.</param>
+    /// <param name="server">The server's address.</param>
+    /// <param name="workload">The work of all processes together.</param>
+    /// <param name="replyTimeout">If nothing arrives for this time, a reply is lost.</param>
+    /// <param name="processes">The number of processes; at most one per connection.</param>
     public GeneratorGroup(TargetAddress server, Workload workload, TimeSpan replyTimeout, int processes)
     {
         processes = Math.Min(processes, workload.Connections);
@@ -33,9 +35,19 @@ internal sealed class GeneratorGroup : ILoad
             for (int i = 0; i < processes; i++)
             {
                 TargetAddress from = server.FromLoopback(1, first: i + 1);
-                Workload share = workload with { Connections = shares[i], Rate = workload.Rate * shares[i] / workload.Connections };
-                _processes.Add(new GeneratorProcess(
-                    i + 1, new GeneratorSetup(from.ToString(), from.Protocol.Name, [.. from.Sources.Select(source => source.ToString())], share, replyTimeout.TotalSeconds, firstNumber)));
+                Workload share = workload with
+                {
+                    Connections = shares[i],
+                    Rate = workload.Rate * shares[i] / workload.Connections,
+                };
+                var setup = new GeneratorSetup(
+                    from.ToString(),
+                    from.Protocol.Name,
+                    [.. from.Sources.Select(source => source.ToString())],
+                    share,
+                    replyTimeout.TotalSeconds,
+                    firstNumber);
+                _processes.Add(new GeneratorProcess(i + 1, setup));
                 firstNumber += shares[i];
             }
         }
@@ -46,17 +58,22 @@ internal sealed class GeneratorGroup : ILoad
         }
     }
 
-    /// <summary>How many processes have descriptors for so many connections.</summary>
+    /// <summary>How many processes it takes to have descriptors for this many connections.</summary>
     public static int Needed(int connections)
     {
-        // "Max open files            20000                20000                files": the first is what holds. The runtime has raised it to the second.
-        string limit = File.ReadLines("/proc/self/limits").First(line => line.StartsWith("Max open files", StringComparison.Ordinal));
+        // "Max open files            20000                20000                files": the soft limit holds.
+        // The runtime has already raised it to the hard limit.
+        string limit = File.ReadLines("/proc/self/limits").First(line =>
+            line.StartsWith("Max open files", StringComparison.Ordinal));
         string soft = limit["Max open files".Length..].Split(' ', StringSplitOptions.RemoveEmptyEntries)[0];
-        int each = Math.Max(1, (int.TryParse(soft, NumberStyles.None, CultureInfo.InvariantCulture, out int descriptors) ? descriptors : int.MaxValue) - OtherDescriptors);
+        int most = int.TryParse(soft, NumberStyles.None, CultureInfo.InvariantCulture, out int descriptors)
+            ? descriptors
+            : int.MaxValue;
+        int each = Math.Max(1, most - OtherDescriptors);
         return ((connections - 1) / each) + 1;
     }
 
-    // One after the other: no accept queue overflows, as with one process.
+    // One after the other, so that no accept queue overflows.
     public void Open(int connections)
     {
         int[] shares = Shares(connections, _processes.Count);
@@ -130,10 +147,16 @@ internal sealed class GeneratorGroup : ILoad
     {
         for (long left = time - Clock.Now; left > 0 && !Interruption.IsRequested; left = time - Clock.Now)
         {
-            Thread.Sleep(TimeSpan.FromTicks(Math.Min(left, LongestSleep) / TimeSpan.NanosecondsPerTick) + TimeSpan.FromMilliseconds(1));
+            Thread.Sleep(
+                TimeSpan.FromTicks(Math.Min(left, LongestSleep) / TimeSpan.NanosecondsPerTick)
+                + TimeSpan.FromMilliseconds(1));
         }
     }
 
-    // As even as can be.
-    private static int[] Shares(int connections, int processes) => [.. Enumerable.Range(0, processes).Select(i => (connections / processes) + (i < connections % processes ? 1 : 0))];
+    // The shares differ by at most one.
+    private static int[] Shares(int connections, int processes) =>
+    [
+        .. Enumerable.Range(0, processes).Select(i =>
+            (connections / processes) + (i < connections % processes ? 1 : 0)),
+    ];
 }

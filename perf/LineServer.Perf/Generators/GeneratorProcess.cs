@@ -4,14 +4,17 @@ using LineServer.Perf.Linux;
 
 namespace LineServer.Perf.Generators;
 
-/// <summary>One more process of this program, that holds a part of the connections: the parent's end. It ends with its standard input.</summary>
+/// <summary>
+/// The parent's end of a generator: another process of this program that holds a share of the connections.
+/// The process ends when its standard input ends.
+/// </summary>
 internal sealed class GeneratorProcess : IDisposable
 {
     private readonly Process _process;
     private readonly int _number;
 
-    /// <param name="number">From 1, for messages.</param>
-    /// <param name="setup">What it shall do.</param>
+    /// <param name="number">Its number, from 1, for messages.</param>
+    /// <param name="setup">The first line that it reads.</param>
     public GeneratorProcess(int number, GeneratorSetup setup)
     {
         _number = number;
@@ -26,16 +29,17 @@ internal sealed class GeneratorProcess : IDisposable
 
     public void Begin(GeneratorCommand command) => Write(command);
 
-    /// <summary>Waits for the reply to the command that was begun.</summary>
-    /// <exception cref="RunFailedException">It has failed.</exception>
+    /// <summary>Waits for the reply to the last command.</summary>
+    /// <exception cref="RunFailedException">The generator failed or ended.</exception>
     public GeneratorReply End()
     {
-        string line = _process.StandardOutput.ReadLine() ?? throw new RunFailedException($"generator {_number} has ended");
+        string line = _process.StandardOutput.ReadLine()
+            ?? throw new RunFailedException($"generator {_number} has ended");
         GeneratorReply reply = JsonSerializer.Deserialize<GeneratorReply>(line)!;
         return reply.Failure is { } failure ? throw new RunFailedException($"generator {_number}: {failure}") : reply;
     }
 
-    /// <summary>Ends the run that has begun: its reply has what was measured until then.</summary>
+    /// <summary>Ends the current run early. Its reply has what was measured until then.</summary>
     public void Interrupt() => _ = MeasuringCalls.Kill(_process.Id, MeasuringCalls.SignalTerminate);
 
     public void Dispose()
@@ -46,10 +50,10 @@ internal sealed class GeneratorProcess : IDisposable
         }
         catch (IOException)
         {
-            // It has ended by itself.
+            // The process has already ended.
         }
 
-        // What it does ends by itself in bounded time, but nobody needs it any more.
+        // Its work would end in bounded time, but nobody needs the result.
         _process.Kill();
         _process.WaitForExit();
         _process.Dispose();

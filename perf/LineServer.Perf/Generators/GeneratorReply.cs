@@ -2,9 +2,10 @@ using LineServer.Perf.Work;
 
 namespace LineServer.Perf.Generators;
 
-/// <summary>What a generator's process says to a command.</summary>
-/// <param name="Failure">What went wrong; null when all went well.</param>
-/// <param name="Measured">After a run.</param>
-/// <param name="FromSent">After a run: its histogram, exported.</param>
-/// <param name="FromDue">After a run on a schedule.</param>
-internal sealed record GeneratorReply(string? Failure = null, Measurement? Measured = null, long[]? FromSent = null, long[]? FromDue = null);
+/// <summary>The reply of a generator's process to a command.</summary>
+/// <param name="Failure">The error; null if there is none.</param>
+/// <param name="Measured">The measurement of a run.</param>
+/// <param name="FromSent">The exported histogram of a run.</param>
+/// <param name="FromDue">The same from due, if the run had a schedule.</param>
+internal sealed record GeneratorReply(
+    string? Failure = null, Measurement? Measured = null, long[]? FromSent = null, long[]? FromDue = null);

@@ -6,20 +6,27 @@ using LineServer.Perf.Work;
 
 namespace LineServer.Perf.Generators;
 
-/// <summary>What a generator's process does: a line of JSON in, a line of JSON out, until its input ends.</summary>
+/// <summary>
+/// The work of a generator's process: reads lines of JSON and answers each with a line of JSON, until its
+/// input ends.
+/// </summary>
 internal static class GeneratorService
 {
-    /// <param name="input">First a <see cref="GeneratorSetup"/>, then <see cref="GeneratorCommand"/>s.</param>
-    /// <param name="output">A <see cref="GeneratorReply"/> for each command.</param>
+    /// <param name="input">One <see cref="GeneratorSetup"/>, then <see cref="GeneratorCommand"/>s.</param>
+    /// <param name="output">One <see cref="GeneratorReply"/> per command.</param>
     public static void Serve(TextReader input, TextWriter output)
     {
-        // Its input ends with the process that started it, but that is read only between two commands; one may take minutes.
+        // The input ends when the parent ends, but this process reads it only between two commands, and one
+        // may take minutes.
         _ = MeasuringCalls.ControlProcess(MeasuringCalls.SetParentDeathSignal, MeasuringCalls.SignalKill, 0, 0, 0);
         _ = MeasuringCalls.ControlProcess(MeasuringCalls.SetTimerSlack, 1, 0, 0, 0);
         using IDisposable signals = Interruption.WatchAsGenerator();
-        GeneratorSetup setup = JsonSerializer.Deserialize<GeneratorSetup>(input.ReadLine() ?? throw new UsageException("'generator' is started by 'run'"))!;
+        GeneratorSetup setup = JsonSerializer.Deserialize<GeneratorSetup>(
+            input.ReadLine() ?? throw new UsageException("'generator' is started by 'run'"))!;
         using var load = new LocalLoad(
-            TargetAddress.Parse(setup.Server).From([.. setup.Sources.Select(IPAddress.Parse)]).Speaking(LineProtocol.All.First(protocol => protocol.Name == setup.Protocol)),
+            TargetAddress.Parse(setup.Server)
+                .From([.. setup.Sources.Select(IPAddress.Parse)])
+                .Speaking(LineProtocol.All.First(protocol => protocol.Name == setup.Protocol)),
             setup.Workload,
             TimeSpan.FromSeconds(setup.ReplyTimeoutSeconds),
             setup.FirstNumber);
@@ -53,7 +60,8 @@ internal static class GeneratorService
             default:
                 GC.Collect();
                 LoadResult result = load.Run(command.From, command.Until, process: null);
-                return new GeneratorReply(Measured: result.Measured, FromSent: result.FromSent.Export(), FromDue: result.FromDue?.Export());
+                return new GeneratorReply(
+                    Measured: result.Measured, FromSent: result.FromSent.Export(), FromDue: result.FromDue?.Export());
         }
     }
 }

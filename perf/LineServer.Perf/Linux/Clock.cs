@@ -5,7 +5,9 @@ namespace LineServer.Perf.Linux;
 /// <summary>Clocks of clock_gettime(2), in nanoseconds.</summary>
 internal static unsafe class Clock
 {
-    /// <summary>Monotonic. It is what <see cref="Stopwatch"/> reads, whose tick is a nanosecond on Linux.</summary>
+    /// <summary>
+    /// The monotonic clock. <see cref="Stopwatch"/> reads the same one; its tick is a nanosecond on Linux.
+    /// </summary>
     public static long Now
     {
         get
@@ -19,10 +21,11 @@ internal static unsafe class Clock
     public static long ThreadCpu => Read(MeasuringCalls.ThreadCpuClock) ?? 0;
 
     /// <summary>
-    /// CPU time of all threads that a process has or had; null when it is gone. To the nanosecond for what has been switched out, and to the
-    /// scheduler's tick (1 to 4 ms) for a thread that runs on another core just now.
+    /// CPU time of all threads that a process has or had; null if the process is gone. Exact for threads that
+    /// are switched out; within a scheduler tick (1 to 4 ms) for threads that run on another core at the
+    /// moment.
     /// </summary>
-    /// <remarks>clock_getcpuclockid(3) makes the clock's number in this way.</remarks>
+    /// <remarks>clock_getcpuclockid(3) computes the clock's number in the same way.</remarks>
     public static long? CpuOf(int process) => Read((~process << 3) | MeasuringCalls.ProcessCpuClock);
 
     private static long? Read(int clock)

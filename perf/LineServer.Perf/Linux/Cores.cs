@@ -4,7 +4,7 @@ using System.Runtime.InteropServices;
 
 namespace LineServer.Perf.Linux;
 
-/// <summary>A set of processor cores, written as taskset writes it: 0, 0-3 or 0,2.</summary>
+/// <summary>A set of processor cores, in the notation of taskset: 0, 0-3 or 0,2.</summary>
 internal sealed unsafe class Cores
 {
     private const int MaxCores = 1024;
@@ -14,22 +14,28 @@ internal sealed unsafe class Cores
 
     public string Text { get; }
 
-    /// <exception cref="UsageException">It is no list of cores, or names one that this machine does not have.</exception>
+    /// <exception cref="UsageException">
+    /// The text is not a list of cores, or names a core that this machine does not have.
+    /// </exception>
     public static Cores Parse(string option, string text)
     {
         SortedSet<int> numbers = [];
         foreach (string part in text.Split(','))
         {
             string[] ends = part.Split('-');
-            if (ends.Length > 2 || !TryParse(ends[0], out int first) || !TryParse(ends[^1], out int last) || last < first)
+            if (ends.Length > 2
+                || !TryParse(ends[0], out int first)
+                || !TryParse(ends[^1], out int last)
+                || last < first)
             {
-                throw new UsageException($"{option}: '{text}' is no list of cores, as 0 or 0-3 or 0,2");
+                throw new UsageException($"{option}: '{text}' is not a list of cores, as in 0, 0-3 or 0,2");
             }
 
             numbers.UnionWith(Enumerable.Range(first, last - first + 1));
         }
 
-        // Not Environment.ProcessorCount: that is what this process may use, which a container or taskset may have cut.
+        // Not Environment.ProcessorCount: that counts the cores that this process may use, which a container
+        // or taskset may limit.
         if (numbers.Max >= ConfiguredCores())
         {
             throw new UsageException($"{option}: there is no core {numbers.Max}; this machine has {ConfiguredCores()}");
@@ -38,8 +44,10 @@ internal sealed unsafe class Cores
         return new Cores(numbers, text);
     }
 
-    /// <summary>How many this process may use.</summary>
-    /// <remarks>Not Environment.ProcessorCount: that is read once, and <see cref="PinThisProcess"/> may come later.</remarks>
+    /// <summary>The number of cores that this process may use.</summary>
+    /// <remarks>
+    /// Not Environment.ProcessorCount: it is read once, and <see cref="PinThisProcess"/> may come later.
+    /// </remarks>
     public static int Allowed
     {
         get
@@ -56,7 +64,7 @@ internal sealed unsafe class Cores
         }
     }
 
-    /// <summary>Puts every thread that this process has onto these cores; those that come later inherit it.</summary>
+    /// <summary>Pins every thread of this process to these cores. Later threads inherit the mask.</summary>
     public void PinThisProcess()
     {
         byte* mask = stackalloc byte[MaxCores / 8];
@@ -68,7 +76,7 @@ internal sealed unsafe class Cores
 
         foreach (string thread in Directory.EnumerateDirectories("/proc/self/task"))
         {
-            // One that ended meanwhile is no loss; our own must be pinned.
+            // Another thread may have ended meanwhile, which is harmless. The main thread must be pinned.
             int id = int.Parse(Path.GetFileName(thread), CultureInfo.InvariantCulture);
             if (MeasuringCalls.SetAffinity(id, MaxCores / 8, mask) != 0 && id == Environment.ProcessId)
             {
@@ -80,5 +88,7 @@ internal sealed unsafe class Cores
     private static bool TryParse(string text, out int core) =>
         int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out core) && core < MaxCores;
 
-    private static int ConfiguredCores() => Directory.EnumerateDirectories("/sys/devices/system/cpu", "cpu*").Count(path => char.IsAsciiDigit(path[^1]) && Path.GetFileName(path)[3..].All(char.IsAsciiDigit));
+    private static int ConfiguredCores() =>
+        Directory.EnumerateDirectories("/sys/devices/system/cpu", "cpu*").Count(path =>
+            char.IsAsciiDigit(path[^1]) && Path.GetFileName(path)[3..].All(char.IsAsciiDigit));
 }

@@ -4,7 +4,10 @@ using LineServer.Linux;
 
 namespace LineServer.Perf.Linux;
 
-/// <summary>An epoll instance, edge-triggered. A descriptor is registered once, under the number of its connection.</summary>
+/// <summary>
+/// An epoll instance, edge-triggered. Each descriptor is registered once, with its connection's number as
+/// data.
+/// </summary>
 internal sealed unsafe class EventQueue : IDisposable
 {
     public const uint In = 0x1;
@@ -44,20 +47,24 @@ internal sealed unsafe class EventQueue : IDisposable
         }
     }
 
-    /// <summary>Waits for events, at most this long; 0 or less is not at all.</summary>
-    /// <returns>How many there are.</returns>
+    /// <summary>Waits for events, at most this long; 0 or less does not wait.</summary>
+    /// <returns>The number of events.</returns>
     public int Wait(long nanoseconds)
     {
         nanoseconds = Math.Max(0, nanoseconds);
         nint count;
         if (_hasNanoseconds)
         {
-            var timeout = new TimeSpec { Seconds = nanoseconds / NanosecondsASecond, Nanoseconds = nanoseconds % NanosecondsASecond };
+            var timeout = new TimeSpec
+            {
+                Seconds = nanoseconds / NanosecondsASecond,
+                Nanoseconds = nanoseconds % NanosecondsASecond,
+            };
             count = MeasuringCalls.SystemCall(MeasuringCalls.EpollPwait2, _epoll, _events, EventsAWait, &timeout, 0, 0);
         }
         else
         {
-            // Rounded down: an open loop rather spins for a millisecond than is late by one.
+            // Rounded down: an open loop had better spin for a millisecond than be late by one.
             count = Libc.EpollWait(_epoll, _events, EventsAWait, (int)Math.Min(int.MaxValue, nanoseconds / 1_000_000));
         }
 
@@ -66,7 +73,7 @@ internal sealed unsafe class EventQueue : IDisposable
 
     public uint Events(int index)
     {
-        Debug.Assert(index < EventsAWait, "there are not so many events");
+        Debug.Assert(index < EventsAWait, "the index is past the last event");
         return *(uint*)(_events + (index * EventSize));
     }
 

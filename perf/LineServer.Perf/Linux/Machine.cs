@@ -3,18 +3,23 @@ using System.Runtime.InteropServices;
 
 namespace LineServer.Perf.Linux;
 
-/// <summary>What the figures were measured on.</summary>
-/// <param name="Processor">Its model, or the architecture where the kernel names none.</param>
-/// <param name="Cores">Those that are online, also where this process may not use them all.</param>
-/// <param name="Governor">How the clock of the first core is chosen; null where there is no choice, as in most virtual machines.</param>
-/// <param name="MemoryBytes">All of it.</param>
-/// <param name="Kernel">Its release.</param>
-/// <param name="Distribution">Its name and version.</param>
-/// <param name="Runtime">The .NET of lineperf, and so of the servers that are started by the same dotnet.</param>
-internal sealed record Machine(string Processor, int Cores, string? Governor, long MemoryBytes, string Kernel, string Distribution, string Runtime)
+/// <summary>The machine that the figures were measured on.</summary>
+/// <param name="Processor">The processor's model, or the architecture if the kernel names no model.</param>
+/// <param name="Cores">All cores that are online, even if this process may not use them all.</param>
+/// <param name="Governor">
+/// The frequency governor of the first core; null if there is none, as in most virtual machines.
+/// </param>
+/// <param name="MemoryBytes">The total memory.</param>
+/// <param name="Kernel">The kernel's release.</param>
+/// <param name="Distribution">The name and version of the distribution.</param>
+/// <param name="Runtime">
+/// The .NET version of lineperf, and so of the servers that the same dotnet starts.
+/// </param>
+internal sealed record Machine(
+    string Processor, int Cores, string? Governor, long MemoryBytes, string Kernel, string Distribution, string Runtime)
 {
     public static Machine Read() => new(
-        // The line is named differently, or missing, on other architectures.
+        // Other architectures name this line differently or lack it.
         After("/proc/cpuinfo", "model name") ?? RuntimeInformation.ProcessArchitecture.ToString(),
         File.ReadLines("/proc/cpuinfo").Count(line => line.StartsWith("processor", StringComparison.Ordinal)),
         FirstLine("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor"),
@@ -24,7 +29,10 @@ internal sealed record Machine(string Processor, int Cores, string? Governor, lo
         RuntimeInformation.FrameworkDescription);
 
     private static string? After(string file, string name) =>
-        File.ReadLines(file).FirstOrDefault(line => line.StartsWith(name, StringComparison.Ordinal))?.Split(':', 2)[1].Trim();
+        File.ReadLines(file)
+            .FirstOrDefault(line => line.StartsWith(name, StringComparison.Ordinal))
+            ?.Split(':', 2)[1]
+            .Trim();
 
     private static string? FirstLine(string file)
     {

@@ -3,12 +3,14 @@ using System.Runtime.InteropServices;
 namespace LineServer.Perf.Linux;
 
 /// <summary>
-/// The C library's calls that only a load generator needs: clocks, cores, scheduling, other processes. The rest is in LineServer.Linux. Blittable and without
-/// SetLastError: a caller that sees −1 reads errno at once (<see cref="Marshal.GetLastSystemError"/>).
+/// The calls into the C library that only a load generator needs: clocks, cores, scheduling, other processes.
+/// The rest is in LineServer.Linux. All are blittable and without SetLastError: a caller that gets −1 must
+/// read errno at once (<see cref="Marshal.GetLastSystemError"/>).
 /// </summary>
 internal static unsafe class MeasuringCalls
 {
-    // <bits/in.h>, <netinet/tcp.h>, <fcntl.h>, <time.h>, <linux/sched.h>, <sys/prctl.h>, <bits/signum.h>; the same on x64 and arm64.
+    // <bits/in.h>, <netinet/tcp.h>, <fcntl.h>, <time.h>, <linux/sched.h>, <sys/prctl.h>, <bits/signum.h>; the
+    // same on x64 and arm64.
     public const int LevelIp = 0;
     public const int BindAddressNoPort = 24;
     public const int TcpNoDelay = 1;
@@ -24,7 +26,9 @@ internal static unsafe class MeasuringCalls
     public const int SignalContinue = 18;
     public const int SignalStop = 19;
 
-    /// <summary>epoll_pwait2(2), whose timeout has nanoseconds; the number is the same on every architecture.</summary>
+    /// <summary>
+    /// epoll_pwait2(2), whose timeout is in nanoseconds. Its number is the same on every architecture.
+    /// </summary>
     public const nint EpollPwait2 = 441;
 
     [DllImport("libc", EntryPoint = "fcntl")]
@@ -33,7 +37,8 @@ internal static unsafe class MeasuringCalls
 
     [DllImport("libc", EntryPoint = "syscall")]
     [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
-    public static extern nint SystemCall(nint number, nint epoll, byte* events, nint maxEvents, TimeSpec* timeout, nint mask, nint maskSize);
+    public static extern nint SystemCall(
+        nint number, nint epoll, byte* events, nint maxEvents, TimeSpec* timeout, nint mask, nint maskSize);
 
     [DllImport("libc", EntryPoint = "clock_gettime")]
     [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]

@@ -2,24 +2,33 @@ using System.Globalization;
 
 namespace LineServer.Perf.Linux;
 
-/// <summary>What a process has used until now, from its clock and from /proc.</summary>
-/// <param name="CpuNanoseconds">CPU time of all its threads: see <see cref="Clock.CpuOf"/>; where there is no such clock, ticks of 10 ms.</param>
-/// <param name="VoluntarySwitches">Times its living threads waited.</param>
-/// <param name="InvoluntarySwitches">Times its living threads were made to wait.</param>
-/// <param name="MinorFaults">Page faults without a disk.</param>
-/// <param name="ResidentBytes">What it holds in memory.</param>
-/// <param name="Descriptors">What it has open.</param>
-internal sealed record ProcessUse(long CpuNanoseconds, long VoluntarySwitches, long InvoluntarySwitches, long MinorFaults, long ResidentBytes, int Descriptors)
+/// <summary>The resources that a process has used so far, from its CPU clock and from /proc.</summary>
+/// <param name="CpuNanoseconds">
+/// CPU time of all its threads: see <see cref="Clock.CpuOf"/>. Without such a clock, ticks of 10 ms.
+/// </param>
+/// <param name="VoluntarySwitches">Voluntary context switches of its living threads.</param>
+/// <param name="InvoluntarySwitches">Involuntary context switches of its living threads.</param>
+/// <param name="MinorFaults">Page faults that needed no disk.</param>
+/// <param name="ResidentBytes">Resident memory.</param>
+/// <param name="Descriptors">Open descriptors.</param>
+internal sealed record ProcessUse(
+    long CpuNanoseconds,
+    long VoluntarySwitches,
+    long InvoluntarySwitches,
+    long MinorFaults,
+    long ResidentBytes,
+    int Descriptors)
 {
     private const long NanosecondsATick = 10_000_000; // USER_HZ is 100 on every architecture that .NET runs on.
 
-    /// <exception cref="RunFailedException">There is no such process.</exception>
+    /// <exception cref="RunFailedException">There is no such process, or it may not be read.</exception>
     public static ProcessUse Of(int process)
     {
         string root = $"/proc/{process}";
         try
         {
-            // The name, in brackets, may hold anything; the fields are counted behind it: proc_pid_stat(5), from field 3.
+            // The name, in brackets, may contain spaces and brackets, so the fields are counted from behind
+            // it: proc_pid_stat(5), field 3.
             string stat = File.ReadAllText($"{root}/stat");
             string[] fields = stat[(stat.LastIndexOf(')') + 2)..].Split(' ');
             if (fields[0] is "Z" or "X")
@@ -65,7 +74,7 @@ internal sealed record ProcessUse(long CpuNanoseconds, long VoluntarySwitches, l
         return (voluntary, involuntary);
     }
 
-    // statm may be off by some pages a thread (proc_pid_statm(5)); the sum over the mappings is not.
+    // statm may be off by some pages per thread (proc_pid_statm(5)); the sum over the mappings is exact.
     private static long Resident(string root)
     {
         foreach (string line in File.ReadLines($"{root}/smaps_rollup"))
@@ -79,7 +88,8 @@ internal sealed record ProcessUse(long CpuNanoseconds, long VoluntarySwitches, l
         return Number(File.ReadAllText($"{root}/statm").Split(' ')[1]) * Environment.SystemPageSize;
     }
 
-    private static long After(string line, string name) => line.StartsWith(name, StringComparison.Ordinal) ? Number(line[name.Length..].Trim()) : 0;
+    private static long After(string line, string name) =>
+        line.StartsWith(name, StringComparison.Ordinal) ? Number(line[name.Length..].Trim()) : 0;
 
     private static long Number(string text) => long.Parse(text, CultureInfo.InvariantCulture);
 }

@@ -5,9 +5,10 @@ using LineServer.Perf.Linux;
 namespace LineServer.Perf.Load;
 
 /// <summary>
-/// Connections that come and go: connect, send one line, check its reply, end, wait for the server's end, and again. So many at a time. The generator ends
-/// first, in order; the connection's port waits a minute (TIME_WAIT), but on loopback Linux gives it out again after a second (tcp_tw_reuse), and there are
-/// several addresses to leave from.
+/// Short connections, a fixed number at a time: connect, send one line, check the reply, half-close, wait for
+/// the server's FIN, and begin again. The generator closes first, in order, so its port is in TIME_WAIT for a
+/// minute; on loopback, Linux reuses it after a second (tcp_tw_reuse), and connections leave from several
+/// addresses.
 /// </summary>
 internal sealed unsafe class ChurnLoop : IDisposable
 {
@@ -20,12 +21,12 @@ internal sealed unsafe class ChurnLoop : IDisposable
     private readonly byte* _input;
     private readonly long _replyTimeout;
     private long _progress;
-    private int _connections; // Ever made; it chooses the address that the next leaves from.
+    private int _connections; // connections so far; selects the next one's source address
 
-    /// <param name="server">Where they go.</param>
-    /// <param name="atOnce">How many there are at a time.</param>
-    /// <param name="lineSize">Of the one line.</param>
-    /// <param name="replyTimeout">When nothing comes for so long, a reply or an end was lost.</param>
+    /// <param name="server">The server's address.</param>
+    /// <param name="atOnce">The number of connections at a time.</param>
+    /// <param name="lineSize">The size of the one line.</param>
+    /// <param name="replyTimeout">If nothing arrives for this time, a reply or a FIN is lost.</param>
     public ChurnLoop(TargetAddress server, int atOnce, int lineSize, TimeSpan replyTimeout)
     {
         (_server, _lineSize, _replyTimeout) = (server, lineSize, (long)replyTimeout.TotalNanoseconds);
@@ -37,14 +38,16 @@ internal sealed unsafe class ChurnLoop : IDisposable
         _input = (byte*)NativeMemory.AlignedAlloc((nuint)lineSize + 1, 64);
     }
 
-    /// <summary>From the begin of the connect to the whole reply, in nanoseconds.</summary>
+    /// <summary>Nanoseconds from the start of the connect to the end of the reply.</summary>
     public LatencyHistogram Latency { get; } = new();
 
-    /// <summary>Those that have ended, by both sides, with the right reply.</summary>
+    /// <summary>The number of connections that had the right reply and were closed by both sides.</summary>
     public long Completed { get; private set; }
 
-    /// <summary>Goes on until this time of <see cref="Clock.Now"/>.</summary>
-    /// <exception cref="RunFailedException">A reply was wrong or lost, the server did not end a connection, or there is no port left.</exception>
+    /// <summary>Runs until this time of <see cref="Clock.Now"/>.</summary>
+    /// <exception cref="RunFailedException">
+    /// A reply was wrong or lost, the server did not close a connection, or no port is left.
+    /// </exception>
     public void Run(long until)
     {
         _progress = Clock.Now;
@@ -62,7 +65,7 @@ internal sealed unsafe class ChurnLoop : IDisposable
         }
     }
 
-    /// <summary>Completes those that have begun.</summary>
+    /// <summary>Completes the connections that have begun.</summary>
     public void Finish()
     {
         _progress = Clock.Now;
@@ -95,8 +98,8 @@ internal sealed unsafe class ChurnLoop : IDisposable
         if (waiting >= 0)
         {
             throw new RunFailedException(
-                $"{Describe(waiting)}: the {(_cycles[waiting].Received < _lineSize ? "reply was lost" : "server did not close after ours was closed")}: " +
-                $"nothing came for {_replyTimeout / 1e9:0.###} s");
+                $"{Describe(waiting)}: the {(_cycles[waiting].Received < _lineSize ? "reply was lost" : "server did not close its side after we closed ours")}: " +
+                $"nothing arrived for {_replyTimeout / 1e9:0.###} s");
         }
 
         int ready = _queue.Wait(Math.Min(Math.Min(until - now, _replyTimeout), Interruption.LongestWait));
@@ -122,13 +125,14 @@ internal sealed unsafe class ChurnLoop : IDisposable
         (cycle.Received, cycle.IsSent) = (0, false);
         _queue.Add(cycle.Socket, index);
 
-        // On loopback it is connected by now; otherwise an event says when it is.
+        // On loopback it is connected by now; otherwise an event follows.
         TrySend(index, ref cycle);
     }
 
     private void TrySend(int index, ref Cycle cycle)
     {
-        nint sent = Libc.Send(cycle.Socket, _outgoing.Write(index, cycle.Number * _lineSize, _lineSize), _lineSize, Libc.NoSignal);
+        nint sent = Libc.Send(
+            cycle.Socket, _outgoing.Write(index, cycle.Number * _lineSize, _lineSize), _lineSize, Libc.NoSignal);
         if (sent == _lineSize)
         {
             cycle.IsSent = true;
@@ -139,7 +143,7 @@ internal sealed unsafe class ChurnLoop : IDisposable
         }
     }
 
-    // Whether anything came.
+    // Returns true if anything arrived.
     private bool Advance(int index, uint events)
     {
         ref Cycle cycle = ref _cycles[index];
@@ -161,7 +165,7 @@ internal sealed unsafe class ChurnLoop : IDisposable
         bool any = false;
         while (true)
         {
-            // One more than is due: what is too much is seen.
+            // One byte more than is due, to detect surplus bytes.
             nint got = Libc.Receive(cycle.Socket, _input, _lineSize - cycle.Received + 1, 0);
             if (got > 0)
             {
@@ -172,7 +176,9 @@ internal sealed unsafe class ChurnLoop : IDisposable
             {
                 if (cycle.Received < _lineSize)
                 {
-                    throw new RunFailedException($"{Describe(index)} was closed by the server after {cycle.Received} of {_lineSize} bytes of its reply");
+                    throw new RunFailedException(
+                        $"{Describe(index)} was closed by the server after {cycle.Received} of {_lineSize} bytes " +
+                        "of its reply");
                 }
 
                 _ = Libc.Close(cycle.Socket);
@@ -195,12 +201,15 @@ internal sealed unsafe class ChurnLoop : IDisposable
         ReadOnlySpan<byte> came = new(_input, due), wanted = new(expected, due);
         if (!came.SequenceEqual(wanted))
         {
-            throw new RunFailedException($"{Describe(index)}, byte {cycle.Received + came.CommonPrefixLength(wanted)}: expected '{Escaped.Text(wanted)}', came '{Escaped.Text(came)}'");
+            throw new RunFailedException(
+                $"{Describe(index)}, byte {cycle.Received + came.CommonPrefixLength(wanted)}: " +
+                $"expected '{Escaped.Text(wanted)}', got '{Escaped.Text(came)}'");
         }
 
         if (got > due)
         {
-            throw new RunFailedException($"{Describe(index)}: bytes came that nothing was sent for, after its reply: '{Escaped.Text(new(_input + due, got - due))}'");
+            throw new RunFailedException(
+                $"{Describe(index)}: surplus bytes after its reply: '{Escaped.Text(new(_input + due, got - due))}'");
         }
 
         cycle.Received += got;
@@ -211,7 +220,8 @@ internal sealed unsafe class ChurnLoop : IDisposable
         }
     }
 
-    private RunFailedException Lost(int index, int error) => new($"{Describe(index)} was lost: {Marshal.GetPInvokeErrorMessage(error)}");
+    private RunFailedException Lost(int index, int error) =>
+        new($"{Describe(index)} was lost: {Marshal.GetPInvokeErrorMessage(error)}");
 
     private string Describe(int index) => $"connection {_cycles[index].Number} at place {index}";
 }

@@ -3,22 +3,25 @@ using LineServer.Perf.Linux;
 namespace LineServer.Perf.Load;
 
 /// <summary>
-/// A number of lines in flight for each connection: a reply makes room for the next line. One receive and one send a turn of a connection. Its latencies
-/// are a sample: of each connection, one line in flight at a time is timed, from the send it left with to the read its reply came with (with one line in
-/// flight that is every line).
+/// Keeps a fixed number of lines in flight on each connection: a reply makes room for the next line. A
+/// connection does one receive and one send per event. Latencies are a sample: on each connection one line at
+/// a time is timed, from the send that begins it to the read that has its reply. With one line in flight,
+/// that is every line.
 /// </summary>
 internal sealed class ClosedLoop(ConnectionSet connections, int window)
 {
     private const long CancellationCheck = 10_000_000;
     private bool _started;
 
-    /// <summary>From sent, in nanoseconds.</summary>
+    /// <summary>Latency from sent, in nanoseconds.</summary>
     public LatencyHistogram Latency { get; } = new();
 
-    /// <summary>Goes on until this time of <see cref="Clock.Now"/>; what is in flight then stays so.</summary>
+    /// <summary>Runs until this time of <see cref="Clock.Now"/>. Lines in flight stay in flight.</summary>
     public void Run(long until) => Run(until, CancellationToken.None);
 
-    /// <summary>Goes on until this time of <see cref="Clock.Now"/>, or until it is cancelled, which is seen within 10 ms.</summary>
+    /// <summary>
+    /// Runs until this time of <see cref="Clock.Now"/>, or until it is cancelled, which takes up to 10 ms.
+    /// </summary>
     public void Run(long until, CancellationToken cancellation)
     {
         if (!_started)
@@ -31,7 +34,9 @@ internal sealed class ClosedLoop(ConnectionSet connections, int window)
         }
 
         long longestWait = cancellation.CanBeCanceled ? CancellationCheck : Interruption.LongestWait;
-        for (long now = Clock.Now; now < until && !cancellation.IsCancellationRequested && !Interruption.IsRequested; now = Clock.Now)
+        for (long now = Clock.Now;
+            now < until && !cancellation.IsCancellationRequested && !Interruption.IsRequested;
+            now = Clock.Now)
         {
             int ready = connections.Queue.Wait(Math.Min(until - now, longestWait));
             for (int i = 0; i < ready; i++)
@@ -43,7 +48,7 @@ internal sealed class ClosedLoop(ConnectionSet connections, int window)
         }
     }
 
-    /// <summary>Waits for the replies to what has been sent. It may go on after that.</summary>
+    /// <summary>Waits for the replies to all lines in flight. The loop can run again after that.</summary>
     public void Finish()
     {
         connections.StopSending();
@@ -68,7 +73,7 @@ internal sealed class ClosedLoop(ConnectionSet connections, int window)
         connection.TargetBytes = lines.StartOf(lines.LineAt(connection.ReceivedBytes) + window);
         if (connection.ProbeEnd == 0 && connection.SentBytes < connection.TargetBytes)
         {
-            // The first line that is sent whole now.
+            // The first line that this send begins.
             connection.ProbeEnd = lines.StartOf(lines.LineAt(lines.RoundUp(connection.SentBytes)) + 1);
             connection.ProbeTime = now;
         }

@@ -6,20 +6,22 @@ using LineServer.Perf.Linux;
 namespace LineServer.Perf.Load;
 
 /// <summary>
-/// Connections to a server on raw sockets that do not block, one event queue, and the check of every byte that comes back. For one thread. Nothing is
-/// allocated once they are open.
+/// Connections to a server, on non-blocking raw sockets with one event queue, and the check of every byte
+/// that they receive. For one thread. Once the connections are open, it allocates nothing.
 /// </summary>
 internal sealed unsafe class ConnectionSet : IDisposable
 {
-    // One receive or send takes at most this much: more than the servers that are measured take, and it stays in the second-level cache.
+    // The most that one receive or send moves: more than the measured servers move, and small enough for the
+    // second-level cache.
     private const int BufferSize = 128 * 1024;
 
     private const int BytesShown = 64;
 
-    // No server's accept queue overflows (lineserver's backlog is 512): that would cost a second each.
+    // Few enough not to overflow a server's accept queue (lineserver's backlog is 512): an overflow would
+    // cost a second each.
     private const int OpenedAtOnce = 200;
 
-    // Reply timeouts that all replies to what is on its way may take together.
+    // The longest wait for all outstanding replies, in reply timeouts.
     private const int LongestWait = 6;
 
     private readonly TargetAddress _server;
@@ -32,12 +34,16 @@ internal sealed unsafe class ConnectionSet : IDisposable
     private readonly TimeSpan _replyTimeout;
     private int _opened;
 
-    /// <param name="server">Where they go.</param>
-    /// <param name="connections">How many there may be.</param>
-    /// <param name="lines">The sizes of the lines of each.</param>
-    /// <param name="replyTimeout">When nothing comes for so long, a reply was lost.</param>
-    /// <param name="firstNumber">The number of the first connection, as its lines say it: no two connections to a server should have the same.</param>
-    public ConnectionSet(TargetAddress server, int connections, LineSizes lines, TimeSpan replyTimeout, int firstNumber = 0)
+    /// <param name="server">The server's address.</param>
+    /// <param name="connections">The largest number of connections.</param>
+    /// <param name="lines">The line sizes on each connection.</param>
+    /// <param name="replyTimeout">If nothing arrives for this time, a reply is lost.</param>
+    /// <param name="firstNumber">
+    /// The number of the first connection, as its lines carry it. No two connections to a server should share
+    /// a number.
+    /// </param>
+    public ConnectionSet(
+        TargetAddress server, int connections, LineSizes lines, TimeSpan replyTimeout, int firstNumber = 0)
     {
         (_server, _replyTimeout, _firstNumber, Lines) = (server, replyTimeout, firstNumber, lines);
         _connections = new Connection[connections];
@@ -55,10 +61,15 @@ internal sealed unsafe class ConnectionSet : IDisposable
 
     public ref Connection this[int index] => ref _connections[index];
 
-    /// <summary>Opens all connections; each sends one line and gets its reply, so that the server has accepted it.</summary>
+    /// <summary>
+    /// Opens all connections. Each sends one line and gets its reply, so the server has accepted it.
+    /// </summary>
     public void Open() => Open(Count);
 
-    /// <summary>Opens connections until there are so many; each sends one line and gets its reply, so that the server has accepted it.</summary>
+    /// <summary>
+    /// Opens connections until there are <paramref name="count"/>. Each sends one line and gets its reply, so
+    /// the server has accepted it.
+    /// </summary>
     public void Open(int count)
     {
         while (_opened < count)
@@ -75,7 +86,7 @@ internal sealed unsafe class ConnectionSet : IDisposable
         }
     }
 
-    /// <summary>Connects until there are so many connections. Nothing is sent.</summary>
+    /// <summary>Connects until there are <paramref name="count"/> connections. Sends nothing.</summary>
     public void Connect(int count)
     {
         while (_opened < count)
@@ -88,7 +99,7 @@ internal sealed unsafe class ConnectionSet : IDisposable
         }
     }
 
-    /// <summary>Replies that have come whole, of all connections since they were opened.</summary>
+    /// <summary>The number of complete replies on all connections since they were opened.</summary>
     public long CountReplies()
     {
         long replies = 0;
@@ -101,8 +112,12 @@ internal sealed unsafe class ConnectionSet : IDisposable
     }
 
     /// <summary>Waits until every byte that may be sent has come back.</summary>
-    /// <param name="taken">Called with a connection for which something came; it may raise its target.</param>
-    /// <exception cref="RunFailedException">Nothing has come for the reply timeout: something was lost. Or what comes, comes too slowly.</exception>
+    /// <param name="taken">
+    /// Called with a connection that has received something; it may raise the connection's target.
+    /// </param>
+    /// <exception cref="RunFailedException">
+    /// Nothing arrived within the reply timeout, so something is lost; or replies arrive too slowly.
+    /// </exception>
     public void AwaitReplies(Action<int>? taken)
     {
         long start = Clock.Now, progress = start;
@@ -116,7 +131,10 @@ internal sealed unsafe class ConnectionSet : IDisposable
 
             if (Clock.Now - start > LongestWait * (long)_replyTimeout.TotalNanoseconds)
             {
-                throw new RunFailedException($"connection {_firstNumber + unanswered}: replies come, but after {(Clock.Now - start) / 1e9:0} s not all; {CountWaiting()} of {_opened} connections wait");
+                throw new RunFailedException(
+                    $"connection {_firstNumber + unanswered}: replies arrive, " +
+                    $"but not all within {(Clock.Now - start) / 1e9:0} s; {CountWaiting()} of {_opened} " +
+                    "connections wait");
             }
 
             int ready = Queue.Wait(left);
@@ -134,7 +152,7 @@ internal sealed unsafe class ConnectionSet : IDisposable
         }
     }
 
-    /// <summary>Lines that were sent whole, of all connections since they were opened.</summary>
+    /// <summary>The number of complete lines sent on all connections since they were opened.</summary>
     public long CountSent()
     {
         long lines = 0;
@@ -146,9 +164,9 @@ internal sealed unsafe class ConnectionSet : IDisposable
         return lines;
     }
 
-    /// <summary>Takes what has come for a connection, and checks it.</summary>
-    /// <returns>Whether anything came.</returns>
-    /// <exception cref="RunFailedException">It is not what was sent, or the connection is lost.</exception>
+    /// <summary>Receives what has arrived on a connection, and checks it.</summary>
+    /// <returns>True if anything arrived.</returns>
+    /// <exception cref="RunFailedException">The bytes are wrong, or the connection is lost.</exception>
     public bool Receive(int index, uint events)
     {
         if ((events & ~EventQueue.Out) == 0)
@@ -156,8 +174,10 @@ internal sealed unsafe class ConnectionSet : IDisposable
             return false;
         }
 
-        // With a FIN or a reset there is one edge for all: a short read is the end only without them. On a Unix socket it is never known to be the end.
-        bool toTheEnd = !_server.IsTcp || (events & (EventQueue.PeerHangUp | EventQueue.HangUp | EventQueue.Error)) != 0;
+        // A FIN or a reset may share its edge with data, so after one of these events a short read is not the
+        // end. On a Unix socket a short read never is.
+        bool toTheEnd = !_server.IsTcp
+            || (events & (EventQueue.PeerHangUp | EventQueue.HangUp | EventQueue.Error)) != 0;
         ref Connection connection = ref _connections[index];
         bool any = false;
         while (true)
@@ -175,7 +195,8 @@ internal sealed unsafe class ConnectionSet : IDisposable
             }
             else if (got == 0)
             {
-                throw new RunFailedException($"connection {_firstNumber + index} was closed by the server after {Describe(connection)}");
+                throw new RunFailedException(
+                    $"connection {_firstNumber + index} was closed by the server after {Describe(connection)}");
             }
             else if (Marshal.GetLastSystemError() is var error and not (int)Errno.EINTR)
             {
@@ -184,14 +205,21 @@ internal sealed unsafe class ConnectionSet : IDisposable
         }
     }
 
-    /// <summary>Sends up to the connection's target, or what the socket takes; an event tells when it takes more.</summary>
+    /// <summary>
+    /// Sends up to the connection's target, as far as the socket takes it. An event follows when it takes
+    /// more.
+    /// </summary>
     public void Send(int index)
     {
         ref Connection connection = ref _connections[index];
         while (connection.SentBytes < connection.TargetBytes)
         {
             int size = (int)Math.Min(BufferSize, connection.TargetBytes - connection.SentBytes);
-            nint sent = Libc.Send(connection.Socket, _outgoing.Write(_firstNumber + index, connection.SentBytes, size), size, Libc.NoSignal);
+            nint sent = Libc.Send(
+                connection.Socket,
+                _outgoing.Write(_firstNumber + index, connection.SentBytes, size),
+                size,
+                Libc.NoSignal);
             if (sent >= 0)
             {
                 connection.SentBytes += sent;
@@ -212,8 +240,8 @@ internal sealed unsafe class ConnectionSet : IDisposable
         }
     }
 
-    /// <summary>Sends on, up to one buffer, wherever in a line that may end.</summary>
-    /// <returns>Whether the socket took it all; otherwise an event tells when it takes more.</returns>
+    /// <summary>Sends one more buffer, even if that ends within a line.</summary>
+    /// <returns>True if the socket took it all; otherwise an event follows when it takes more.</returns>
     public bool SendBuffer(int index)
     {
         ref Connection connection = ref _connections[index];
@@ -222,7 +250,7 @@ internal sealed unsafe class ConnectionSet : IDisposable
         return connection.SentBytes == connection.TargetBytes;
     }
 
-    /// <summary>Nothing more is sent but the rest of lines that have begun.</summary>
+    /// <summary>Lets each connection send only the rest of the line that it has begun.</summary>
     public void StopSending()
     {
         foreach (ref Connection connection in _connections.AsSpan())
@@ -231,7 +259,9 @@ internal sealed unsafe class ConnectionSet : IDisposable
         }
     }
 
-    /// <summary>Takes what has come for connections that nobody waits for. Nothing should have: then it is known that they are still open.</summary>
+    /// <summary>
+    /// Handles the events of connections that expect nothing. If it throws nothing, they are still open.
+    /// </summary>
     public void CheckOpen()
     {
         for (int ready = Queue.Wait(0); ready > 0; ready = Queue.Wait(0))
@@ -244,10 +274,12 @@ internal sealed unsafe class ConnectionSet : IDisposable
     }
 
     /// <summary>
-    /// Ends every connection, once all of its lines are sent, and waits until the server has ended it too. It does that when it has read all, so no line is
-    /// on its way then.
+    /// Half-closes every connection after its last line, and waits for the server's FIN. The server sends
+    /// that when it has read everything, so no line is on its way then.
     /// </summary>
-    /// <exception cref="RunFailedException">The server does not end one, or sends something, or breaks one off.</exception>
+    /// <exception cref="RunFailedException">
+    /// The server does not close a connection, sends something, or resets it.
+    /// </exception>
     public void FinishOneWay()
     {
         StopSending();
@@ -266,8 +298,10 @@ internal sealed unsafe class ConnectionSet : IDisposable
             {
                 int index = Array.IndexOf(hasEnded, false);
                 throw new RunFailedException(
-                    $"connection {_firstNumber + index}: the server did not close it, {_replyTimeout.TotalSeconds:0.###} s after " +
-                    $"{(isShut[index] ? $"its end and {Lines.LineAt(_connections[index].SentBytes)} lines" : "it took the last bytes")}; {open} of {Count} connections are open");
+                    $"connection {_firstNumber + index}: the server did not close it, " +
+                    $"{_replyTimeout.TotalSeconds:0.###} s after " +
+                    $"{(isShut[index] ? $"our FIN and {Lines.LineAt(_connections[index].SentBytes)} lines" : "it took the last bytes")}; " +
+                    $"{open} of {Count} connections are open");
             }
 
             int ready = Queue.Wait(left);
@@ -297,8 +331,10 @@ internal sealed unsafe class ConnectionSet : IDisposable
         }
     }
 
-    /// <summary>Whether the server has ended a connection on which it sends nothing.</summary>
-    /// <exception cref="RunFailedException">It has sent something, or the connection is broken off.</exception>
+    /// <summary>True if the server has closed a connection on which it should send nothing.</summary>
+    /// <exception cref="RunFailedException">
+    /// The server has sent something, or the connection is lost.
+    /// </exception>
     public bool IsEnded(int index, uint events)
     {
         if ((events & ~EventQueue.Out) == 0)
@@ -311,7 +347,8 @@ internal sealed unsafe class ConnectionSet : IDisposable
         if (got > 0)
         {
             throw new RunFailedException(
-                $"connection {_firstNumber + index}: '{Escaped.Text(new ReadOnlySpan<byte>(_input, (int)got))}' came, from a server that should discard lines and send nothing");
+                $"connection {_firstNumber + index}: '{Escaped.Text(new ReadOnlySpan<byte>(_input, (int)got))}' " +
+                "arrived from a server that should discard lines and send nothing");
         }
 
         if (got == 0)
@@ -362,25 +399,38 @@ internal sealed unsafe class ConnectionSet : IDisposable
         if (got > outstanding)
         {
             string surplus = Escaped.Text(new ReadOnlySpan<byte>(_input + size, got - size));
-            throw new RunFailedException($"connection {_firstNumber + index}: {got - size} bytes came that nothing was sent for, after {Describe(connection)}: '{surplus}'");
+            throw new RunFailedException(
+                $"connection {_firstNumber + index}: {got - size} surplus bytes after {Describe(connection)}: " +
+                $"'{surplus}'");
         }
     }
 
-    private RunFailedException Wrong(int index, in Connection connection, ReadOnlySpan<byte> came, ReadOnlySpan<byte> expected)
+    private RunFailedException Wrong(
+        int index, in Connection connection, ReadOnlySpan<byte> came, ReadOnlySpan<byte> expected)
     {
         long place = connection.ReceivedBytes + came.CommonPrefixLength(expected);
         long line = Lines.LineAt(place), lineStart = Lines.StartOf(line);
         int number = _firstNumber + index;
 
-        // From the start of the line that differs, if that came with this read.
+        // Shows the wrong line from its start, if this read has it.
         int start = (int)Math.Max(0, lineStart - connection.ReceivedBytes);
         int shown = Math.Min(Lines.SizeOf(line), BytesShown);
         ReadOnlySpan<byte> cameLine = came[start..], expectedLine = expected[start..];
         bool isWhole = lineStart >= connection.ReceivedBytes;
-        string which = isWhole && LineTemplate.TryRead(cameLine[Math.Min(_numbersAt, cameLine.Length)..], (uint)number, (uint)line, out uint otherConnection, out uint otherLine) && (otherLine, otherConnection) != ((uint)line, (uint)number)
+        string which = isWhole
+            && LineTemplate.TryRead(
+                cameLine[Math.Min(_numbersAt, cameLine.Length)..],
+                (uint)number,
+                (uint)line,
+                out uint otherConnection,
+                out uint otherLine)
+            && (otherLine, otherConnection) != ((uint)line, (uint)number)
             ? $"that is line {otherLine} of connection {otherConnection}: one was lost, or they are out of order"
             : "a byte is wrong";
-        return new($"connection {number}, line {line}, byte {place - lineStart}: expected '{Escaped.Text(Start(expectedLine, shown))}', came '{Escaped.Text(Start(cameLine, shown))}'; {which}");
+        return new(
+            $"connection {number}, line {line}, byte {place - lineStart}: " +
+            $"expected '{Escaped.Text(Start(expectedLine, shown))}', got '{Escaped.Text(Start(cameLine, shown))}'; " +
+            $"{which}");
     }
 
     private static ReadOnlySpan<byte> Start(ReadOnlySpan<byte> line, int size) => line[..Math.Min(line.Length, size)];
@@ -389,7 +439,8 @@ internal sealed unsafe class ConnectionSet : IDisposable
     {
         ref Connection connection = ref _connections[index];
         return new(
-            $"connection {_firstNumber + index}: the reply to line {Lines.LineAt(connection.ReceivedBytes)} was lost: nothing came for {_replyTimeout.TotalSeconds:0.###} s, " +
+            $"connection {_firstNumber + index}: the reply to line {Lines.LineAt(connection.ReceivedBytes)} was " +
+            $"lost: nothing arrived for {_replyTimeout.TotalSeconds:0.###} s, " +
             $"after {Describe(connection)}; {CountWaiting()} of {_opened} connections wait");
     }
 
@@ -404,7 +455,10 @@ internal sealed unsafe class ConnectionSet : IDisposable
         return waiting;
     }
 
-    private RunFailedException LostConnection(int index, in Connection connection, int error) => new($"connection {_firstNumber + index} was lost after {Describe(connection)}: {Marshal.GetPInvokeErrorMessage(error)}");
+    private RunFailedException LostConnection(int index, in Connection connection, int error) => new(
+        $"connection {_firstNumber + index} was lost after {Describe(connection)}: " +
+        $"{Marshal.GetPInvokeErrorMessage(error)}");
 
-    private string Describe(in Connection connection) => $"{Lines.LineAt(connection.SentBytes)} lines sent and {Lines.LineAt(connection.ReceivedBytes)} replies";
+    private string Describe(in Connection connection) =>
+        $"{Lines.LineAt(connection.SentBytes)} lines sent and {Lines.LineAt(connection.ReceivedBytes)} replies";
 }

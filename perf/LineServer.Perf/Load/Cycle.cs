@@ -2,20 +2,20 @@ using System.Runtime.InteropServices;
 
 namespace LineServer.Perf.Load;
 
-/// <summary>All that is kept of a place for connections that come and go: 32 bytes, in an array.</summary>
+/// <summary>The state of one of the places of <see cref="ChurnLoop"/>: 32 bytes, in an array.</summary>
 [StructLayout(LayoutKind.Auto)]
 internal struct Cycle
 {
-    /// <summary>−1 when there is none.</summary>
+    /// <summary>−1 if there is none.</summary>
     public int Socket;
 
-    /// <summary>Bytes of the reply that have come.</summary>
+    /// <summary>Bytes of the reply so far.</summary>
     public int Received;
 
-    /// <summary>The line has been sent.</summary>
+    /// <summary>True if the line has been sent.</summary>
     public bool IsSent;
 
-    /// <summary>How many were before it here: its line says it.</summary>
+    /// <summary>How many connections this place had before. The line carries it.</summary>
     public long Number;
     public long StartTime;
 }

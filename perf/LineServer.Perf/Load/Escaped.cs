@@ -2,7 +2,7 @@ using LineServer.Linux;
 
 namespace LineServer.Perf.Load;
 
-/// <summary>Bytes as a message shows them: the first 80, escaped.</summary>
+/// <summary>Formats bytes for messages: the first 80, escaped.</summary>
 internal static class Escaped
 {
     private const int Longest = 80;

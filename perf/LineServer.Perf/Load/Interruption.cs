@@ -3,18 +3,21 @@ using System.Runtime.InteropServices;
 namespace LineServer.Perf.Load;
 
 /// <summary>
-/// SIGINT or SIGTERM while a load runs: the loops end as if their time were over, so that what was measured until then is printed. Signals belong to the
-/// process, and so does this state.
+/// Takes SIGINT and SIGTERM while a load runs: the loops end as if their time were over, so that lineperf
+/// prints what it has measured. Signals belong to the process, and so does this state.
 /// </summary>
 internal static class Interruption
 {
-    /// <summary>How long a loop may wait before it looks, in nanoseconds: ten times a second costs nothing beside what a loop does.</summary>
+    /// <summary>
+    /// How long a loop may wait before it checks, in nanoseconds. Ten checks a second cost nothing beside the
+    /// work.
+    /// </summary>
     public const long LongestWait = 100_000_000;
 
     private const int None = 0;
-    private const int ExitStatusOfSignals = 128; // a shell's exit status: this and the signal's number
+    private const int ExitStatusOfSignals = 128; // an exit status in a shell: this plus the signal's number
 
-    private static int _signal; // its number; None until one arrives
+    private static int _signal; // the signal's number; None until one arrives
 
     public static bool IsRequested => Volatile.Read(ref _signal) != None;
 
@@ -24,12 +27,14 @@ internal static class Interruption
     /// <summary>The exit status of an interrupted process.</summary>
     public static int ExitStatus => ExitStatusOfSignals + Volatile.Read(ref _signal);
 
-    /// <summary>Takes the signals from now on, until the result is disposed. A second signal ends the process at once.</summary>
+    /// <summary>
+    /// Takes the signals until the result is disposed. A second signal ends the process at once.
+    /// </summary>
     public static IDisposable Watch() => Watch((context, signal) => context.Cancel = TryTake(signal));
 
     /// <summary>
-    /// The same in a further process of a run, which no signal ends: a terminal sends SIGINT to it as well as to the process that started it, and that one
-    /// passes the signal on. It ends with that one.
+    /// The same in a generator's process, which no signal ends: a terminal sends SIGINT to it and to its
+    /// parent, and the parent passes signals on. The process ends with its parent.
     /// </summary>
     public static IDisposable WatchAsGenerator() => Watch((context, signal) =>
     {

@@ -3,12 +3,12 @@ using System.Numerics;
 namespace LineServer.Perf.Load;
 
 /// <summary>
-/// Counts durations in buckets whose width is at most 1/128 of their value, so that a percentile read from it is never too small and at most 0.8 % too
-/// large. For one thread; its size is fixed (58 KiB) however much is recorded.
+/// Counts durations in buckets whose width is at most 1/128 of their value: a percentile is never too low,
+/// and at most 0.8 % too high. Its size is fixed (58 KiB). For one thread.
 /// </summary>
 internal sealed class LatencyHistogram
 {
-    /// <summary>Each power of two is cut into this many buckets.</summary>
+    /// <summary>The number of buckets per power of two.</summary>
     private const int SubBuckets = 128;
     private static readonly int SubBucketBits = BitOperations.Log2(SubBuckets);
 
@@ -16,10 +16,13 @@ internal sealed class LatencyHistogram
 
     public long Count { get; private set; }
 
-    /// <summary>The longest duration in nanoseconds, exactly.</summary>
+    /// <summary>The longest duration in nanoseconds, exact.</summary>
     public long Max { get; private set; }
 
-    /// <summary>The buckets that are not empty, from the shortest on: how many were not longer than so many nanoseconds, and longer than those before.</summary>
+    /// <summary>
+    /// The non-empty buckets in ascending order: <c>Count</c> durations took at most <c>UpTo</c> nanoseconds,
+    /// and longer than those of the bucket before.
+    /// </summary>
     public IEnumerable<(long UpTo, long Count)> Buckets
     {
         get
@@ -43,7 +46,9 @@ internal sealed class LatencyHistogram
         Max = Math.Max(Max, nanoseconds);
     }
 
-    /// <summary>Adds all that another has recorded: the result is as if it had been recorded here, to the last count.</summary>
+    /// <summary>
+    /// Adds another histogram. The result is exactly as if all durations had been recorded here.
+    /// </summary>
     public void Add(LatencyHistogram other)
     {
         for (int bucket = 0; bucket < _counts.Length; bucket++)
@@ -55,10 +60,19 @@ internal sealed class LatencyHistogram
         Max = Math.Max(Max, other.Max);
     }
 
-    /// <summary>All of it, to be carried to another process: the longest, then for each bucket that is not empty its number and its count.</summary>
-    public long[] Export() => [Max, .. Enumerable.Range(0, _counts.Length).Where(bucket => _counts[bucket] > 0).SelectMany(bucket => new[] { bucket, _counts[bucket] })];
+    /// <summary>
+    /// Exports the histogram for another process: the maximum, then number and count of each non-empty
+    /// bucket.
+    /// </summary>
+    public long[] Export() =>
+    [
+        Max,
+        .. Enumerable.Range(0, _counts.Length)
+            .Where(bucket => _counts[bucket] > 0)
+            .SelectMany(bucket => new[] { bucket, _counts[bucket] }),
+    ];
 
-    /// <summary>What <see cref="Export"/> gave.</summary>
+    /// <summary>Restores a histogram from the result of <see cref="Export"/>.</summary>
     public static LatencyHistogram Import(ReadOnlySpan<long> exported)
     {
         var histogram = new LatencyHistogram { Max = exported[0] };
@@ -77,7 +91,10 @@ internal sealed class LatencyHistogram
         (Count, Max) = (0, 0);
     }
 
-    /// <summary>The nanoseconds that <paramref name="percent"/> (0 to 100) of all were not longer than; 0 when there are none.</summary>
+    /// <summary>
+    /// The nanoseconds within which <paramref name="percent"/> (0 to 100) of the durations lie; 0 if there
+    /// are none.
+    /// </summary>
     public long Percentile(double percent)
     {
         long wanted = Math.Clamp((long)Math.Ceiling(Count * percent / 100), 1, Math.Max(1, Count));
@@ -94,7 +111,8 @@ internal sealed class LatencyHistogram
         return Max;
     }
 
-    // Below 128 each value has its own bucket. Above, the seven bits after the leading one choose the bucket in its power of two.
+    // Each value below 128 has a bucket of its own. Above, the seven bits after the leading one select the
+    // bucket within the power of two.
     private static int BucketOf(long nanoseconds)
     {
         int shift = Math.Max(0, BitOperations.Log2((ulong)nanoseconds | 1) - SubBucketBits);

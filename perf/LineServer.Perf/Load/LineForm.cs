@@ -1,8 +1,8 @@
 namespace LineServer.Perf.Load;
 
-/// <summary>What stands in a line before its numbers, and after its filler.</summary>
+/// <summary>The text of a line before its numbers and after its filler.</summary>
 internal readonly record struct LineForm(string Before, string After)
 {
-    /// <summary>A line as it is.</summary>
+    /// <summary>A line without any text but LF.</summary>
     public static readonly LineForm Plain = new("", "\n");
 }

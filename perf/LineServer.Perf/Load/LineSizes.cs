@@ -3,18 +3,19 @@ using System.Diagnostics;
 namespace LineServer.Perf.Load;
 
 /// <summary>
-/// How long the lines of a stream are, with their LF: all the same, or a cycle of sizes that repeats. So the place of every line is known, and nothing has to
-/// be kept of it.
+/// The sizes of the lines of a stream, with LF: all equal, or a cycle that repeats. The place of every line
+/// follows from its number, so nothing is stored per line.
 /// </summary>
 internal sealed class LineSizes
 {
-    /// <summary>Seven letters, of which the numbers' last digits are made, and LF.</summary>
+    /// <summary>Seven letters for the last digits of the numbers, and LF.</summary>
     public const int Smallest = 8;
 
     /// <summary>Lines in a cycle of mixed sizes.</summary>
     public const int MixedLines = 32;
 
-    // From one size to the next in the cycle: it has no divisor in common with their number, so each comes once, and large ones stand beside small ones.
+    // The step from one size to the next in the cycle. It has no common divisor with the number of sizes, so
+    // each size occurs once, and large lines are beside small ones.
     private const int MixedStep = 13;
 
     private readonly int[] _starts;
@@ -30,10 +31,10 @@ internal sealed class LineSizes
         (Count, CycleSize, Largest) = (sizes.Length, _starts[^1], sizes.Max());
     }
 
-    /// <summary>Lines until the sizes repeat.</summary>
+    /// <summary>Lines in a cycle.</summary>
     public int Count { get; }
 
-    /// <summary>Bytes until the sizes repeat.</summary>
+    /// <summary>Bytes in a cycle.</summary>
     public int CycleSize { get; }
 
     public int Largest { get; }
@@ -44,18 +45,28 @@ internal sealed class LineSizes
         return new([size]);
     }
 
-    /// <summary>A cycle of <see cref="MixedLines"/> lines: each is longer than the next shorter one by the same factor, and the two ends are among them.</summary>
+    /// <summary>
+    /// A cycle of <see cref="MixedLines"/> lines from the smallest size to the largest. In order of size,
+    /// each is longer than the one before by the same factor.
+    /// </summary>
     public static LineSizes Mixed(int smallest, int largest)
     {
         Debug.Assert(smallest >= Smallest && smallest < largest, "there is nothing between these sizes");
         double factor = Math.Pow(largest / (double)smallest, 1.0 / (MixedLines - 1));
-        return new([.. Enumerable.Range(0, MixedLines).Select(i => (int)Math.Round(smallest * Math.Pow(factor, i * MixedStep % MixedLines)))]);
+        return new(
+            [
+                .. Enumerable.Range(0, MixedLines).Select(i =>
+                    (int)Math.Round(smallest * Math.Pow(factor, i * MixedStep % MixedLines))),
+            ]);
     }
 
-    /// <summary>Where a line begins in the stream; also the end of all lines before it.</summary>
-    public long StartOf(long line) => Count == 1 ? line * CycleSize : (line / Count * CycleSize) + _starts[(int)(line % Count)];
+    /// <summary>The offset of a line in the stream; also the size of all lines before it.</summary>
+    public long StartOf(long line) =>
+        Count == 1 ? line * CycleSize : (line / Count * CycleSize) + _starts[(int)(line % Count)];
 
-    /// <summary>The line that a byte of the stream belongs to; also how many lines are whole in so many bytes.</summary>
+    /// <summary>
+    /// The line that contains a byte of the stream; also the number of complete lines in this many bytes.
+    /// </summary>
     public long LineAt(long offset)
     {
         if (Count == 1)
@@ -74,7 +85,7 @@ internal sealed class LineSizes
         return _starts[place + 1] - _starts[place];
     }
 
-    /// <summary>The end of the last line that so many bytes begin.</summary>
+    /// <summary>The end of the last line that begins before this offset.</summary>
     public long RoundUp(long offset)
     {
         long line = LineAt(offset);

@@ -6,15 +6,16 @@ using System.Text;
 namespace LineServer.Perf.Load;
 
 /// <summary>
-/// The lines of a stream, one after the other, where only the numbers change: eight letters for the connection, eight for the line's place in it, then filler
-/// and LF. A line that is too short for them has their last letters: half of those that fit for each, the line's place one more if they are odd. So what
-/// comes back is known to the byte, whatever was cut where, and nothing of what was sent has to be kept.
+/// The lines of a stream, of which only the numbers change: eight letters for the connection, eight for the
+/// line's place in it, then filler and LF. A shorter line has only the last letters of both, half of its
+/// length each; if that is odd, the place has one more. So every byte of a reply is known, wherever reads cut
+/// it, and nothing sent is stored.
 /// </summary>
 internal sealed unsafe class LineTemplate : IDisposable
 {
     private const int NumberSize = 8;
     private const int BitsALetter = 4;
-    private const ulong Letters = 0x4141_4141_4141_4141; // 'A' to 'P' are the hexadecimal digits.
+    private const ulong Letters = 0x4141_4141_4141_4141; // 'A' to 'P' are the hexadecimal digits
 
     private readonly byte* _lines;
     private readonly int _size;
@@ -22,15 +23,17 @@ internal sealed unsafe class LineTemplate : IDisposable
     private readonly bool _shortLines;
     private readonly int _numbersAt;
 
-    /// <param name="sizes">Of the lines.</param>
-    /// <param name="bytes">At least so many fit, wherever in a line they begin.</param>
-    /// <param name="form">What stands around the numbers and the filler; null for nothing but LF.</param>
+    /// <param name="sizes">The sizes of the lines.</param>
+    /// <param name="bytes">
+    /// The most bytes that <see cref="Write"/> can give, from any place in a line.
+    /// </param>
+    /// <param name="form">The text around numbers and filler; null for LF only.</param>
     public LineTemplate(LineSizes sizes, int bytes, LineForm? form = null)
     {
         (string before, string after) = form ?? LineForm.Plain;
         (_sizes, _numbersAt) = (sizes, before.Length);
 
-        // What is wanted may begin in any line of a cycle.
+        // A call may begin in any line of a cycle.
         int cycles = 1 + ((bytes + sizes.Largest + sizes.CycleSize - 1) / sizes.CycleSize);
         _size = cycles * sizes.CycleSize;
         _lines = (byte*)NativeMemory.AlignedAlloc((nuint)_size, 64);
@@ -49,14 +52,16 @@ internal sealed unsafe class LineTemplate : IDisposable
         }
     }
 
-    /// <summary>The bytes of a connection's stream from this place on; they hold until the next call.</summary>
+    /// <summary>
+    /// The bytes of a connection's stream from this place on. They are valid until the next call.
+    /// </summary>
     public byte* Write(int connection, long start, int size)
     {
         long number = _sizes.LineAt(start);
         int firstStart = _sizes.Count == 1 ? 0 : (int)_sizes.StartOf(number % _sizes.Count);
         byte* result = _lines + firstStart + (start - _sizes.StartOf(number));
         byte* line = _lines + firstStart, end = result + size;
-        Debug.Assert(end <= _lines + _size, "so many lines do not fit");
+        Debug.Assert(end <= _lines + _size, "the lines do not fit");
         ulong connectionLetters = Encode((uint)connection);
         if (_sizes.Count == 1 && !_shortLines)
         {
@@ -81,11 +86,12 @@ internal sealed unsafe class LineTemplate : IDisposable
     }
 
     /// <summary>
-    /// The numbers of a line, if it has such. What a short line does not say of them is taken from what was expected: the connection's first digits, and of
-    /// the line's possible places the nearest.
+    /// Reads the numbers of a line. Digits that a short line lacks are taken from the expected numbers: the
+    /// connection's leading digits, and the place that is nearest to the expected one.
     /// </summary>
-    /// <param name="line">From its start.</param>
-    public static bool TryRead(ReadOnlySpan<byte> line, uint expectedConnection, uint expectedNumber, out uint connection, out uint number)
+    /// <param name="line">The line from its start.</param>
+    public static bool TryRead(
+        ReadOnlySpan<byte> line, uint expectedConnection, uint expectedNumber, out uint connection, out uint number)
     {
         (connection, number) = (0, 0);
         int end = line[..Math.Min(line.Length, 2 * NumberSize)].IndexOf((byte)'\n');
@@ -96,7 +102,8 @@ internal sealed unsafe class LineTemplate : IDisposable
 
         int letters = end < 0 ? 2 * NumberSize : end;
         int forConnection = letters / 2, forNumber = letters - forConnection;
-        if (!TryDecode(line[..forConnection], out uint connectionDigits) || !TryDecode(line.Slice(forConnection, forNumber), out uint numberDigits))
+        if (!TryDecode(line[..forConnection], out uint connectionDigits)
+            || !TryDecode(line.Slice(forConnection, forNumber), out uint numberDigits))
         {
             return false;
         }
@@ -104,7 +111,9 @@ internal sealed unsafe class LineTemplate : IDisposable
         long unsaidOfConnection = 1L << (forConnection * BitsALetter), unsaidOfNumber = 1L << (forNumber * BitsALetter);
         connection = (uint)((expectedConnection / unsaidOfConnection * unsaidOfConnection) + connectionDigits);
         long nearest = (expectedNumber / unsaidOfNumber * unsaidOfNumber) + numberDigits;
-        nearest += nearest - expectedNumber > unsaidOfNumber / 2 ? -unsaidOfNumber : expectedNumber - nearest > unsaidOfNumber / 2 ? unsaidOfNumber : 0;
+        nearest += nearest - expectedNumber > unsaidOfNumber / 2 ? -unsaidOfNumber
+            : expectedNumber - nearest > unsaidOfNumber / 2 ? unsaidOfNumber
+            : 0;
         number = (uint)Math.Max(nearest, numberDigits);
         return true;
     }
@@ -133,7 +142,7 @@ internal sealed unsafe class LineTemplate : IDisposable
         }
     }
 
-    // A letter for each four bits, the highest first in memory.
+    // One letter per four bits, the highest first in memory.
     private static ulong Encode(uint value)
     {
         ulong spread = value;

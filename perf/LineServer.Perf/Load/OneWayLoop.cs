@@ -2,13 +2,16 @@ using LineServer.Perf.Linux;
 
 namespace LineServer.Perf.Load;
 
-/// <summary>Lines are sent as fast as the server takes them, and nothing comes back. The connections have their turns, one buffer each.</summary>
+/// <summary>
+/// Sends lines as fast as the server takes them, without replies. The connections send one buffer each in
+/// turn.
+/// </summary>
 internal sealed class OneWayLoop(ConnectionSet connections)
 {
-    private readonly bool[] _isFull = new bool[connections.Count]; // Its socket takes no more, until an event says so.
+    private readonly bool[] _isFull = new bool[connections.Count]; // the socket takes no more until an event says so
 
-    /// <summary>Goes on until this time of <see cref="Clock.Now"/>.</summary>
-    /// <exception cref="RunFailedException">The server ended a connection, or sent something.</exception>
+    /// <summary>Runs until this time of <see cref="Clock.Now"/>.</summary>
+    /// <exception cref="RunFailedException">The server closed a connection, or sent something.</exception>
     public void Run(long until)
     {
         for (long now = Clock.Now; now < until && !Interruption.IsRequested; now = Clock.Now)
@@ -30,7 +33,8 @@ internal sealed class OneWayLoop(ConnectionSet connections)
                 uint events = connections.Queue.Events(i);
                 if (connections.IsEnded(index, events))
                 {
-                    throw new RunFailedException($"connection {index} was closed by the server while lines were sent to it");
+                    throw new RunFailedException(
+                        $"connection {index} was closed by the server while lines were sent to it");
                 }
 
                 _isFull[index] &= (events & EventQueue.Out) == 0;

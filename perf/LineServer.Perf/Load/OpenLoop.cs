@@ -3,27 +3,31 @@ using LineServer.Perf.Linux;
 namespace LineServer.Perf.Load;
 
 /// <summary>
-/// So many lines a second, on a schedule that waits for nobody: line k is due k intervals after the start, on connection k modulo their number. A line
-/// that cannot leave when it is due (its connection has its window in flight, or this thread was busy) leaves as soon as it can, and counts as late. Every
-/// line's latency is taken twice: from when it was due, and from when it was sent.
+/// Sends lines at a fixed rate, on a schedule that waits for nobody: line k is due k intervals after the
+/// start, on connection k modulo their number. A line that cannot leave when it is due (its connection has
+/// its window in flight, or this thread was busy) leaves as soon as possible. Every line is timed twice: from
+/// due and from sent.
 /// </summary>
 internal sealed class OpenLoop
 {
-    /// <summary>A line that leaves later than this after it was due is late; less is this thread's own turn.</summary>
+    /// <summary>
+    /// A line that leaves later than this after it was due counts as late. Less is the time of this thread's
+    /// own iteration.
+    /// </summary>
     private const long LateAfter = 1_000_000;
 
     private readonly ConnectionSet _connections;
     private readonly int _window;
     private readonly double _interval;
-    private readonly long[] _sentTimes; // Of each connection a ring, as long as its window.
-    private readonly long _firstLine;   // Of each connection: what went before the schedule.
+    private readonly long[] _sentTimes; // a ring per connection, of the size of the window
+    private readonly long _firstLine;   // per connection: the lines before the schedule
     private long _start;
     private long _stopped;
-    private long _due;                  // Lines of the schedule that are due by now.
+    private long _due;                  // lines of the schedule that are due by now
 
-    /// <param name="connections">They have been opened.</param>
-    /// <param name="window">Lines in flight for each connection, at most.</param>
-    /// <param name="rate">Lines a second, over all connections.</param>
+    /// <param name="connections">Open connections.</param>
+    /// <param name="window">The largest number of lines in flight per connection.</param>
+    /// <param name="rate">Lines per second over all connections.</param>
     public OpenLoop(ConnectionSet connections, int window, double rate)
     {
         (_connections, _window, _interval) = (connections, window, 1e9 / rate);
@@ -31,29 +35,33 @@ internal sealed class OpenLoop
         _firstLine = connections.Lines.LineAt(connections[0].SentBytes);
     }
 
-    /// <summary>From due, in nanoseconds.</summary>
+    /// <summary>Latency from due, in nanoseconds.</summary>
     public LatencyHistogram FromDue { get; } = new();
 
-    /// <summary>From sent, in nanoseconds.</summary>
+    /// <summary>Latency from sent, in nanoseconds.</summary>
     public LatencyHistogram FromSent { get; } = new();
 
     public long LateLines { get; private set; }
 
-    /// <summary>Goes on until this time of <see cref="Clock.Now"/>. Between two calls the schedule stands still.</summary>
+    /// <summary>
+    /// Runs until this time of <see cref="Clock.Now"/>. Between two calls the schedule stands still.
+    /// </summary>
     public void Run(long until)
     {
         long now = Clock.Now;
         _start = _start == 0 ? now : _start + now - _stopped;
         for (; now < until && !Interruption.IsRequested; now = Clock.Now)
         {
-            // Up to a fixed time: a rate that is too high for this thread must not keep it from reading.
+            // Up to a time that was read before: otherwise a rate too high for this thread would keep it from
+            // reading.
             while (DueTime(_due) <= now)
             {
                 int index = (int)(_due++ % _connections.Count);
                 SendDue(index, Clock.Now);
             }
 
-            int ready = _connections.Queue.Wait(Math.Min(Math.Min(until, DueTime(_due)) - Clock.Now, Interruption.LongestWait));
+            int ready = _connections.Queue.Wait(
+                Math.Min(Math.Min(until, DueTime(_due)) - Clock.Now, Interruption.LongestWait));
             for (int i = 0; i < ready; i++)
             {
                 Take(_connections.Queue.Connection(i), _connections.Queue.Events(i));
@@ -63,7 +71,7 @@ internal sealed class OpenLoop
         _stopped = now;
     }
 
-    /// <summary>Forgets the latencies and the late lines so far: those of the warm-up.</summary>
+    /// <summary>Clears the latencies and late lines of the warm-up.</summary>
     public void ClearCounts()
     {
         FromDue.Clear();
@@ -71,7 +79,10 @@ internal sealed class OpenLoop
         LateLines = 0;
     }
 
-    /// <summary>Sends the lines that are due and could not leave yet, and waits for all replies; their latencies count.</summary>
+    /// <summary>
+    /// Sends the lines that are due but could not leave yet, and waits for all replies. Their latencies
+    /// count.
+    /// </summary>
     public void Finish()
     {
         long[] counted = new long[_connections.Count];
@@ -127,6 +138,6 @@ internal sealed class OpenLoop
         _connections.Send(index);
     }
 
-    // The place in the schedule of a connection's line.
+    // The place of a connection's line in the schedule.
     private long Scheduled(int index, long line) => ((line - _firstLine) * _connections.Count) + index;
 }

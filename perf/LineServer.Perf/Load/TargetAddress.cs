@@ -9,13 +9,13 @@ using LineServer.Perf.Linux;
 namespace LineServer.Perf.Load;
 
 /// <summary>
-/// The address of the server under load (IP address and port, or Unix socket), the source addresses of connections to
-/// it, and its protocol.
+/// The address of the server under load (IP address and port, or Unix socket), the source addresses of
+/// connections to it, and its protocol.
 /// </summary>
 internal sealed unsafe class TargetAddress
 {
-    // An address has 28,232 ephemeral ports for one server by default (ip_local_port_range). The rest is room for ports
-    // in TIME_WAIT.
+    // An address has 28,232 ephemeral ports for one server by default (ip_local_port_range). The rest is room
+    // for ports in TIME_WAIT.
     private const int ConnectionsASource = 10_000;
 
     private readonly IPEndPoint? _endPoint;
@@ -37,7 +37,8 @@ internal sealed unsafe class TargetAddress
 
     public bool IsTcp => _path is null;
 
-    private bool IsLoopback => _endPoint is { AddressFamily: AddressFamily.InterNetwork } && IPAddress.IsLoopback(_endPoint.Address);
+    private bool IsLoopback =>
+        _endPoint is { AddressFamily: AddressFamily.InterNetwork } && IPAddress.IsLoopback(_endPoint.Address);
 
     public static TargetAddress Of(IPEndPoint endPoint) => new(endPoint, path: null, []);
 
@@ -49,7 +50,8 @@ internal sealed unsafe class TargetAddress
             : throw new UsageException(problem);
 
     /// <summary>Parses the output of <see cref="ToString"/>.</summary>
-    public static TargetAddress Parse(string text) => text.StartsWith("unix:", StringComparison.Ordinal) ? Unix(text["unix:".Length..]) : Of(IPEndPoint.Parse(text));
+    public static TargetAddress Parse(string text) =>
+        text.StartsWith("unix:", StringComparison.Ordinal) ? Unix(text["unix:".Length..]) : Of(IPEndPoint.Parse(text));
 
     /// <exception cref="UsageException">A source is not of the server's address family.</exception>
     public TargetAddress From(IReadOnlyList<IPAddress> sources) =>
@@ -60,7 +62,8 @@ internal sealed unsafe class TargetAddress
     public TargetAddress Speaking(LineProtocol protocol) => new(_endPoint, _path, Sources) { Protocol = protocol };
 
     /// <summary>
-    /// Adds loopback addresses (127.0.0.1, 127.0.0.2, …) as sources if the server is on one and there are no sources.
+    /// Adds loopback addresses (127.0.0.1, 127.0.0.2, …) as sources if the server is on one and there are no
+    /// sources.
     /// </summary>
     /// <param name="count">The number of addresses.</param>
     /// <param name="first">The last byte of the first.</param>
@@ -72,7 +75,10 @@ internal sealed unsafe class TargetAddress
     /// Adds as many sources as the connections need: from one address there are only so many ephemeral ports.
     /// </summary>
     /// <param name="connections">The number of all connections.</param>
-    public TargetAddress ForConnections(int connections) => connections <= ConnectionsASource ? this : FromLoopback((connections + ConnectionsASource - 1) / ConnectionsASource);
+    public TargetAddress ForConnections(int connections) =>
+        connections <= ConnectionsASource
+            ? this
+            : FromLoopback((connections + ConnectionsASource - 1) / ConnectionsASource);
 
     /// <summary>Creates a non-blocking socket and connects it, or begins to.</summary>
     /// <param name="index">The number of the connection, which selects the source.</param>
@@ -95,7 +101,8 @@ internal sealed unsafe class TargetAddress
         if (_nativeSources.Length > 0)
         {
             // The kernel then selects the port at connect, so that one port can serve several servers: ip(7).
-            _ = Libc.SetSocketOption(socket, MeasuringCalls.LevelIp, MeasuringCalls.BindAddressNoPort, &on, sizeof(int));
+            _ = Libc.SetSocketOption(
+                socket, MeasuringCalls.LevelIp, MeasuringCalls.BindAddressNoPort, &on, sizeof(int));
             byte[] source = _nativeSources[index % _nativeSources.Length];
             fixed (byte* address = source)
             {
@@ -110,7 +117,9 @@ internal sealed unsafe class TargetAddress
 
         fixed (byte* address = _native)
         {
-            if (Libc.Connect(socket, address, _native.Length) != 0 && Marshal.GetLastSystemError() is var error && (wait || error != (int)Errno.EINPROGRESS))
+            if (Libc.Connect(socket, address, _native.Length) != 0
+                && Marshal.GetLastSystemError() is var error
+                && (wait || error != (int)Errno.EINPROGRESS))
             {
                 throw Failed(socket, index, "failed", error);
             }
@@ -135,11 +144,13 @@ internal sealed unsafe class TargetAddress
     {
         _ = Libc.Close(socket);
         return new(error == (int)Errno.EADDRNOTAVAIL
-            ? $"connection {index} to {this}: no port is left for another, or this machine does not have the address it should leave from"
+            ? $"connection {index} to {this}: no port is left for another, " +
+              "or this machine does not have the address it should leave from"
             : $"connection {index} to {this} {what}: {Marshal.GetPInvokeErrorMessage(error)}");
     }
 
-    // struct sockaddr_in, and sockaddr_in6 with its flow and scope, of <netinet/in.h>. The family's first byte is all of it that is not 0.
+    // struct sockaddr_in, and sockaddr_in6 with its flow and scope, of netinet/in.h. Only the first byte of
+    // the family is not 0.
     private static byte[] Native(IPEndPoint endPoint)
     {
         bool isIPv6 = endPoint.AddressFamily == AddressFamily.InterNetworkV6;

@@ -2,11 +2,14 @@ using LineServer.Perf.Linux;
 
 namespace LineServer.Perf.Load;
 
-/// <summary>Connections that send and do not read, until their window is in flight or nobody takes more; in the end they read it all, and check it.</summary>
+/// <summary>
+/// Connections that send without reading, until their window is in flight or the server takes no more. In the
+/// end they read and check everything.
+/// </summary>
 internal sealed class UnreadLoop(ConnectionSet connections, int window)
 {
-    /// <summary>Sends until the windows are full, or nothing more has been taken for this time.</summary>
-    /// <returns>Bytes that were taken.</returns>
+    /// <summary>Sends until the windows are full, or until nothing was taken for this time.</summary>
+    /// <returns>The number of bytes taken.</returns>
     public long Fill(TimeSpan quiet)
     {
         LineSizes lines = connections.Lines;
@@ -39,13 +42,13 @@ internal sealed class UnreadLoop(ConnectionSet connections, int window)
         return taken;
     }
 
-    /// <summary>Sends the rest of the lines that have begun, reads every reply, and checks it.</summary>
+    /// <summary>Sends the rest of the lines that have begun, then reads and checks every reply.</summary>
     public void Finish()
     {
         connections.StopSending();
         for (int i = 0; i < connections.Count; i++)
         {
-            // What has come meanwhile makes no event any more.
+            // The edges of what has arrived meanwhile are used up.
             _ = connections.Receive(i, EventQueue.In);
             connections.Send(i);
         }

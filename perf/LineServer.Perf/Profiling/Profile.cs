@@ -4,7 +4,7 @@ using LineServer.Perf.Work;
 
 namespace LineServer.Perf.Profiling;
 
-/// <summary>Puts a workload on a server, warms it up, and has a tool look at it while it works.</summary>
+/// <summary>Runs a workload on a server, and attaches a profiling tool after the warm-up.</summary>
 internal sealed record Profile
 {
     public required ServerCommand Server { get; init; }
@@ -15,7 +15,7 @@ internal sealed record Profile
 
     public required TimeSpan WarmUp { get; init; }
 
-    /// <summary>How long the tool looks.</summary>
+    /// <summary>How long the tool is attached.</summary>
     public required TimeSpan Time { get; init; }
 
     public required Cores ServerCores { get; init; }
@@ -25,14 +25,20 @@ internal sealed record Profile
     /// <exception cref="RunFailedException">The server or the tool failed.</exception>
     public void Run(TextWriter output)
     {
-        // The tool inherits these cores: it is the generator that it disturbs, rather than the server.
+        // The tool inherits these cores, so it disturbs the generator rather than the server.
         GeneratorCores.PinThisProcess();
         Measurement measured;
         using (var process = ServerProcess.Start(Server, ServerCores))
         {
             try
             {
-                measured = new WorkloadRun(process.Address, process.Id) { WarmUp = WarmUp, Time = Time, Generators = 1, Watch = () => Tool.Watch(process.Id) }.Measure(Workload);
+                measured = new WorkloadRun(process.Address, process.Id)
+                {
+                    WarmUp = WarmUp,
+                    Time = Time,
+                    Generators = 1,
+                    Watch = () => Tool.Watch(process.Id),
+                }.Measure(Workload);
             }
             catch (RunFailedException e)
             {

@@ -2,30 +2,32 @@ using LineServer.Perf.Work;
 
 namespace LineServer.Perf.Profiling;
 
-/// <summary>A program that looks at a process while it works.</summary>
+/// <summary>A program that profiles a running process.</summary>
 internal abstract class ProfilingTool
 {
-    /// <summary>Of the commands that there are: how to get one.</summary>
-    public static readonly IReadOnlyDictionary<string, Func<ProfilingTool>> All = new Dictionary<string, Func<ProfilingTool>>(StringComparer.Ordinal)
-    {
-        ["strace"] = () => new Strace(),
-        ["perf"] = () => new PerfRecord(),
-    };
+    /// <summary>The known tools by command, with their constructors.</summary>
+    public static readonly IReadOnlyDictionary<string, Func<ProfilingTool>> All =
+        new Dictionary<string, Func<ProfilingTool>>(StringComparer.Ordinal)
+        {
+            ["strace"] = () => new Strace(),
+            ["perf"] = () => new PerfRecord(),
+        };
 
-    /// <summary>Begins to look; what it gives ends it.</summary>
-    /// <exception cref="RunFailedException">It cannot.</exception>
+    /// <summary>Attaches to a process. Disposing the result detaches.</summary>
+    /// <exception cref="RunFailedException">The tool cannot attach.</exception>
     public abstract IDisposable Watch(int process);
 
-    /// <summary>Tells what it saw.</summary>
-    /// <param name="output">Where to.</param>
-    /// <param name="measured">What the same interval showed.</param>
-    /// <exception cref="RunFailedException">It saw nothing.</exception>
+    /// <summary>Prints what the tool found.</summary>
+    /// <param name="output">Receives the report.</param>
+    /// <param name="measured">The measurement of the same interval.</param>
+    /// <exception cref="RunFailedException">The tool found nothing.</exception>
     public abstract void Report(TextWriter output, Measurement measured);
 
-    /// <exception cref="RunFailedException">It is not installed.</exception>
+    /// <exception cref="RunFailedException">The command is not installed.</exception>
     protected static void Find(string command, string package)
     {
-        string[] folders = (Environment.GetEnvironmentVariable("PATH") ?? "").Split(':', StringSplitOptions.RemoveEmptyEntries);
+        string path = Environment.GetEnvironmentVariable("PATH") ?? "";
+        string[] folders = path.Split(':', StringSplitOptions.RemoveEmptyEntries);
         if (!folders.Any(folder => File.Exists(Path.Combine(folder, command))))
         {
             throw new RunFailedException($"{command} is not installed (on Debian: apt-get install {package})");

@@ -5,20 +5,30 @@ using LineServer.Perf.Work;
 
 namespace LineServer.Perf.Profiling;
 
-/// <summary>Counts the system calls of all threads: strace -c -f. It slows the server down; how often it calls for a line stays, or nearly so.</summary>
+/// <summary>
+/// Counts the system calls of all threads with strace -c -f. The server becomes slower, but the number of
+/// calls per line stays about the same.
+/// </summary>
 internal sealed class Strace : ProfilingTool
 {
     private readonly string _file = Path.GetTempFileName();
 
     public Strace() => Find("strace", "strace");
 
-    /// <summary>Reads what strace -c prints: time, seconds, microseconds a call, calls, errors (if there were any), name.</summary>
+    /// <summary>
+    /// Parses the output of strace -c: time, seconds, microseconds per call, calls, errors (if any), name.
+    /// </summary>
     public static IReadOnlyList<SystemCallCount> Parse(IEnumerable<string> lines) =>
     [
         .. from line in lines
            let cells = line.Split(' ', StringSplitOptions.RemoveEmptyEntries)
-           where cells.Length is 5 or 6 && double.TryParse(cells[0], NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out _) && cells[^1] != "total"
-           select new SystemCallCount(cells[^1], long.Parse(cells[3], CultureInfo.InvariantCulture), cells.Length == 6 ? long.Parse(cells[4], CultureInfo.InvariantCulture) : 0),
+           where cells.Length is 5 or 6
+               && double.TryParse(cells[0], NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out _)
+               && cells[^1] != "total"
+           select new SystemCallCount(
+               cells[^1],
+               long.Parse(cells[3], CultureInfo.InvariantCulture),
+               cells.Length == 6 ? long.Parse(cells[4], CultureInfo.InvariantCulture) : 0),
     ];
 
     public override IDisposable Watch(int process)
@@ -42,19 +52,28 @@ internal sealed class Strace : ProfilingTool
         File.Delete(_file);
         if (counts.Count == 0 || measured.Lines == 0)
         {
-            throw new RunFailedException($"strace saw {counts.Sum(count => count.Calls)} system calls, and {measured.Lines} lines came");
+            throw new RunFailedException(
+                $"strace saw {counts.Sum(count => count.Calls)} system calls, " +
+                $"and {measured.Lines} lines were answered");
         }
 
         string ALine(long number) => (number / (double)measured.Lines).ToString("0.0000");
-        string[] Row(string name, long calls, long errors) => [name, calls.ToString("#,0"), ALine(calls), errors.ToString("#,0"), ALine(errors)];
+        string[] Row(string name, long calls, long errors) =>
+            [name, calls.ToString("#,0"), ALine(calls), errors.ToString("#,0"), ALine(errors)];
         ConsoleTable.Write(output, new(
             "system-calls",
-            $"system calls of the server for {measured.Lines:N0} lines ({measured.LinesPerSecond:N0}/s under strace, which says nothing of its speed)",
+            $"system calls of the server for {measured.Lines:N0} lines ({measured.LinesPerSecond:N0}/s under " +
+            "strace, which says nothing about the server's speed)",
             ["system call", "calls", "a line", "failed", "a line"],
-            [.. counts.OrderByDescending(count => count.Calls).Select(count => Row(count.Name, count.Calls, count.Errors)), Row("all", counts.Sum(count => count.Calls), counts.Sum(count => count.Errors))]));
+            [
+                .. counts
+                    .OrderByDescending(count => count.Calls)
+                    .Select(count => Row(count.Name, count.Calls, count.Errors)),
+                Row("all", counts.Sum(count => count.Calls), counts.Sum(count => count.Errors)),
+            ]));
     }
 
-    // Who traces it stands in each thread's status: proc_pid_status(5).
+    // The status of each thread names its tracer: proc_pid_status(5).
     private static bool IsTraced(int process) => Directory.EnumerateDirectories($"/proc/{process}/task").All(task =>
     {
         try

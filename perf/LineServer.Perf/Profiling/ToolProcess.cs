@@ -3,7 +3,7 @@ using LineServer.Perf.Linux;
 
 namespace LineServer.Perf.Profiling;
 
-/// <summary>A profiling tool that runs, until it is disposed.</summary>
+/// <summary>A profiling tool that runs until it is disposed.</summary>
 internal sealed class ToolProcess : IDisposable
 {
     private static readonly TimeSpan Poll = TimeSpan.FromMilliseconds(10);
@@ -13,18 +13,23 @@ internal sealed class ToolProcess : IDisposable
     private readonly string _name;
     private readonly string _words = Path.GetTempFileName();
 
-    /// <param name="command">Of the path.</param>
+    /// <param name="command">A command in PATH.</param>
     /// <param name="args">Its arguments.</param>
     public ToolProcess(string command, params string[] args)
     {
         _name = command;
 
-        // If this process is killed, so is the tool. What it says goes to a file: a pipe would want a reader, beside the generator.
-        _process = Process.Start("setpriv", ["--pdeathsig", "KILL", "sh", "-c", $"exec \"$0\" \"$@\" >'{_words}' 2>&1 </dev/null", command, .. args]);
+        // The tool is killed if this process dies. Its output goes to a file, because a pipe would need a
+        // reader beside the generator.
+        _process = Process.Start(
+            "setpriv",
+            ["--pdeathsig", "KILL", "sh", "-c", $"exec \"$0\" \"$@\" >'{_words}' 2>&1 </dev/null", command, .. args]);
     }
 
-    /// <summary>Waits until this is so.</summary>
-    /// <exception cref="RunFailedException">It ended before, or it is not so after 10 s.</exception>
+    /// <summary>Waits until a condition holds.</summary>
+    /// <exception cref="RunFailedException">
+    /// The tool ended before, or the condition does not hold after 10 s.
+    /// </exception>
     public void Await(Func<bool> isSo)
     {
         long start = Stopwatch.GetTimestamp();
@@ -32,7 +37,9 @@ internal sealed class ToolProcess : IDisposable
         {
             if (_process.WaitForExit(Poll))
             {
-                throw new RunFailedException($"{_name} ended with status {_process.ExitCode}: {File.ReadAllText(_words).Trim().ReplaceLineEndings(" | ")}");
+                throw new RunFailedException(
+                    $"{_name} ended with status {_process.ExitCode}: " +
+                    $"{File.ReadAllText(_words).Trim().ReplaceLineEndings(" | ")}");
             }
 
             if (Stopwatch.GetElapsedTime(start) > Patience)
@@ -42,8 +49,8 @@ internal sealed class ToolProcess : IDisposable
         }
     }
 
-    /// <summary>Waits until it has ended by itself.</summary>
-    /// <returns>What it printed.</returns>
+    /// <summary>Waits until the tool ends by itself.</summary>
+    /// <returns>The lines that it printed.</returns>
     public string[] ReadToEnd()
     {
         _process.WaitForExit();
@@ -54,7 +61,7 @@ internal sealed class ToolProcess : IDisposable
     {
         if (!_process.HasExited)
         {
-            // As from the keyboard: it lets go of the process, and writes what it saw.
+            // As Ctrl-C does: the tool detaches and writes its results.
             _ = MeasuringCalls.Kill(_process.Id, MeasuringCalls.SignalInterrupt);
             _process.WaitForExit();
         }

@@ -3,25 +3,25 @@ using Spectre.Console;
 namespace LineServer.Perf.Reporting;
 
 /// <summary>
-/// A table with its columns in line, for a terminal; it is Markdown too. One that is wider than the terminal is printed in parts, one
-/// below the other, each with the names in its first column: a table that wraps cannot be read.
+/// Prints a table with aligned columns; the result is also Markdown. A table wider than the terminal is
+/// printed in parts, one below the other, each with the first column: wrapped lines would be unreadable.
 /// </summary>
 internal static class ConsoleTable
 {
-    /// <summary>Of an output that is no terminal: no table is that wide.</summary>
+    /// <summary>The width of output that is not a terminal. No table is wider.</summary>
     private const int Unlimited = 10_000;
 
-    /// <summary>What a column has beside its text: a line and two spaces.</summary>
+    /// <summary>The width of a column beside its text: a line and two spaces.</summary>
     private const int BesideText = 3;
 
     public static void Write(TextWriter output, ReportTable report) => Write(output, report, WidthOf(output));
 
-    /// <param name="output">Where it goes.</param>
-    /// <param name="report">What is printed.</param>
-    /// <param name="width">In columns of characters.</param>
+    /// <param name="output">Receives the table.</param>
+    /// <param name="report">The table.</param>
+    /// <param name="width">The width in characters.</param>
     public static void Write(TextWriter output, ReportTable report, int width)
     {
-        // A row without figures would make its column as wide as its text: it goes below.
+        // A row without figures has a long text, which would widen its column: it goes below the table.
         IReadOnlyList<string>[] rows = [.. report.Rows.Where(row => row.Count >= report.Columns.Count)];
         output.WriteLine(report.Title);
         if (rows.Length > 0)
@@ -38,12 +38,14 @@ internal static class ConsoleTable
         }
     }
 
-    private static int WidthOf(TextWriter output) => ReferenceEquals(output, Console.Out) && !Console.IsOutputRedirected ? Console.WindowWidth : Unlimited;
+    private static int WidthOf(TextWriter output) =>
+        ReferenceEquals(output, Console.Out) && !Console.IsOutputRedirected ? Console.WindowWidth : Unlimited;
 
-    // As many columns beside the first as fit, and at least one.
+    // Each part has the first column and as many others as fit, at least one.
     private static List<int[]> PartsOf(ReportTable report, IReadOnlyList<string>[] rows, int width)
     {
-        int WidthOfColumn(int column) => BesideText + Math.Max(report.Columns[column].Length, rows.Max(row => row[column].Length));
+        int WidthOfColumn(int column) =>
+            BesideText + Math.Max(report.Columns[column].Length, rows.Max(row => row[column].Length));
         List<int[]> parts = [];
         int names = WidthOfColumn(0) + 1; // and the line at the right
         for (int first = 1; first < report.Columns.Count;)
@@ -65,7 +67,8 @@ internal static class ConsoleTable
     private static void Write(TextWriter output, ReportTable report, IReadOnlyList<string>[] rows, int[] columns)
     {
         // Redirected output gets no colours.
-        IAnsiConsole console = AnsiConsole.Create(new AnsiConsoleSettings { Out = new AnsiConsoleOutput(output), Ansi = AnsiSupport.No });
+        IAnsiConsole console = AnsiConsole.Create(
+            new AnsiConsoleSettings { Out = new AnsiConsoleOutput(output), Ansi = AnsiSupport.No });
         console.Profile.Width = Unlimited;
         var table = new Table().Border(TableBorder.Markdown);
         foreach (int i in columns)

@@ -7,8 +7,9 @@ using LineServer.Perf.Work;
 namespace LineServer.Perf.Reporting;
 
 /// <summary>
-/// A comparison as one page that needs nothing else: the result in a sentence, the contents, the overview, charts (each with its figures as a table) and
-/// tables of each workload, then what has no result, the servers and the machine.
+/// A comparison as one page that needs no other file: the result in a sentence, the contents, the overview,
+/// charts (each with its figures as a table) and tables per workload, then missing results, the servers and
+/// the machine.
 /// </summary>
 internal sealed class HtmlReport
 {
@@ -20,7 +21,8 @@ internal sealed class HtmlReport
 
     private HtmlReport(ComparisonDocument document) => _document = document;
 
-    public static void Write(string path, ComparisonDocument document) => WholeFile.Write(path, file => file.Write(Encoding.UTF8.GetBytes(Of(document))));
+    public static void Write(string path, ComparisonDocument document) =>
+        WholeFile.Write(path, file => file.Write(Encoding.UTF8.GetBytes(Of(document))));
 
     public static string Of(ComparisonDocument document)
     {
@@ -77,9 +79,12 @@ internal sealed class HtmlReport
         (string Id, string Title)[] sections =
         [
             .. HasOverview ? [("overview", "Overview")] : Array.Empty<(string, string)>(),
-            .. ScaleTables.WorkloadsOf(_document).Count < 2 ? [] : new[] { ("by-connections", "By the number of connections") },
+            .. ScaleTables.WorkloadsOf(_document).Count < 2
+                ? []
+                : new[] { ("by-connections", "By the number of connections") },
             .. _document.Workloads.Select(workload => (workload.Name, workload.Name)),
-            .. _document.Workloads.Where(workload => StepsOf(workload).Length > 0).Select(workload => ($"{workload.Name}-memory", "Memory by connections")),
+            .. _document.Workloads.Where(workload => StepsOf(workload).Length > 0).Select(workload =>
+                ($"{workload.Name}-memory", "Memory by connections")),
             .. _document.Absences.Count == 0 ? [] : new[] { ("absences", "Without a result") },
             ("servers", "Servers"),
             ("machine", "Machine and measurement"),
@@ -119,7 +124,8 @@ internal sealed class HtmlReport
         _ = _page.Append("</section>\n");
     }
 
-    // The sections of the single workloads, which follow, cannot show one figure with few connections and with many. One number of connections makes no line.
+    // The sections per workload, which follow, cannot compare few connections with many. One number of
+    // connections does not make a line.
     private void ByConnections()
     {
         IReadOnlyList<Workload> scale = ScaleTables.WorkloadsOf(_document);
@@ -152,25 +158,39 @@ internal sealed class HtmlReport
             return;
         }
 
-        // Only the numbers that this figure was measured with.
+        // Only the numbers of connections for which this figure was measured.
         int[] numbers = [.. known.Select(point => point.Connections).Distinct().Order()];
         double room = Math.Max(1.15, Math.Pow((double)numbers[^1] / numbers[0], 0.05));
-        var x = Axis.Log(numbers[0] / room, numbers[^1] * room, [.. numbers.Select(number => ((double)number, Quantity.Short(Quantity.Count(number))))]);
+        var x = Axis.Log(
+            numbers[0] / room,
+            numbers[^1] * room,
+            [.. numbers.Select(number => ((double)number, Quantity.Short(Quantity.Count(number))))]);
         var y = Axis.For([.. known.SelectMany(point => new[] { point.Figure.Min, point.Figure.Max })], figure.Format);
-        string capped = known.Any(point => point.IsSaturated) ? ". Hollow, and ≥: the generator was saturated, the server may be faster" : "";
+        string capped = known.Any(point => point.IsSaturated)
+            ? ". Hollow, and ≥: the generator was saturated, the server may be faster"
+            : "";
         Figure(
             figure.Title,
             $"{figure.Meaning}; {Told(figure.Better)}{capped}",
             LineChart.Draw(
                 figure.Name,
                 $"{figure.Title}, by the number of connections",
-                $"A line for each server, from the fewest connections to the most: {figure.Title}, {figure.Meaning}; {Told(figure.Better)}. {(y.IsLog ? "Both axes are" : "The axis of connections is")} logarithmic.",
+                $"A line for each server, from the fewest connections to the most: {figure.Title}, " +
+                $"{figure.Meaning}; {Told(figure.Better)}. " +
+                $"{(y.IsLog ? "Both axes are" : "The axis of connections is")} logarithmic.",
                 [
                     .. known.GroupBy(point => point.Server, StringComparer.Ordinal).Select(points => new Series(
                         points.Key,
                         ColourOf(points.Key),
                         [.. points.Select(point => ((double)point.Connections, point.Figure.Median))],
-                        [.. points.Select(point => new Mark(point.Connections, point.Figure.Median, TipOf(point.Server, point.Connections, point.Figure, point.IsSaturated), point.IsSaturated))],
+                        [
+                            .. points.Select(point =>
+                                new Mark(
+                                    point.Connections,
+                                    point.Figure.Median,
+                                    TipOf(point.Server, point.Connections, point.Figure, point.IsSaturated),
+                                    point.IsSaturated)),
+                        ],
                         [.. points.Select(point => ((double)point.Connections, point.Figure.Min, point.Figure.Max))])),
                 ],
                 x,
@@ -182,7 +202,9 @@ internal sealed class HtmlReport
             ScaleTables.TableOf(_document, figure));
 
         string TipOf(string server, int connections, Spread spread, bool isSaturated) =>
-            $"{server}: {(isSaturated ? "≥ " : "")}{figure.Format(spread.Median)} with {connections:N0} connections, rounds {figure.Format(spread.Min)} to {figure.Format(spread.Max)}{(isSaturated ? "; the generator was saturated" : "")}";
+            $"{server}: {(isSaturated ? "≥ " : "")}{figure.Format(spread.Median)} with {connections:N0} " +
+            $"connections, rounds {figure.Format(spread.Min)} to " +
+            $"{figure.Format(spread.Max)}{(isSaturated ? "; the generator was saturated" : "")}";
     }
 
     private void Section(Workload workload)
@@ -195,10 +217,34 @@ internal sealed class HtmlReport
             Rows(workload, ranking, figure);
         }
 
-        Latency(workload, ranking, "sent", "Latency from sent", "from when a line was sent to its reply", measured => measured.FromSent);
-        Latency(workload, ranking, "due", "Latency from due", "from when a line was due on the schedule to its reply", measured => measured.FromDue);
-        Latency(workload, ranking, "quiet", "Latency from due without the flood", "of the same connections, before the flood began", measured => measured.WithoutFlood?.FromDue);
-        Latency(workload, ranking, "fast", "Latency from sent without slow readers", "of the same connections, before the others came", measured => measured.WithoutSlowReaders?.FromSent);
+        Latency(
+            workload,
+            ranking,
+            "sent",
+            "Latency from sent",
+            "from the time a line was sent to its reply",
+            measured => measured.FromSent);
+        Latency(
+            workload,
+            ranking,
+            "due",
+            "Latency from due",
+            "from the time a line was due on the schedule to its reply",
+            measured => measured.FromDue);
+        Latency(
+            workload,
+            ranking,
+            "quiet",
+            "Latency from due without the flood",
+            "of the same connections, before the flood began",
+            measured => measured.WithoutFlood?.FromDue);
+        Latency(
+            workload,
+            ranking,
+            "fast",
+            "Latency from sent without slow readers",
+            "of the same connections, before the others connected",
+            measured => measured.WithoutSlowReaders?.FromSent);
         _ = _page.Append("</div>\n");
         Table(table);
         _ = _page.Append("</section>\n");
@@ -213,8 +259,11 @@ internal sealed class HtmlReport
             return;
         }
 
-        bool IsSaturated(ComparedServer server) => figure.IsCapped && ranking.Count(server.Name, measured => measured.GeneratorSaturated) > 0;
-        string capped = _document.Servers.Any(IsSaturated) ? " ≥: the generator was saturated, the server may be faster." : "";
+        bool IsSaturated(ComparedServer server) =>
+            figure.IsCapped && ranking.Count(server.Name, measured => measured.GeneratorSaturated) > 0;
+        string capped = _document.Servers.Any(IsSaturated)
+            ? " ≥: the generator was saturated, the server may be faster."
+            : "";
         string id = $"{workload.Name}-{figure.Id}";
         Figure(
             figure.Title,
@@ -222,33 +271,73 @@ internal sealed class HtmlReport
             RowChart.Draw(
                 id,
                 $"{workload.Name}: {figure.Title}",
-                $"{figure.Meaning}; {Told(figure.Better)}. For each server the median, the smallest and the largest of the rounds.{capped}",
-                [.. _document.Servers.Select(server => new ServerMark(server.Name, ColourOf(server.Name), FigureOf(server), _document.ReasonFor(workload.Name, server.Name) ?? "", IsSaturated(server)))],
+                $"{figure.Meaning}; {Told(figure.Better)}. For each server the median, " +
+                $"the smallest and the largest of the rounds.{capped}",
+                [
+                    .. _document.Servers.Select(server =>
+                        new ServerMark(
+                            server.Name,
+                            ColourOf(server.Name),
+                            FigureOf(server),
+                            _document.ReasonFor(workload.Name, server.Name) ?? "",
+                            IsSaturated(server))),
+                ],
                 figure.Format,
                 figure.Better,
                 isRatio: false),
-            new(id, "", ["server", "median", "min", "max", "each round"], [.. _document.Servers.Select(server => SpreadRow(server, FigureOf(server), figure.Format, ranking.Of(server.Name).Select(Of)))]));
+            new(
+                id,
+                "",
+                ["server", "median", "min", "max", "each round"],
+                [
+                    .. _document.Servers.Select(server =>
+                        SpreadRow(server, FigureOf(server), figure.Format, ranking.Of(server.Name).Select(Of))),
+                ]));
 
-        if (figure.HasRatio && _document.Servers.Any(server => server.Name != _document.Reference && ranking.RatioOf(server.Name, Of) is not null))
+        if (figure.HasRatio
+            && _document.Servers.Any(server =>
+                server.Name != _document.Reference && ranking.RatioOf(server.Name, Of) is not null))
         {
             Figure(
                 $"{figure.Title} ÷ {_document.Reference}",
-                $"each round's ratio, their median, and how often the sign of the difference held; {Told(figure.Better)}",
+                "each round's ratio, their median, and how often the sign of the difference held; " +
+                $"{Told(figure.Better)}",
                 RowChart.Draw(
                     $"{id}-ratio",
                     $"{workload.Name}: {figure.Title} as a ratio to {_document.Reference}",
-                    $"For each server the ratio to the reference, taken within each round: the median, the smallest, the largest and each round; {Told(figure.Better)}.",
-                    [.. _document.Servers.Select(server => new ServerMark(server.Name, ColourOf(server.Name), ranking.RatioOf(server.Name, Of), _document.ReasonFor(workload.Name, server.Name) ?? ranking.SignHeldFor(server.Name, Of) ?? "", IsSaturated(server)))],
+                    "For each server the ratio to the reference, taken within each round: the median, " +
+                    $"the smallest, the largest and each round; {Told(figure.Better)}.",
+                    [
+                        .. _document.Servers.Select(
+                            server => new ServerMark(
+                                server.Name,
+                                ColourOf(server.Name),
+                                ranking.RatioOf(server.Name, Of),
+                                _document.ReasonFor(workload.Name, server.Name)
+                                    ?? ranking.SignHeldFor(server.Name, Of)
+                                    ?? "",
+                                IsSaturated(server))),
+                    ],
                     Quantity.Ratio,
                     figure.Better,
                     isRatio: true),
-                new(id, "", ["server", "median", "min", "max", "sign held"], [.. _document.Servers.Select(server => RatioRow(server, ranking, Of))]));
+                new(
+                    id,
+                    "",
+                    ["server", "median", "min", "max", "sign held"],
+                    [.. _document.Servers.Select(server => RatioRow(server, ranking, Of))]));
         }
     }
 
-    private void Latency(Workload workload, Ranking ranking, string id, string title, string meaning, Func<Measurement, Latencies?> of)
+    private void Latency(
+        Workload workload, Ranking ranking, string id, string title, string meaning, Func<Measurement, Latencies?> of)
     {
-        (ComparedServer Server, Distribution All)[] known = [.. _document.Servers.Select(server => (server, new Distribution(ranking.Of(server.Name).Select(of)))).Where(pair => pair.Item2.Count > 0)];
+        (ComparedServer Server, Distribution All)[] known =
+        [
+            .. _document.Servers
+                .Select(server => (server, new Distribution(ranking.Of(server.Name).Select(of))))
+                .Where(pair => pair.Item2.Count > 0),
+        ];
         if (known.Length == 0)
         {
             return;
@@ -256,15 +345,32 @@ internal sealed class HtmlReport
 
         double most = known.Max(pair => pair.All.Count);
         double[] parts = [.. NamedParts.Where(part => 1 / (1 - part) <= most * 1.0001)];
-        var x = Axis.Log(1, Math.Max(10, most), [.. NamedParts.Where(part => 1 / (1 - part) <= Math.Max(10, most) * 1.0001).Select(part => (1 / (1 - part), Percent(part)))]);
-        var y = Axis.Log(Math.Max(0.1, known.Min(pair => pair.All.Min)), Math.Max(0.2, known.Max(pair => pair.All.Max)), Quantity.Microseconds);
+        var x = Axis.Log(
+            1,
+            Math.Max(10, most),
+            [
+                .. NamedParts
+                    .Where(part => 1 / (1 - part) <= Math.Max(10, most) * 1.0001)
+                    .Select(part => (1 / (1 - part), Percent(part))),
+            ]);
+        var y = Axis.Log(
+            Math.Max(0.1, known.Min(pair => pair.All.Min)),
+            Math.Max(0.2, known.Max(pair => pair.All.Max)),
+            Quantity.Microseconds);
         Series[] series =
         [
             .. known.Select(pair => new Series(
                 pair.Server.Name,
                 ColourOf(pair.Server.Name),
                 [.. pair.All.Curve],
-                [.. parts.Where(part => 1 / (1 - part) <= pair.All.Count * 1.0001).Select(part => new Mark(1 / (1 - part), pair.All.Percentile(part), $"{pair.Server.Name}: {Percent(part)} within {Quantity.Microseconds(pair.All.Percentile(part))}"))],
+                [
+                    .. parts.Where(part => 1 / (1 - part) <= pair.All.Count * 1.0001).Select(part =>
+                        new Mark(
+                            1 / (1 - part),
+                            pair.All.Percentile(part),
+                            $"{pair.Server.Name}: {Percent(part)} within " +
+                            $"{Quantity.Microseconds(pair.All.Percentile(part))}")),
+                ],
                 [])),
         ];
         Figure(
@@ -273,7 +379,8 @@ internal sealed class HtmlReport
             LineChart.Draw(
                 $"{workload.Name}-{id}",
                 $"{workload.Name}: {title}",
-                $"A curve for each server: how long the fastest 50, 90, 99 and more per cent of the lines took, {meaning}. Both axes are logarithmic.",
+                "A curve for each server: how long the fastest 50, 90, 99 and more per cent of the lines took, " +
+                $"{meaning}. Both axes are logarithmic.",
                 series,
                 x,
                 "part of the lines that took no longer",
@@ -287,12 +394,15 @@ internal sealed class HtmlReport
                 [
                     .. known.Select(pair => (IReadOnlyList<string>)
                     [
-                        pair.Server.Name, .. parts.Select(part => Quantity.Microseconds(pair.All.Percentile(part))), Quantity.Microseconds(pair.All.Max), pair.All.Count.ToString("#,0", CultureInfo.InvariantCulture),
+                        pair.Server.Name,
+                        .. parts.Select(part => Quantity.Microseconds(pair.All.Percentile(part))),
+                        Quantity.Microseconds(pair.All.Max),
+                        pair.All.Count.ToString("#,0", CultureInfo.InvariantCulture),
                     ]),
                 ]));
     }
 
-    // A line's slope is what a connection costs.
+    // The slope of a line is the memory of a connection.
     private void MemoryByConnections()
     {
         foreach (Workload workload in _document.Workloads)
@@ -301,24 +411,49 @@ internal sealed class HtmlReport
             int[] steps = StepsOf(workload);
             if (steps.Length > 0)
             {
-                MemoryByConnections(workload, steps, _document.Servers.ToDictionary(server => server.Name, server => steps.Select(step => ranking.Of(server.Name, measured => MemoryOf(measured, step))).ToArray(), StringComparer.Ordinal));
+                MemoryByConnections(
+                    workload,
+                    steps,
+                    _document.Servers.ToDictionary(
+                        server => server.Name,
+                        server => steps
+                            .Select(step => ranking.Of(server.Name, measured => MemoryOf(measured, step)))
+                            .ToArray(),
+                        StringComparer.Ordinal));
             }
         }
     }
 
     private int[] StepsOf(Workload workload) =>
-        [.. _document.Servers.SelectMany(server => _document.RankingOf(workload.Name).Of(server.Name)).SelectMany(measured => measured.IdleSteps ?? []).Select(step => step.Connections).Distinct().Order()];
+        [
+            .. _document.Servers.SelectMany(server => _document.RankingOf(workload.Name).Of(server.Name))
+                .SelectMany(measured => measured.IdleSteps ?? [])
+                .Select(step => step.Connections)
+                .Distinct()
+                .Order(),
+        ];
 
     private void MemoryByConnections(Workload workload, int[] steps, Dictionary<string, Spread?[]> held)
     {
-        (int Connections, Spread Held)[] PointsOf(ComparedServer server) => [.. steps.Zip(held[server.Name]).Where(pair => pair.Second is not null).Select(pair => (pair.First, pair.Second!))];
+        (int Connections, Spread Held)[] PointsOf(ComparedServer server) =>
+        [
+            .. steps.Zip(held[server.Name])
+                .Where(pair => pair.Second is not null)
+                .Select(pair => (pair.First, pair.Second!)),
+        ];
         Series[] series =
         [
             .. _document.Servers.Where(server => PointsOf(server).Length > 0).Select(server => new Series(
                 server.Name,
                 ColourOf(server.Name),
                 [(0, 0), .. PointsOf(server).Select(point => ((double)point.Connections, point.Held.Median))],
-                [.. PointsOf(server).Select(point => new Mark(point.Connections, point.Held.Median, $"{server.Name}: {Quantity.Bytes(point.Held.Median)} for {point.Connections:N0} connections"))],
+                [
+                    .. PointsOf(server).Select(point =>
+                        new Mark(
+                            point.Connections,
+                            point.Held.Median,
+                            $"{server.Name}: {Quantity.Bytes(point.Held.Median)} for {point.Connections:N0} connections")),
+                ],
                 [.. PointsOf(server).Select(point => ((double)point.Connections, point.Held.Min, point.Held.Max))])),
         ];
         _ = _page.Append($"<section>\n<h2 id=\"{Svg.Escape(workload.Name)}-memory\">Memory by connections</h2>\n<p class=\"soft\">{Svg.Escape(workload.Name)}: {Svg.Escape(workload.Summary)}</p>\n<div class=\"grid\">\n");
@@ -332,16 +467,29 @@ internal sealed class HtmlReport
                 series,
                 Axis.Linear(steps[^1], Quantity.Count),
                 "connections",
-                Axis.Linear(held.Values.SelectMany(spreads => spreads).OfType<Spread>().Max(spread => spread.Max), Quantity.Bytes),
+                Axis.Linear(
+                    held.Values.SelectMany(spreads => spreads).OfType<Spread>().Max(spread => spread.Max),
+                    Quantity.Bytes),
                 "memory",
                 Direction.Less),
-            new("steps", "", ["server", .. steps.Select(step => step.ToString("#,0", CultureInfo.InvariantCulture))], [.. _document.Servers.Select(server => (IReadOnlyList<string>)[server.Name, .. held[server.Name].Select(spread => spread is null ? "–" : Quantity.Bytes(spread.Median))])]));
+            new(
+                "steps",
+                "",
+                ["server", .. steps.Select(step => step.ToString("#,0", CultureInfo.InvariantCulture))],
+                [
+                    .. _document.Servers.Select(server => (IReadOnlyList<string>)
+                    [
+                        server.Name,
+                        .. held[server.Name].Select(spread => spread is null ? "–" : Quantity.Bytes(spread.Median)),
+                    ]),
+                ]));
         _ = _page.Append("</div>\n</section>\n");
     }
 
-    // Less the memory without connections, which the step with the most connections gives.
+    // Memory beyond that without connections, which follows from the step with the most connections.
     private static double? MemoryOf(Measurement measured, int connections) =>
-        measured is { IdleSteps: [.., var last] all, BytesPerConnection: { } each } && all.FirstOrDefault(step => step.Connections == connections) is { } at
+        measured is { IdleSteps: [.., var last] all, BytesPerConnection: { } each }
+            && all.FirstOrDefault(step => step.Connections == connections) is { } at
             ? at.ResidentBytes - last.ResidentBytes + (each * last.Connections)
             : null;
 
@@ -385,15 +533,31 @@ internal sealed class HtmlReport
         _ = _page.Append("</tbody></table></div>\n");
     }
 
-    private string[] SpreadRow(ComparedServer server, Spread? figure, Func<double, string> format, IEnumerable<double?> rounds) => figure is null
+    private string[] SpreadRow(
+        ComparedServer server, Spread? figure, Func<double, string> format, IEnumerable<double?> rounds) =>
+        figure is null
         ? [server.Name, "no result"]
-        : [server.Name, format(figure.Median), format(figure.Min), format(figure.Max), string.Join(", ", rounds.Select(round => round is { } known ? format(known) : "–"))];
+        : [
+            server.Name,
+            format(figure.Median),
+            format(figure.Min),
+            format(figure.Max),
+            string.Join(", ", rounds.Select(round => round is { } known ? format(known) : "–")),
+        ];
 
-    private string[] RatioRow(ComparedServer server, Ranking ranking, Func<Measurement, double?> of) => ranking.RatioOf(server.Name, of) is { } ratio
-        ? [server.Name, Quantity.Ratio(ratio.Median), Quantity.Ratio(ratio.Min), Quantity.Ratio(ratio.Max), ranking.SignHeldFor(server.Name, of) ?? "–"]
+    private string[] RatioRow(ComparedServer server, Ranking ranking, Func<Measurement, double?> of) =>
+        ranking.RatioOf(server.Name, of) is { } ratio
+        ? [
+            server.Name,
+            Quantity.Ratio(ratio.Median),
+            Quantity.Ratio(ratio.Min),
+            Quantity.Ratio(ratio.Max),
+            ranking.SignHeldFor(server.Name, of) ?? "–",
+        ]
         : [server.Name, "no result"];
 
-    // The reference has the colour of the text. Each of the others has a colour of its own; when those are used up, the same again with a dashed line.
+    // The reference has the text's colour. The others have colours of their own; when these run out, they
+    // repeat with dashed lines.
     private string ColourOf(string server)
     {
         if (server == _document.Reference)
@@ -401,7 +565,9 @@ internal sealed class HtmlReport
             return "reference";
         }
 
-        int place = _document.Servers.Where(other => other.Name != _document.Reference).TakeWhile(other => other.Name != server).Count();
+        int place = _document.Servers.Where(other => other.Name != _document.Reference)
+            .TakeWhile(other => other.Name != server)
+            .Count();
         return $"s{place % Colours}{(place >= Colours ? " d1" : "")}";
     }
 
@@ -411,7 +577,9 @@ internal sealed class HtmlReport
 
     private static string Resource(string name)
     {
-        using var reader = new StreamReader(typeof(HtmlReport).Assembly.GetManifestResourceStream(name) ?? throw new InvalidOperationException($"lineperf was built without {name}"));
+        using var reader = new StreamReader(
+            typeof(HtmlReport).Assembly.GetManifestResourceStream(name)
+                ?? throw new InvalidOperationException($"lineperf was built without {name}"));
         return reader.ReadToEnd();
     }
 }

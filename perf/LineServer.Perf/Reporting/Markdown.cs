@@ -2,7 +2,7 @@ using System.Text;
 
 namespace LineServer.Perf.Reporting;
 
-/// <summary>Tables for documents.</summary>
+/// <summary>Formats tables as Markdown.</summary>
 internal static class Markdown
 {
     public static string Of(ReportTable table)
@@ -28,5 +28,8 @@ internal static class Markdown
         return text.Insert(text.Length, "| ", columns - cells.Count).Append("|\n");
     }
 
-    private static string Escape(string cell) => cell.ReplaceLineEndings(" ").Replace("|", "\\|", StringComparison.Ordinal).Replace("<", "&lt;", StringComparison.Ordinal);
+    private static string Escape(string cell) =>
+        cell.ReplaceLineEndings(" ")
+            .Replace("|", "\\|", StringComparison.Ordinal)
+            .Replace("<", "&lt;", StringComparison.Ordinal);
 }

@@ -1,12 +1,13 @@
 namespace LineServer.Perf.Reporting;
 
-/// <summary>A table, before anybody has chosen how it looks.</summary>
-/// <param name="Name">By which a document asks for it.</param>
-/// <param name="Title">What stands above it.</param>
-/// <param name="Columns">Their heads; the first column's cells are names.</param>
-/// <param name="Rows">Cells; a row that is shorter than the others has no more to say.</param>
-internal sealed record ReportTable(string Name, string Title, IReadOnlyList<string> Columns, IReadOnlyList<IReadOnlyList<string>> Rows)
+/// <summary>The content of a table, without a format.</summary>
+/// <param name="Name">The name by which documents refer to it.</param>
+/// <param name="Title">The text above it.</param>
+/// <param name="Columns">The heads of the columns. The cells of the first column are names.</param>
+/// <param name="Rows">The cells. A shorter row ends with a text instead of figures.</param>
+internal sealed record ReportTable(
+    string Name, string Title, IReadOnlyList<string> Columns, IReadOnlyList<IReadOnlyList<string>> Rows)
 {
-    /// <summary>How many columns, from the first on, hold text rather than figures.</summary>
+    /// <summary>How many columns, from the first, have text instead of figures.</summary>
     public int TextColumns { get; init; } = 1;
 }

@@ -5,8 +5,8 @@ using LineServer.Perf.Work;
 namespace LineServer.Perf.Reporting;
 
 /// <summary>
-/// The workloads of the kind "scale" side by side: a table for each figure, with a row for each server and a column for each number of connections; and
-/// which server falls behind which, from how many connections on.
+/// The workloads of the kind "scale" side by side: one table per figure, with a row per server and a column
+/// per number of connections; and a table of which server falls behind which, and from how many connections.
 /// </summary>
 internal static class ScaleTables
 {
@@ -15,21 +15,35 @@ internal static class ScaleTables
 
     public static IReadOnlyList<string> Names { get; } = [.. ScaleFigure.All.Select(figure => figure.Name), BehindName];
 
-    /// <summary>None where there is no such workload.</summary>
+    /// <summary>Empty if there is no such workload.</summary>
     public static IReadOnlyList<ReportTable> Of(ComparisonDocument document) =>
-        WorkloadsOf(document).Count == 0 ? [] : [.. ScaleFigure.All.Select(figure => TableOf(document, figure)), Behind(document)];
+        WorkloadsOf(document).Count == 0
+            ? []
+            : [.. ScaleFigure.All.Select(figure => TableOf(document, figure)), Behind(document)];
 
-    /// <summary>Those of the kind "scale", the fewest connections first.</summary>
-    public static IReadOnlyList<Workload> WorkloadsOf(ComparisonDocument document) => [.. document.Workloads.Where(workload => workload.Kind == WorkloadKind.Scale).OrderBy(workload => workload.Connections)];
+    /// <summary>The workloads of the kind "scale", in ascending order of connections.</summary>
+    public static IReadOnlyList<Workload> WorkloadsOf(ComparisonDocument document) =>
+    [
+        .. document.Workloads
+            .Where(workload => workload.Kind == WorkloadKind.Scale)
+            .OrderBy(workload => workload.Connections),
+    ];
 
     public static ReportTable TableOf(ComparisonDocument document, ScaleFigure figure)
     {
         IReadOnlyList<Workload> scale = WorkloadsOf(document);
         return new(
             figure.Name,
-            $"{figure.Title}, by the number of connections. Medians of {document.Rounds} rounds [and between what they lay]",
+            $"{figure.Title}, by the number of connections. " +
+            $"Medians of {document.Rounds} rounds [range over the rounds]",
             ["server", .. scale.Select(workload => Number(workload.Connections))],
-            [.. document.Servers.Select(server => (IReadOnlyList<string>)[server.Name, .. scale.Select(workload => Cell(document, workload, server.Name, figure))])]);
+            [
+                .. document.Servers.Select(server => (IReadOnlyList<string>)
+                [
+                    server.Name,
+                    .. scale.Select(workload => Cell(document, workload, server.Name, figure)),
+                ]),
+            ]);
     }
 
     public static ReportTable Behind(ComparisonDocument document)
@@ -37,17 +51,29 @@ internal static class ScaleTables
         IReadOnlyList<Workload> scale = WorkloadsOf(document);
         return new(
             BehindName,
-            "From how many connections on the server of a row falls behind that of a column, in lines a second, in each round; and its lines a second with the most connections, divided by the other's",
+            "The number of connections from which the server of a row has fewer lines per second than that of a " +
+            "column, in every round; and the ratio of their lines per second with the most connections",
             ["", .. document.Servers.Select(server => server.Name)],
-            [.. document.Servers.Select(server => (IReadOnlyList<string>)[server.Name, .. document.Servers.Select(other => server == other ? Nothing : Compared(document, scale, server.Name, other.Name))])]);
+            [
+                .. document.Servers.Select(server => (IReadOnlyList<string>)
+                [
+                    server.Name,
+                    .. document.Servers.Select(other =>
+                        server == other ? Nothing : Compared(document, scale, server.Name, other.Name)),
+                ]),
+            ]);
     }
 
     /// <summary>
-    /// From how many connections on a server falls behind another: in lines a second, by more than the noise, which is to say in each round, with that number
-    /// and every larger one of them.
+    /// The number of connections from which a server has fewer lines per second than another, by more than
+    /// noise: in every round, with this number and every larger one.
     /// </summary>
-    /// <returns>The first of the numbers, null when it does not; and the ratio with the largest number that both have done, null when there is none.</returns>
-    public static (int? From, Spread? AtMost) BehindFrom(ComparisonDocument document, IEnumerable<Workload> scale, string server, string other)
+    /// <returns>
+    /// That number, null if there is none; and the ratio with the largest number that both servers have a
+    /// result for, null if there is none.
+    /// </returns>
+    public static (int? From, Spread? AtMost) BehindFrom(
+        ComparisonDocument document, IEnumerable<Workload> scale, string server, string other)
     {
         int? from = null;
         Spread? atMost = null;
@@ -59,7 +85,7 @@ internal static class ScaleTables
                 continue;
             }
 
-            // Where the generator had no time left, it may be the generator that was behind.
+            // If the generator was saturated, it may be the generator that was behind.
             atMost = ratio;
             bool isBehind = ratio.Max < 1 && ranking.Count(server, m => m.GeneratorSaturated) == 0;
             from = isBehind ? from ?? workload.Connections : null;
@@ -85,8 +111,11 @@ internal static class ScaleTables
         return $"{mark}{figure.Format(spread.Median)}{between}";
     }
 
-    private static string Compared(ComparisonDocument document, IReadOnlyList<Workload> scale, string server, string other) =>
-        BehindFrom(document, scale, server, other) is (var from, { } atMost) ? $"{(from is { } first ? $"from {Number(first)}" : "not")} ({Quantity.Ratio(atMost.Median)})" : Nothing;
+    private static string Compared(
+        ComparisonDocument document, IReadOnlyList<Workload> scale, string server, string other) =>
+        BehindFrom(document, scale, server, other) is (var from, { } atMost)
+            ? $"{(from is { } first ? $"from {Number(first)}" : "not")} ({Quantity.Ratio(atMost.Median)})"
+            : Nothing;
 
     private static string Number(int connections) => connections.ToString("#,0", CultureInfo.InvariantCulture);
 }

@@ -2,7 +2,7 @@ using LineServer.Perf.Load;
 
 namespace LineServer.Perf.Servers;
 
-/// <summary>The servers by name. To add one, add it to the list.</summary>
+/// <summary>The built-in servers. To add one, add it to the list.</summary>
 internal static class BuiltInServers
 {
     private const string Daemon = "src/LineServer/bin/Release/net10.0/lineserver.dll";
@@ -25,18 +25,29 @@ internal static class BuiltInServers
         Peer("redis", options: "") with { Protocol = LineProtocol.RedisPing },
     ];
 
-    /// <exception cref="UsageException">There is none of this name.</exception>
+    /// <exception cref="UsageException">There is no server of this name.</exception>
     public static ServerCommand Find(string name, IEnumerable<ServerCommand> given) =>
         given.Concat(All).FirstOrDefault(server => server.Name == name)
-        ?? throw new UsageException($"there is no server '{name}'; there are: {string.Join(", ", given.Concat(All).Select(server => server.Name).Distinct(StringComparer.Ordinal))}");
+        ?? throw new UsageException(
+            $"there is no server '{name}'; there are: " +
+            $"{string.Join(", ", given.Concat(All).Select(server => server.Name).Distinct(StringComparer.Ordinal))}");
 
     private static ServerCommand Peer(string name, string options = " --handler {handler}") =>
-        new(name, $"'{{root}}/perf/peers/bin/{name}' --port {{port}}{options}", $"perf/peers/bin/{name}", $"perf/peers/build.sh {name}", BuiltOnUse: true) { VersionBy = $"perf/peers/version.sh {name}" };
+        new(
+            name,
+            $"'{{root}}/perf/peers/bin/{name}' --port {{port}}{options}",
+            $"perf/peers/bin/{name}",
+            $"perf/peers/build.sh {name}",
+            BuiltOnUse: true)
+        {
+            VersionBy = $"perf/peers/version.sh {name}",
+        };
 
-    // The configuration by environment, as any user would give it: env KEY=VALUE before the command.
+    // Environment variables go before the command, as a user would set them: env KEY=VALUE.
     private static ServerCommand LineServer(string name, string options, string environment = "") => new(
         name,
-        $"{(environment.Length > 0 ? $"env {environment} " : "")}dotnet '{{root}}/{Daemon}' --listen tcp://127.0.0.1:{{port}} --handler {{handler}} {options}",
+        $"{(environment.Length > 0 ? $"env {environment} " : "")}dotnet '{{root}}/{Daemon}' --listen " +
+        $"tcp://127.0.0.1:{{port}} --handler {{handler}} {options}",
         Daemon,
         "dotnet build src/LineServer/LineServer.csproj -c Release")
     {

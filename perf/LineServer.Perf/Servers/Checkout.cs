@@ -1,11 +1,11 @@
 namespace LineServer.Perf.Servers;
 
-/// <summary>Where the sources stand that lineperf was built from: the peers and the daemon are found there.</summary>
+/// <summary>The source tree that lineperf was built from. It has the peers and the daemon.</summary>
 internal static class Checkout
 {
     private static string? _root;
 
-    /// <exception cref="RunFailedException">lineperf was moved out of it.</exception>
+    /// <exception cref="RunFailedException">lineperf was moved out of the tree.</exception>
     public static string Root => _root ??= Find();
 
     private static string Find()
@@ -18,6 +18,7 @@ internal static class Checkout
             }
         }
 
-        throw new RunFailedException($"the built-in servers need the checkout: there is no LineServer.sln above {AppContext.BaseDirectory}");
+        throw new RunFailedException(
+            $"the built-in servers need the checkout: there is no LineServer.sln above {AppContext.BaseDirectory}");
     }
 }

@@ -1,6 +1,6 @@
 namespace LineServer.Perf.Servers;
 
-/// <summary>What <see cref="WrongServer"/> does wrong.</summary>
+/// <summary>The faults that <see cref="WrongServer"/> can have.</summary>
 internal enum Fault
 {
     /// <summary>A line gets no reply.</summary>
@@ -9,6 +9,6 @@ internal enum Fault
     /// <summary>Two lines of a connection are answered in the wrong order.</summary>
     Swap,
 
-    /// <summary>A bit of a line is another.</summary>
+    /// <summary>One bit of a reply is flipped.</summary>
     Flip,
 }

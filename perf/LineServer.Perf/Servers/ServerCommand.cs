@@ -3,36 +3,47 @@ using LineServer.Perf.Work;
 
 namespace LineServer.Perf.Servers;
 
-/// <summary>A server that can be started.</summary>
-/// <param name="Name">As it stands in the table.</param>
+/// <summary>A server and the command that starts it.</summary>
+/// <param name="Name">The server's name in tables.</param>
 /// <param name="Command">
-/// One program with its arguments, as a shell reads it: the shell becomes it (exec). {port}, {root} (the checkout) and {handler} (what it does with lines: "echo" or "discard") are replaced. Without {handler} it echoes.
+/// One program with its arguments, in shell syntax; the shell is replaced by it (exec). {port}, {root} (the
+/// checkout) and {handler} ("echo" or "discard") are replaced. A command without {handler} echoes.
 /// </param>
-/// <param name="Needs">A file that must be there, under the checkout; null for none.</param>
-/// <param name="BuiltBy">The command that makes that file.</param>
-/// <param name="BuiltOnUse">Whether that command is run before each use; otherwise the user is told.</param>
-internal sealed record ServerCommand(string Name, string Command, string? Needs = null, string? BuiltBy = null, bool BuiltOnUse = false)
+/// <param name="Needs">A file that must exist, relative to the checkout; null for none.</param>
+/// <param name="BuiltBy">The command that builds that file.</param>
+/// <param name="BuiltOnUse">
+/// True to run that command before each use; false to tell the user to run it.
+/// </param>
+internal sealed record ServerCommand(
+    string Name, string Command, string? Needs = null, string? BuiltBy = null, bool BuiltOnUse = false)
 {
-    /// <summary>A command that prints the version of it, and of what it was built with, on one line; it runs in the checkout. Null for none.</summary>
+    /// <summary>
+    /// A command that prints, on one line, the server's version and what it was built with. It runs in the
+    /// checkout. Null for none.
+    /// </summary>
     public string? VersionBy { get; init; }
 
-    /// <summary>How it is spoken to.</summary>
+    /// <summary>The protocol that the server speaks.</summary>
     public LineProtocol Protocol { get; init; } = LineProtocol.Echo;
 
-    /// <summary>How long it may take until it listens. A JIT on a busy core may need most of it.</summary>
+    /// <summary>
+    /// The time that the server has to start listening. A JIT on a busy core may need most of it.
+    /// </summary>
     public TimeSpan StartLimit { get; init; } = TimeSpan.FromSeconds(30);
 
-    /// <summary>Whether it has what a workload needs.</summary>
+    /// <summary>True if the server can do this workload.</summary>
     public bool Supports(Workload workload) => WhyNot(workload) is null;
 
-    /// <summary>What it has not that a workload needs; null when it has all.</summary>
+    /// <summary>What the server lacks for this workload; null if it lacks nothing.</summary>
     public string? WhyNot(Workload workload) =>
         !CanDo(workload.Handler) ? $"has no {workload.Handler} mode"
-        : !Protocol.Allows(workload.Lines) || (workload.SlowConnections > 0 && !Protocol.Allows(LineSizes.Same(workload.SlowLineSize))) ? $"has no such lines in {Protocol.Name}"
+        : !Protocol.Allows(workload.Lines)
+            || (workload.SlowConnections > 0 && !Protocol.Allows(LineSizes.Same(workload.SlowLineSize)))
+            ? $"has no lines of that size in {Protocol.Name}"
         : null;
 
-    /// <summary>Reads 'name=command with {port}'.</summary>
-    /// <exception cref="UsageException">It is not in that form.</exception>
+    /// <summary>Parses 'name=command with {port}'.</summary>
+    /// <exception cref="UsageException">The text does not have that form.</exception>
     public static ServerCommand Parse(string text)
     {
         string[] parts = text.Split('=', 2);
@@ -41,11 +52,13 @@ internal sealed record ServerCommand(string Name, string Command, string? Needs 
             throw new UsageException($"--server: '{text}' is not 'name=command with {{port}}'");
         }
 
-        // What exec cannot become: a change of folder, a variable. A path may have a '=' too.
+        // exec cannot run a cd or an assignment. A path may contain '=' too.
         string first = command.Split(' ', StringSplitOptions.RemoveEmptyEntries).FirstOrDefault("");
         if (first is "cd" or "exec" || (first.Contains('=') && !first.Split('=')[0].Contains('/')))
         {
-            throw new UsageException($"--server: the command of '{name}' is not one program, it begins with '{first}'; a folder and variables go by: env -C DIR KEY=VALUE program");
+            throw new UsageException(
+                $"--server: the command of '{name}' must be one program, and begins with '{first}'; " +
+                "to set a folder or variables: env -C DIR KEY=VALUE program");
         }
 
         return command.Contains("{port}", StringComparison.Ordinal)
@@ -53,6 +66,6 @@ internal sealed record ServerCommand(string Name, string Command, string? Needs 
             : throw new UsageException($"--server: the command of '{name}' has no {{port}}");
     }
 
-    // Whether it can be started so that it does this with lines.
+    // True if the server can be started with this handler.
     private bool CanDo(string handler) => handler == "echo" || Command.Contains("{handler}", StringComparison.Ordinal);
 }

@@ -6,7 +6,10 @@ using LineServer.Perf.Load;
 
 namespace LineServer.Perf.Servers;
 
-/// <summary>A server that runs, on a port of its own, in a session of its own. It ends with this object, with all it has started; and with this process.</summary>
+/// <summary>
+/// A running server, on a port and in a session of its own. Dispose ends it and everything it has started. It
+/// is killed if this process dies.
+/// </summary>
 internal sealed class ServerProcess : IDisposable
 {
     private static readonly TimeSpan StopTimeout = TimeSpan.FromSeconds(5);
@@ -17,37 +20,48 @@ internal sealed class ServerProcess : IDisposable
     private readonly ServerOutput _output;
     private readonly string _name;
 
-    private ServerProcess(string name, Process process, ServerOutput output, TargetAddress address, IPEndPoint endPoint) =>
+    private ServerProcess(
+        string name, Process process, ServerOutput output, TargetAddress address, IPEndPoint endPoint) =>
         (_name, _process, _output, Address, EndPoint) = (name, process, output, address, endPoint);
 
-    /// <summary>Where it is, and how it is spoken to.</summary>
+    /// <summary>The server's address and protocol.</summary>
     public TargetAddress Address { get; }
 
     public IPEndPoint EndPoint { get; }
 
     public int Id => _process.Id;
 
-    /// <summary>Starts a server on these cores, and waits until it listens.</summary>
-    /// <param name="server">It supports the handler.</param>
-    /// <param name="cores">Where it may run.</param>
-    /// <param name="handler">What it shall do with lines.</param>
-    /// <exception cref="RunFailedException">It cannot be started, does not listen in time, or what listens is not the process that was started.</exception>
+    /// <summary>Starts a server on these cores and waits until it listens.</summary>
+    /// <param name="server">A server that supports the handler.</param>
+    /// <param name="cores">The cores that it may use.</param>
+    /// <param name="handler">"echo" or "discard".</param>
+    /// <exception cref="RunFailedException">
+    /// The server cannot be started, does not listen in time, or another process than the one that was
+    /// started listens.
+    /// </exception>
     public static ServerProcess Start(ServerCommand server, Cores cores, string handler = "echo")
     {
         Prepare(server);
         int port = FreePort();
-        string command = server.Command.Replace("{port}", port.ToString(), StringComparison.Ordinal).Replace("{handler}", handler, StringComparison.Ordinal);
+        string command = server.Command
+            .Replace("{port}", port.ToString(), StringComparison.Ordinal)
+            .Replace("{handler}", handler, StringComparison.Ordinal);
         if (command.Contains("{root}", StringComparison.Ordinal))
         {
-            // Only then: with servers of the user's own, lineperf works outside its checkout too.
+            // Only if needed: with other servers, lineperf also works outside its checkout.
             command = command.Replace("{root}", Checkout.Root, StringComparison.Ordinal);
         }
 
-        // Each becomes the next (exec), so the process is the server. If this process is killed, so is the server.
-        // The shell's own output goes to the file first: it reads line by line, so what it cannot make of the command is in it.
+        // Each program replaces itself by the next (exec), so the process is the server; it is killed if this
+        // process dies. The output is redirected before the command is parsed, because sh reads line by line:
+        // so syntax errors of the command are in the output.
         var output = new ServerOutput();
         var start = new ProcessStartInfo(
-            "setsid", ["taskset", "-c", cores.Text, "setpriv", "--pdeathsig", "KILL", "sh", "-c", $"exec >'{output.Path}' 2>&1 </dev/null\nexec {command}"]);
+            "setsid",
+            [
+                "taskset", "-c", cores.Text, "setpriv", "--pdeathsig", "KILL",
+                "sh", "-c", $"exec >'{output.Path}' 2>&1 </dev/null\nexec {command}",
+            ]);
         Process process;
         try
         {
@@ -60,7 +74,8 @@ internal sealed class ServerProcess : IDisposable
         }
 
         var endPoint = new IPEndPoint(IPAddress.Loopback, port);
-        var started = new ServerProcess(server.Name, process, output, TargetAddress.Of(endPoint).Speaking(server.Protocol), endPoint);
+        var started = new ServerProcess(
+            server.Name, process, output, TargetAddress.Of(endPoint).Speaking(server.Protocol), endPoint);
         try
         {
             started.AwaitListening(server.StartLimit);
@@ -73,12 +88,15 @@ internal sealed class ServerProcess : IDisposable
         }
     }
 
-    /// <summary>A failure of a run, with what the server wrote if it has ended.</summary>
+    /// <summary>
+    /// Adds the server's exit status and last output to a failure, if the server has ended.
+    /// </summary>
     public RunFailedException Explain(RunFailedException failure)
     {
-        // Its connections may be gone before it is: one of many thousand threads takes a while to end.
+        // Connections may be lost before the process ends: with many thousand threads that takes a while.
         bool ended = _process.WaitForExit(EndTimeout);
-        return new($"'{_name}': {failure.Message}{(ended ? $"; the server has ended with status {_process.ExitCode}{_output.LastWords()}" : "")}");
+        string end = ended ? $"; the server has ended with status {_process.ExitCode}{_output.LastWords()}" : "";
+        return new($"'{_name}': {failure.Message}{end}");
     }
 
     public void Dispose()
@@ -89,7 +107,8 @@ internal sealed class ServerProcess : IDisposable
             _process.WaitForExit(StopTimeout);
         }
 
-        // Whoever is left of its process group, which has its number: what it has started, though it may have ended long ago itself.
+        // Kills what is left of the process group, which has the server's id: processes that the server has
+        // started may outlive it.
         _ = MeasuringCalls.Kill(-Id, MeasuringCalls.SignalKill);
         _process.WaitForExit();
         _process.Dispose();
@@ -100,13 +119,15 @@ internal sealed class ServerProcess : IDisposable
     {
         if (server.BuiltOnUse)
         {
-            // What it says goes to standard error; standard output is the report's.
+            // The build's output goes to standard error; standard output is for the report.
             var build = new ProcessStartInfo("bash", ["-c", $"cd '{Checkout.Root}' && {server.BuiltBy} >&2"]);
             using Process building = Process.Start(build)!;
             building.WaitForExit();
             if (building.ExitCode != 0)
             {
-                throw new RunFailedException($"'{server.Name}' cannot be built: {ReasonOf(server) ?? $"{server.BuiltBy} ended with status {building.ExitCode}"}");
+                throw new RunFailedException(
+                    $"'{server.Name}' cannot be built: " +
+                    $"{ReasonOf(server) ?? $"{server.BuiltBy} ended with status {building.ExitCode}"}");
             }
         }
 
@@ -116,7 +137,7 @@ internal sealed class ServerProcess : IDisposable
         }
     }
 
-    // The build leaves it beside what it could not make.
+    // A failed build writes its reason to a file beside the missing one.
     private static string? ReasonOf(ServerCommand server)
     {
         string file = Path.Combine(Checkout.Root, server.Needs + ".reason");
@@ -130,20 +151,27 @@ internal sealed class ServerProcess : IDisposable
         {
             if (_process.WaitForExit(Poll))
             {
-                throw new RunFailedException($"'{_name}' ended with status {_process.ExitCode} before it listened{(_process.ExitCode == 0 ? " (a server is not to put itself into the background)" : "")}{_output.LastWords()}");
+                throw new RunFailedException(
+                    $"'{_name}' ended with status {_process.ExitCode} before it listened" +
+                    (_process.ExitCode == 0 ? " (a server must not put itself into the background)" : "") +
+                    _output.LastWords());
             }
 
             if (Stopwatch.GetElapsedTime(start) > limit)
             {
-                throw new RunFailedException($"'{_name}' did not listen on port {EndPoint.Port} within {limit.TotalSeconds:0} s{_output.LastWords()}");
+                throw new RunFailedException(
+                    $"'{_name}' did not listen on port {EndPoint.Port} within {limit.TotalSeconds:0} s" +
+                    _output.LastWords());
             }
         }
 
-        // What is measured is the process that was started: of a shell, which waits for the server, that would be nothing.
+        // The process that was started is measured. If that is a shell that waits for the server, its CPU
+        // time is not the server's.
         if (!ListeningPort.IsHeldBy(Id, EndPoint.Port))
         {
             throw new RunFailedException(
-                $"'{_name}': the process that was started is not the one that listens: let its command end with `exec` of the server, and not put it into the background{_output.LastWords()}");
+                $"'{_name}': another process listens than the one that was started: the command must end with `exec` of " +
+                $"the server, and must not put it into the background{_output.LastWords()}");
         }
     }
 
@@ -154,7 +182,7 @@ internal sealed class ServerProcess : IDisposable
         {
             socket.Connect(EndPoint);
 
-            // A free port is an ephemeral one: a connect may meet itself there (simultaneous open).
+            // The free port is an ephemeral one: a connect may meet itself there (simultaneous open).
             return !socket.LocalEndPoint!.Equals(socket.RemoteEndPoint);
         }
         catch (SocketException)

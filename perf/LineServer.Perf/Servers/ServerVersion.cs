@@ -2,12 +2,15 @@ using System.Diagnostics;
 
 namespace LineServer.Perf.Servers;
 
-/// <summary>Asks a server which one it is.</summary>
+/// <summary>Asks a server for its version.</summary>
 internal static class ServerVersion
 {
     private const string Patience = "20s";
 
-    /// <summary>The first line that its version command prints; null where it has none, or that fails: a comparison does not fail for it.</summary>
+    /// <summary>
+    /// The first line that the version command prints; null if there is no such command or it fails. A
+    /// comparison does not fail because of that.
+    /// </summary>
     public static string? Of(ServerCommand server)
     {
         if (server.VersionBy is not { } command)
@@ -15,7 +18,8 @@ internal static class ServerVersion
             return null;
         }
 
-        using Process process = Process.Start(new ProcessStartInfo("timeout", [Patience, "sh", "-c", $"cd '{Checkout.Root}' && {command} 2>/dev/null"])
+        string[] arguments = [Patience, "sh", "-c", $"cd '{Checkout.Root}' && {command} 2>/dev/null"];
+        using Process process = Process.Start(new ProcessStartInfo("timeout", arguments)
         {
             RedirectStandardOutput = true,
             UseShellExecute = false,

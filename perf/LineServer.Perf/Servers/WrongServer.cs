@@ -4,8 +4,8 @@ using System.Net.Sockets;
 namespace LineServer.Perf.Servers;
 
 /// <summary>
-/// A line echo server that is wrong on purpose, once in so many lines: to see that it is noticed. A thread a connection; what it reads it sends back, up to
-/// the last LF, in one piece.
+/// A line echo server that makes a mistake in one of every N lines, to show that lineperf detects it. It has
+/// one thread per connection, and sends back each read, up to its last LF, in one piece.
 /// </summary>
 internal sealed class WrongServer : IDisposable
 {
@@ -19,9 +19,9 @@ internal sealed class WrongServer : IDisposable
     private long _lines;
     private long _faults;
 
-    /// <param name="port">Of 127.0.0.1; 0 for a free one.</param>
-    /// <param name="fault">What it does wrong.</param>
-    /// <param name="every">Once in so many lines, counted over all connections.</param>
+    /// <param name="port">The port on 127.0.0.1; 0 for a free one.</param>
+    /// <param name="fault">The kind of mistake.</param>
+    /// <param name="every">One mistake in this many lines, counted over all connections.</param>
     public WrongServer(int port, Fault fault, long every)
     {
         (_fault, _every) = (fault, every);
@@ -31,10 +31,10 @@ internal sealed class WrongServer : IDisposable
 
     public IPEndPoint EndPoint => (IPEndPoint)_listener.LocalEndPoint!;
 
-    /// <summary>What it has done wrong until now.</summary>
+    /// <summary>The number of mistakes so far.</summary>
     public long Faults => Volatile.Read(ref _faults);
 
-    /// <summary>Serves until it is disposed.</summary>
+    /// <summary>Serves until the server is disposed.</summary>
     public void Serve()
     {
         try
@@ -82,7 +82,7 @@ internal sealed class WrongServer : IDisposable
         }
         catch (Exception e) when (e is SocketException or ObjectDisposedException or ArgumentException)
         {
-            // The client has gone, or sent a line that does not fit.
+            // The client is gone, or sent a line that does not fit the buffer.
         }
 
         connection.Dispose();
@@ -93,7 +93,8 @@ internal sealed class WrongServer : IDisposable
         int count = lines.Count((byte)'\n');
         long before = Interlocked.Add(ref _lines, count) - count;
 
-        // The line of this read at which so many are full. A single line cannot be swapped: then it is the next time's turn.
+        // The line of this read at which the count is reached. A single line cannot be swapped: then the
+        // mistake is skipped until the count is reached again.
         long due = _every - 1 - (before % _every);
         if (due < count && (_fault != Fault.Swap || count > 1))
         {
@@ -109,7 +110,7 @@ internal sealed class WrongServer : IDisposable
 
     private Span<byte> Spoil(Span<byte> lines, int number, int count)
     {
-        // Two lines of one read are swapped; the last of them with the one before it.
+        // Two lines of one read are swapped; the last one with the line before it.
         number = _fault == Fault.Swap && number == count - 1 ? number - 1 : number;
         int start = 0;
         for (int i = 0; i < number; i++)

@@ -1,12 +1,15 @@
 namespace LineServer.Perf.Work;
 
-/// <summary>What a number of idle connections showed.</summary>
-/// <param name="Connections">How many.</param>
-/// <param name="ResidentBytes">What the server's process holds with them.</param>
-/// <param name="FromDue">Of the active connections beside them; null where there are none.</param>
+/// <summary>The result with a number of idle connections.</summary>
+/// <param name="Connections">The number of idle connections.</param>
+/// <param name="ResidentBytes">The server's resident memory with them.</param>
+/// <param name="FromDue">The latency of the active connections beside them; null if there are none.</param>
 internal sealed record IdleStep(int Connections, long ResidentBytes, Latencies? FromDue)
 {
-    /// <summary>How many bytes a connection more makes: the slope of the straight line through all steps, by least squares; null for less than two.</summary>
+    /// <summary>
+    /// The bytes per additional connection: the slope of the least-squares line through all steps; null for
+    /// fewer than two.
+    /// </summary>
     public static double? Slope(IReadOnlyList<IdleStep> steps)
     {
         if (steps.Count < 2)
@@ -14,7 +17,8 @@ internal sealed record IdleStep(int Connections, long ResidentBytes, Latencies? 
             return null;
         }
 
-        double meanConnections = steps.Average(step => (double)step.Connections), meanBytes = steps.Average(step => (double)step.ResidentBytes);
+        double meanConnections = steps.Average(step => (double)step.Connections);
+        double meanBytes = steps.Average(step => (double)step.ResidentBytes);
         return steps.Sum(step => (step.Connections - meanConnections) * (step.ResidentBytes - meanBytes))
             / steps.Sum(step => (step.Connections - meanConnections) * (step.Connections - meanConnections));
     }

@@ -2,7 +2,9 @@ using LineServer.Perf.Linux;
 
 namespace LineServer.Perf.Work;
 
-/// <summary>What the server and this thread, which is the generator, use between two moments.</summary>
+/// <summary>
+/// Measures what the server and this thread, which is the generator, use between two moments.
+/// </summary>
 internal sealed class Interval
 {
     private readonly int? _server;
@@ -11,7 +13,7 @@ internal sealed class Interval
     private readonly long _ownDelay;
     private readonly long _start;
     private readonly long? _serverCpu;
-    private Measurement? _used; // when it has been stopped
+    private Measurement? _used; // null until the interval is stopped
 
     private Interval(int? server, bool isSharp)
     {
@@ -23,15 +25,22 @@ internal sealed class Interval
         _serverCpu = cpu ?? _before?.CpuNanoseconds;
     }
 
-    /// <summary>Begins one when all about the server has been read, which may take milliseconds.</summary>
-    /// <param name="server">The server's process, if it is known.</param>
+    /// <summary>
+    /// Begins an interval after reading the server's counters, which may take milliseconds.
+    /// </summary>
+    /// <param name="server">The server's process; null if it is not known.</param>
     public static Interval Begin(int? server) => new(server, isSharp: false);
 
-    /// <summary>Begins one at once, for work that goes on in other processes meanwhile; switches and faults are those of a while later, as they are in the end.</summary>
-    /// <param name="server">The server's process, if it is known.</param>
+    /// <summary>
+    /// Begins an interval at once, for work that goes on in other processes meanwhile. Switches and faults
+    /// are read a little later, at its start as at its end.
+    /// </summary>
+    /// <param name="server">The server's process; null if it is not known.</param>
     public static Interval BeginNow(int? server) => new(server, isSharp: true);
 
-    /// <summary>Its time ends, and the CPU time in it; the rest is read by <see cref="End"/>, which takes a while.</summary>
+    /// <summary>
+    /// Ends the wall time and the CPU time. <see cref="End"/> reads the rest, which takes a while.
+    /// </summary>
     public void Stop()
     {
         double seconds = (Clock.Now - _start) / 1e9;
@@ -44,7 +53,7 @@ internal sealed class Interval
         };
     }
 
-    /// <summary>Ends it; the lines and latencies are for the caller to add.</summary>
+    /// <summary>Ends the interval. The caller adds lines and latencies.</summary>
     public Measurement End()
     {
         if (_used is null)

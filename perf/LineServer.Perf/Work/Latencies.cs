@@ -3,10 +3,10 @@ using LineServer.Perf.Load;
 
 namespace LineServer.Perf.Work;
 
-/// <summary>A distribution and its percentiles, in microseconds.</summary>
+/// <summary>A distribution of latencies and its percentiles, in microseconds.</summary>
 internal sealed record Latencies(long Count, double P50, double P90, double P99, double P999, double Max)
 {
-    /// <summary>The whole of it, from the shortest on; none is empty.</summary>
+    /// <summary>The distribution, in ascending order, without empty buckets.</summary>
     [JsonConverter(typeof(LatencyBucketsConverter))]
     public IReadOnlyList<LatencyBucket> Buckets { get; init; } = [];
 

@@ -4,10 +4,14 @@ using System.Text.Json.Serialization;
 
 namespace LineServer.Perf.Work;
 
-/// <summary>A distribution as pairs, [[12.287,5],[12.415,1]], on one line however the rest is laid out: there are hundreds of them.</summary>
+/// <summary>
+/// Writes a distribution as pairs, [[12.287,5],[12.415,1]], on one line even in indented JSON: there are
+/// hundreds of them.
+/// </summary>
 internal sealed class LatencyBucketsConverter : JsonConverter<IReadOnlyList<LatencyBucket>>
 {
-    public override IReadOnlyList<LatencyBucket> Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options)
+    public override IReadOnlyList<LatencyBucket> Read(
+        ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options)
     {
         double[][] pairs = JsonSerializer.Deserialize<double[][]>(ref reader)!;
         return pairs.All(pair => pair is { Length: 2 })
@@ -20,7 +24,11 @@ internal sealed class LatencyBucketsConverter : JsonConverter<IReadOnlyList<Late
         var text = new StringBuilder("[");
         foreach (LatencyBucket bucket in value)
         {
-            _ = text.Append(text.Length > 1 ? ",[" : "[").Append(bucket.UpTo).Append(',').Append(bucket.Count).Append(']');
+            _ = text.Append(text.Length > 1 ? ",[" : "[")
+                .Append(bucket.UpTo)
+                .Append(',')
+                .Append(bucket.Count)
+                .Append(']');
         }
 
         writer.WriteRawValue(text.Append(']').ToString());

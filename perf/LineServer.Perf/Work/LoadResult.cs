@@ -2,11 +2,14 @@ using LineServer.Perf.Load;
 
 namespace LineServer.Perf.Work;
 
-/// <summary>What an interval showed, with its latencies as they were counted: those of several generators can be added.</summary>
-/// <param name="Measured">Without the latencies.</param>
-/// <param name="FromSent">From sent.</param>
-/// <param name="FromDue">From due; null where nothing is due.</param>
+/// <summary>
+/// The result of an interval, with the histograms, so that those of several generators can be added.
+/// </summary>
+/// <param name="Measured">The measurement without latencies.</param>
+/// <param name="FromSent">Latencies from sent.</param>
+/// <param name="FromDue">Latencies from due; null if there is no schedule.</param>
 internal sealed record LoadResult(Measurement Measured, LatencyHistogram FromSent, LatencyHistogram? FromDue)
 {
-    public Measurement Complete() => Measured with { FromSent = Latencies.Of(FromSent), FromDue = FromDue is null ? null : Latencies.Of(FromDue) };
+    public Measurement Complete() =>
+        Measured with { FromSent = Latencies.Of(FromSent), FromDue = FromDue is null ? null : Latencies.Of(FromDue) };
 }

@@ -4,22 +4,31 @@ using LineServer.Perf.Load;
 namespace LineServer.Perf.Work;
 
 /// <summary>A closed or an open loop in this process, on the calling thread.</summary>
-/// <param name="server">Where it is.</param>
-/// <param name="workload">What is done; of other kinds only the connections are opened.</param>
-/// <param name="replyTimeout">When nothing comes for so long, a reply was lost.</param>
-/// <param name="firstNumber">The number of the first connection: no two connections to a server should have the same.</param>
-internal sealed class LocalLoad(TargetAddress server, Workload workload, TimeSpan replyTimeout, int firstNumber = 0) : ILoad
+/// <param name="server">The server's address.</param>
+/// <param name="workload">
+/// The workload. For other kinds than these two, only its connections are opened.
+/// </param>
+/// <param name="replyTimeout">If nothing arrives for this time, a reply is lost.</param>
+/// <param name="firstNumber">
+/// The number of the first connection. No two connections to a server should share a number.
+/// </param>
+internal sealed class LocalLoad(
+    TargetAddress server, Workload workload, TimeSpan replyTimeout, int firstNumber = 0) : ILoad
 {
-    private readonly ConnectionSet _connections = new(server, workload.Connections, workload.Lines, replyTimeout, firstNumber);
+    private readonly ConnectionSet _connections = new(
+        server, workload.Connections, workload.Lines, replyTimeout, firstNumber);
 
-    /// <summary>Called when the measured interval begins; what it gives is disposed when that has ended.</summary>
+    /// <summary>Called when the measured interval begins; the result is disposed when it has ended.</summary>
     public Func<IDisposable>? Watch { get; init; }
 
     public void Open(int connections) => _connections.Open(connections);
 
     public void CheckOpen() => _connections.CheckOpen();
 
-    public LoadResult Run(long from, long until, int? process) => workload.Kind == WorkloadKind.OpenLoop ? RunOpenLoop(from, until, process) : RunClosedLoop(from, until, process);
+    public LoadResult Run(long from, long until, int? process) =>
+        workload.Kind == WorkloadKind.OpenLoop
+            ? RunOpenLoop(from, until, process)
+            : RunClosedLoop(from, until, process);
 
     public void Dispose() => _connections.Dispose();
 
@@ -34,12 +43,13 @@ internal sealed class LocalLoad(TargetAddress server, Workload workload, TimeSpa
         var interval = Interval.Begin(process);
         loop.Run(End(from, until, process));
 
-        // As it began: from nothing under way to nothing under way, what the server did and the replies that came are of the same lines, also of thousands.
+        // The interval ends as it began, with nothing in flight: so the server's CPU time and the replies
+        // belong to the same lines, even with thousands of connections.
         FinishBeforeReading(loop.Finish, process);
         Measurement measured = interval.End() with { Lines = _connections.CountReplies() - before };
         loop.Finish();
 
-        // Nothing is awaited: what came now would be nobody's reply.
+        // Nothing is outstanding: anything that arrives now is surplus.
         _connections.CheckOpen();
         return new(measured, loop.Latency, FromDue: null);
     }
@@ -61,8 +71,8 @@ internal sealed class LocalLoad(TargetAddress server, Workload workload, TimeSpa
         return new(interval.End() with { Lines = lines, LateLines = loop.LateLines }, loop.FromSent, loop.FromDue);
     }
 
-    // To read what a server's process has used may take many milliseconds (it looks at every descriptor): nothing is under way then, or it would seem slow.
-    // Without a process nothing is read.
+    // Reading the server's counters may take many milliseconds, because it visits every descriptor. Replies
+    // in flight would seem slow, so there must be none. Without a process nothing is read.
     private static void FinishBeforeReading(Action finish, int? process)
     {
         if (process is not null)
@@ -71,6 +81,7 @@ internal sealed class LocalLoad(TargetAddress server, Workload workload, TimeSpa
         }
     }
 
-    // The time begins when that is done. Without a process, others measure the same time: it stays as it is.
+    // The interval begins after that. Without a process, other processes measure the same interval, so its
+    // end is fixed.
     private static long End(long from, long until, int? process) => process is null ? until : Clock.Now + until - from;
 }

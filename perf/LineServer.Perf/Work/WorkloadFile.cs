@@ -3,12 +3,12 @@ using LineServer.Perf.Reporting;
 
 namespace LineServer.Perf.Work;
 
-/// <summary>Reads a file of workloads: workloads.json documents its form. What is wrong is told with the line it stands in.</summary>
+/// <summary>Reads a file of workloads; workloads.json documents its form. Errors name the line.</summary>
 internal static class WorkloadFile
 {
-    /// <param name="path">Of the file.</param>
-    /// <param name="taken">Names that are given already.</param>
-    /// <exception cref="UsageException">It cannot be read, or something in it is wrong.</exception>
+    /// <param name="path">The file's path.</param>
+    /// <param name="taken">Names that are already taken.</param>
+    /// <exception cref="UsageException">The file cannot be read, or has an error.</exception>
     public static IReadOnlyList<Workload> Read(string path, IEnumerable<string> taken)
     {
         byte[] text;
@@ -27,13 +27,15 @@ internal static class WorkloadFile
         }
         catch (JsonException e)
         {
-            throw new UsageException($"{path}:{e.LineNumber + 1}: this is no JSON: {e.Message.Split(". LineNumber", 2)[0]}");
+            throw new UsageException(
+                $"{path}:{e.LineNumber + 1}: this is not JSON: {e.Message.Split(". LineNumber", 2)[0]}");
         }
     }
 
     private static List<Workload> Parse(string path, byte[] text, HashSet<string> names)
     {
-        var reader = new Utf8JsonReader(text, new JsonReaderOptions { CommentHandling = JsonCommentHandling.Skip, AllowTrailingCommas = true });
+        var reader = new Utf8JsonReader(
+            text, new JsonReaderOptions { CommentHandling = JsonCommentHandling.Skip, AllowTrailingCommas = true });
         _ = reader.Read();
         Expect(ref reader, JsonTokenType.StartObject, path, text, "the file begins with { \"workloads\": [");
         List<Workload> workloads = [];
@@ -41,7 +43,11 @@ internal static class WorkloadFile
         {
             if (!reader.ValueTextEquals("workloads"))
             {
-                throw At(path, text, reader.TokenStartIndex, $"there is no '{reader.GetString()}'; the file has \"workloads\": [ … ]");
+                throw At(
+                    path,
+                    text,
+                    reader.TokenStartIndex,
+                    $"there is no '{reader.GetString()}'; the file has \"workloads\": [ … ]");
             }
 
             _ = reader.Read();
@@ -53,7 +59,7 @@ internal static class WorkloadFile
             }
         }
 
-        // What stands behind the end is read too: it is an error.
+        // Reads on, so that text behind the end is an error.
         _ = reader.Read();
         return workloads;
     }
@@ -74,13 +80,20 @@ internal static class WorkloadFile
         Workload workload = fields.Make(start);
         if (ReportTables.OwnNames.Contains(workload.Name, StringComparer.Ordinal))
         {
-            throw At(path, text, start, $"'{workload.Name}' is the name of a table over all workloads: no workload can have it");
+            throw At(
+                path,
+                text,
+                start,
+                $"'{workload.Name}' is the name of a table over all workloads: no workload can have it");
         }
 
-        return names.Add(workload.Name) ? workload : throw At(path, text, start, $"there is a workload '{workload.Name}' already");
+        return names.Add(workload.Name)
+            ? workload
+            : throw At(path, text, start, $"there is a workload '{workload.Name}' already");
     }
 
-    private static void Expect(ref Utf8JsonReader reader, JsonTokenType token, string path, byte[] text, string otherwise)
+    private static void Expect(
+        ref Utf8JsonReader reader, JsonTokenType token, string path, byte[] text, string otherwise)
     {
         if (reader.TokenType != token)
         {

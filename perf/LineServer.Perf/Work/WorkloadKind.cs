@@ -1,29 +1,36 @@
 namespace LineServer.Perf.Work;
 
-/// <summary>What is done, and so what is measured.</summary>
+/// <summary>The kind of work, and so of figures.</summary>
 internal enum WorkloadKind
 {
-    /// <summary>Lines in flight are kept at a number: capacity.</summary>
+    /// <summary>A fixed number of lines in flight: capacity.</summary>
     ClosedLoop,
 
-    /// <summary>Lines leave on a schedule: latency at a load.</summary>
+    /// <summary>Lines leave on a schedule: latency under a load.</summary>
     OpenLoop,
 
-    /// <summary>Lines go one way, to a server that discards them: what taking them costs.</summary>
+    /// <summary>Lines go one way, to a server that discards them: the cost of input.</summary>
     Ingest,
 
-    /// <summary>Connections are open and silent, more and more of them; a few among them are active: memory, and latency.</summary>
+    /// <summary>
+    /// More and more connections are open and silent, beside a few active ones: memory and latency.
+    /// </summary>
     Idle,
 
-    /// <summary>Connections are opened, and then lines in flight are kept at a number: what each costs to make, to hold and to use.</summary>
+    /// <summary>
+    /// Connections are opened, then have a fixed number of lines in flight: the cost to open, hold and use
+    /// them.
+    /// </summary>
     Scale,
 
-    /// <summary>Connections come, send one line, and go: what a connection costs.</summary>
+    /// <summary>Connections open, send one line and close: the cost of a connection.</summary>
     Churn,
 
     /// <summary>Fast connections, without and then with some that send and do not read: fairness.</summary>
     SlowReaders,
 
-    /// <summary>Quiet connections on a schedule, without and then with one that sends as fast as it can: fairness.</summary>
+    /// <summary>
+    /// Quiet connections on a schedule, without and then with one that sends as fast as it can: fairness.
+    /// </summary>
     Flood,
 }

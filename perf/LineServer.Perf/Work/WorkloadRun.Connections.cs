@@ -2,10 +2,13 @@ using LineServer.Perf.Load;
 
 namespace LineServer.Perf.Work;
 
-/// <content>What is not lines and replies on connections that stay: lines without replies, and connections that come and go.</content>
+/// <content>
+/// Work other than lines and replies on long connections: lines without replies, and short connections.
+/// </content>
 internal sealed partial class WorkloadRun
 {
-    // Of 28,232 ports each, which Linux gives out again after a second on loopback: so this is no limit before 400,000 connections a second.
+    // Each has 28,232 ports, which Linux reuses after a second on loopback: enough for 400,000 connections a
+    // second.
     private const int ChurnSources = 16;
 
     private Measurement MeasureIngest(Workload workload)
@@ -18,10 +21,12 @@ internal sealed partial class WorkloadRun
         return SendOneWay(workload, Time);
     }
 
-    // From the first line to the server's last FIN, which comes when it has read all: no line is on its way at the beginning, and none in the end.
+    // From the first line to the server's last FIN, which it sends when it has read everything: no line is on
+    // its way at the start or at the end.
     private Measurement SendOneWay(Workload workload, TimeSpan time)
     {
-        using var connections = new ConnectionSet(server.ForConnections(workload.Connections), workload.Connections, workload.Lines, ReplyTimeout);
+        using var connections = new ConnectionSet(
+            server.ForConnections(workload.Connections), workload.Connections, workload.Lines, ReplyTimeout);
         connections.Connect(workload.Connections);
         var loop = new OneWayLoop(connections);
         var interval = Interval.Begin(process);
@@ -34,7 +39,8 @@ internal sealed partial class WorkloadRun
 
     private Measurement Churn(Workload workload, TimeSpan warmUp, TimeSpan time)
     {
-        using var loop = new ChurnLoop(server.FromLoopback(ChurnSources), workload.Connections, workload.LineSize, ReplyTimeout);
+        using var loop = new ChurnLoop(
+            server.FromLoopback(ChurnSources), workload.Connections, workload.LineSize, ReplyTimeout);
         loop.Run(After(warmUp));
         loop.Finish();
         loop.Latency.Clear();

@@ -5,19 +5,20 @@ using LineServer.Perf.Load;
 
 namespace LineServer.Perf.Work;
 
-/// <content>Connections without and then with others that want too much, or take too little.</content>
+/// <content>Connections without and then with others that send too much or read too little.</content>
 internal sealed partial class WorkloadRun
 {
     private const int FloodWindowBytes = 1024 * 1024;
 
-    // When nothing more is taken of slow readers for so long, the server and the kernel are full.
+    // If nothing more is taken for this time, the server and the kernel are full.
     private static readonly TimeSpan FullAfter = TimeSpan.FromSeconds(0.5);
 
     private Measurement MeasureSlowReaders(Workload workload)
     {
         Workload fast = workload with { Kind = WorkloadKind.ClosedLoop };
         Measurement without = MeasureLoop(fast);
-        using var connections = new ConnectionSet(server, workload.SlowConnections, LineSizes.Same(workload.SlowLineSize), ReplyTimeout, BesideNumber);
+        using var connections = new ConnectionSet(
+            server, workload.SlowConnections, LineSizes.Same(workload.SlowLineSize), ReplyTimeout, BesideNumber);
         connections.Open();
         var slow = new UnreadLoop(connections, workload.SlowWindow);
         long taken = slow.Fill(FullAfter);
@@ -67,7 +68,8 @@ internal sealed partial class WorkloadRun
         return with with { WithoutFlood = without, FloodLinesPerSecond = lines / seconds };
     }
 
-    // Runs only when the quiet connections' thread has nothing to do (SCHED_IDLE: sched(7)): on one core it would otherwise be in their way itself.
+    // Runs only while the quiet connections' thread is idle (SCHED_IDLE: sched(7)): on a shared core, the
+    // flood itself would otherwise delay them.
     private long Flood(int lineSize, CancellationToken stop)
     {
         int priority = 0;
@@ -79,7 +81,8 @@ internal sealed partial class WorkloadRun
             }
         }
 
-        using var connections = new ConnectionSet(server, connections: 1, LineSizes.Same(lineSize), ReplyTimeout, BesideNumber);
+        using var connections = new ConnectionSet(
+            server, connections: 1, LineSizes.Same(lineSize), ReplyTimeout, BesideNumber);
         connections.Open();
         var loop = new ClosedLoop(connections, FloodWindowBytes / lineSize);
         loop.Run(long.MaxValue, stop);

@@ -3,7 +3,7 @@ using LineServer.Perf.Load;
 
 namespace LineServer.Perf.Work;
 
-/// <content>Idle connections: memory, and the latency of some active ones beside them.</content>
+/// <content>Idle connections: memory, and the latency of active ones beside them.</content>
 internal sealed partial class WorkloadRun
 {
     private const int WarmUpConnections = 50;
@@ -24,11 +24,16 @@ internal sealed partial class WorkloadRun
                 Thread.Sleep(SettleTime);
                 measured = interval.End();
 
-                // One that was closed meanwhile holds no memory.
+                // A connection that the server has closed holds no memory.
                 idle.CheckOpen();
                 Measurement? active = workload.Active > 0 ? MeasureActive(workload) : null;
                 steps.Add(new IdleStep(connections, measured.ServerResidentBytes!.Value, active?.FromDue));
-                measured = measured with { FromDue = active?.FromDue, FromSent = active?.FromSent, LateLines = active?.LateLines };
+                measured = measured with
+                {
+                    FromDue = active?.FromDue,
+                    FromSent = active?.FromSent,
+                    LateLines = active?.LateLines,
+                };
                 if (Interruption.IsRequested)
                 {
                     break;
@@ -37,9 +42,11 @@ internal sealed partial class WorkloadRun
         }
         catch (RunFailedException e) when (steps is [.., var held])
         {
-            // Servers have their limits: how far this one came says more than where it ended.
+            // Servers have limits: the number of connections that this one held says more than the failure.
             throw new RunFailedException(
-                $"it held {held.Connections:N0} connections, with {(held.ResidentBytes - before) / held.Connections:N0} bytes each; on the way to {workload.Steps[steps.Count]:N0}: {e.Message}");
+                $"it held {held.Connections:N0} connections, " +
+                $"with {(held.ResidentBytes - before) / held.Connections:N0} bytes each; " +
+                $"on the way to {workload.Steps[steps.Count]:N0}: {e.Message}");
         }
 
         return measured! with
@@ -50,16 +57,20 @@ internal sealed partial class WorkloadRun
         };
     }
 
-    private int KnownProcess(Workload workload) => process ?? throw new UsageException($"'{workload.Name}' looks at the server's memory: it needs its process (--pid)");
+    private int KnownProcess(Workload workload) =>
+        process
+            ?? throw new UsageException(
+                $"'{workload.Name}' reads the server's memory, so it needs its process (--pid)");
 
-    // With those of the warm-up gone.
+    // The resident memory once the connections of the warm-up are gone.
     private static long ResidentAfterOthers(int known, TimeSpan settleTime)
     {
         Thread.Sleep(settleTime);
         return ProcessUse.Of(known).ResidentBytes;
     }
 
-    // They are there for this time only, besides the idle ones: so the memory of those is that of connections that have done nothing.
+    // The active connections are closed again before more idle ones open, so memory is read with idle ones
+    // only.
     private Measurement MeasureActive(Workload workload)
     {
         Workload active = workload with { Kind = WorkloadKind.OpenLoop, Connections = workload.Active };

@@ -2,10 +2,10 @@ using LineServer.Perf.Linux;
 
 namespace LineServer.Perf.Work;
 
-/// <content>A number of connections from their first byte on: what it costs to make them, to hold them, and to use them.</content>
+/// <content>A number of connections from the start: the cost to open, hold and use them.</content>
 internal sealed partial class WorkloadRun
 {
-    // Until threads that end have ended, and threads that begin wait for a line.
+    // Time for old threads to end, and for new ones to wait for a line.
     private static readonly TimeSpan ScaleSettleTime = TimeSpan.FromSeconds(0.5);
 
     private Measurement MeasureScale(Workload workload)
@@ -17,7 +17,8 @@ internal sealed partial class WorkloadRun
         load.Open(workload.Connections);
         double opening = (Clock.Now - start) / 1e9, openingCpu = (CpuOf(known) - cpu) / 1e9;
 
-        // With all of them open, and before they work: what work leaves behind (a heap that grew) is not a connection's.
+        // Memory is read with all connections open, before they work: what work leaves behind, such as a
+        // grown heap, is not a connection's.
         Thread.Sleep(ScaleSettleTime);
         load.CheckOpen();
         long resident = ProcessUse.Of(known).ResidentBytes;
@@ -30,5 +31,6 @@ internal sealed partial class WorkloadRun
         };
     }
 
-    private static long CpuOf(int known) => Clock.CpuOf(known) ?? throw new RunFailedException($"process {known} has ended");
+    private static long CpuOf(int known) =>
+        Clock.CpuOf(known) ?? throw new RunFailedException($"process {known} has ended");
 }

@@ -1,12 +1,13 @@
 namespace LineServer.Perf.Work;
 
-/// <content>A server that has just been started, until it is as fast as it will be.</content>
+/// <content>Warms up a new server until its cost per line no longer falls.</content>
 internal sealed partial class WorkloadRun
 {
     /// <summary>
-    /// Works for at least <see cref="ServerWarmUp"/>, in six slices, and goes on while the CPU time for a line still falls: <see cref="SteadyCost"/>. A JIT on a core
-    /// that is never idle needs that, each server's another time; what is compiled ahead is done after the first slice. Where memory is looked at, a server that has
-    /// not just been started is warmed up too.
+    /// Works for at least <see cref="ServerWarmUp"/>, in six slices, and goes on while the CPU time per line
+    /// still falls: <see cref="SteadyCost"/>. A JIT on a core that is never idle needs that, and the time
+    /// differs per server; code that is compiled ahead is ready after the first slice. Workloads that read
+    /// memory warm up every server, even one that lineperf has not started.
     /// </summary>
     private void WarmUpServer(Workload workload)
     {
@@ -22,9 +23,18 @@ internal sealed partial class WorkloadRun
             WorkloadKind.Ingest => time => SendOneWay(workload, time),
             WorkloadKind.Churn => time => Churn(workload, TimeSpan.Zero, time),
 
-            // Few: what the server's own start costs (code compiled at its first connection, its first buffers) is no connection's memory.
+            // With few connections: the server's one-time costs (code compiled at its first connection, first
+            // buffers) must not count as a connection's memory.
             _ when isMemory =>
-                time => MeasureLoop(workload with { Kind = WorkloadKind.ClosedLoop, Connections = Math.Min(WarmUpConnections, workload.Connections) }, TimeSpan.Zero, time),
+                time =>
+                    MeasureLoop(
+                        workload with
+                        {
+                            Kind = WorkloadKind.ClosedLoop,
+                            Connections = Math.Min(WarmUpConnections, workload.Connections),
+                        },
+                        TimeSpan.Zero,
+                        time),
             _ => time => MeasureLoop(workload with { Kind = WorkloadKind.ClosedLoop }, TimeSpan.Zero, time),
         };
         SteadyCost.Await(() => work(least / SteadyCost.Least).ServerCpuNanosecondsPerLine);

@@ -4,49 +4,59 @@ using LineServer.Perf.Load;
 
 namespace LineServer.Perf.Work;
 
-/// <summary>Runs a workload against a server that listens: open the connections, warm up, measure, get every reply that is due, close.</summary>
-/// <param name="server">Where it listens.</param>
-/// <param name="process">Its process; null when it is not known.</param>
+/// <summary>
+/// Runs a workload against a server that listens: opens the connections, warms up, measures, waits for every
+/// reply, closes.
+/// </summary>
+/// <param name="server">The server's address.</param>
+/// <param name="process">The server's process; null if it is not known.</param>
 internal sealed partial class WorkloadRun(TargetAddress server, int? process)
 {
-    // What runs beside something else has connection numbers of its own from here on.
+    // The first connection number of work beside the main connections.
     private const int BesideNumber = WorkloadFields.MaxConnections;
 
-    /// <summary>How long the same work runs before each interval that is measured.</summary>
+    /// <summary>How long the same work runs before each measured interval.</summary>
     public required TimeSpan WarmUp { get; init; }
 
-    /// <summary>Before all that, for a server that has just been started: see <see cref="WarmUpServer"/>.</summary>
+    /// <summary>An additional warm-up before that, for a new server: <see cref="WarmUpServer"/>.</summary>
     public TimeSpan ServerWarmUp { get; init; }
 
-    /// <summary>How long it is measured.</summary>
+    /// <summary>Length of the measured interval.</summary>
     public required TimeSpan Time { get; init; }
 
-    /// <summary>When nothing comes for so long, a reply was lost.</summary>
+    /// <summary>If nothing arrives for this time, a reply is lost.</summary>
     public TimeSpan ReplyTimeout { get; init; } = TimeSpan.FromSeconds(10);
 
-    /// <summary>Of idle connections: until the memory is looked at.</summary>
+    /// <summary>For idle connections: the wait before memory is read.</summary>
     public TimeSpan SettleTime { get; init; } = TimeSpan.FromSeconds(2);
 
-    /// <summary>Processes that the connections are divided over; 0: as many as they need descriptors.</summary>
+    /// <summary>Processes that share the connections; 0 for as many as their descriptors need.</summary>
     public int Generators { get; init; }
 
-    /// <summary>Of a closed or an open loop: called when the warm-up is over; what it gives is disposed when the interval has ended.</summary>
+    /// <summary>
+    /// For a closed or an open loop: called after the warm-up; the result is disposed when the interval has
+    /// ended.
+    /// </summary>
     public Func<IDisposable>? Watch { get; init; }
 
-    /// <exception cref="RunFailedException">A reply was wrong or lost, a connection was lost, or the server is gone.</exception>
-    /// <exception cref="UsageException">This kind of work is done by one process only.</exception>
+    /// <exception cref="RunFailedException">
+    /// A reply was wrong or lost, a connection was lost, or the server is gone.
+    /// </exception>
+    /// <exception cref="UsageException">
+    /// Several generators are asked for, and this kind of work is done by one process only.
+    /// </exception>
     public Measurement Measure(Workload workload)
     {
         CheckGenerators(workload, Generators);
 
-        // So that a wait for the next line's time ends then, and not 50 µs later: prctl(2). Not longer than that: the processes that this thread starts,
-        // servers, would inherit it.
+        // A wait for the next due line then ends on time, not 50 µs later: prctl(2). Only in here, because
+        // the processes that this thread starts (servers) would inherit it.
         _ = MeasuringCalls.ControlProcess(MeasuringCalls.SetTimerSlack, 1, 0, 0, 0);
         try
         {
             WarmUpServer(workload);
 
-            // No collection falls into the interval because of what was done before it.
+            // Garbage of earlier work must not cause a collection within the interval.
             GC.Collect();
             return workload.Kind switch
             {
@@ -62,16 +72,20 @@ internal sealed partial class WorkloadRun(TargetAddress server, int? process)
         }
         finally
         {
-            _ = MeasuringCalls.ControlProcess(MeasuringCalls.SetTimerSlack, 0, 0, 0, 0); // the default again
+            _ = MeasuringCalls.ControlProcess(MeasuringCalls.SetTimerSlack, 0, 0, 0, 0); // the default
         }
     }
 
-    /// <exception cref="UsageException">This kind of work is done by one process only.</exception>
+    /// <exception cref="UsageException">
+    /// Several generators are asked for, and this kind of work is done by one process only.
+    /// </exception>
     public static void CheckGenerators(Workload workload, int generators)
     {
-        if (generators > 1 && workload.Kind is not (WorkloadKind.ClosedLoop or WorkloadKind.OpenLoop or WorkloadKind.Idle or WorkloadKind.Scale))
+        if (generators > 1
+            && workload.Kind is not (WorkloadKind.ClosedLoop or WorkloadKind.OpenLoop
+                or WorkloadKind.Idle or WorkloadKind.Scale))
         {
-            throw new UsageException($"--generators: '{workload.Name}' is the work of one process");
+            throw new UsageException($"--generators: '{workload.Name}' runs in one process only");
         }
     }
 
@@ -82,7 +96,7 @@ internal sealed partial class WorkloadRun(TargetAddress server, int? process)
             return MeasureLoop(workload);
         }
 
-        // In each round anew: one disturbed second would shift the load of all of them.
+        // Measured again in each round: one disturbed second would otherwise shift the load of all rounds.
         Measurement capacity = MeasureLoop(workload with { Kind = WorkloadKind.ClosedLoop });
         return MeasureLoop(workload with { Rate = Math.Max(1, capacity.LinesPerSecond * workload.Load) }) with
         {

@@ -1,17 +1,20 @@
 namespace LineServer.Perf.Work;
 
-/// <summary>The workloads by name: those of workloads.json beside the program, and a user's.</summary>
+/// <summary>The workloads: those of workloads.json beside the program, and a user's.</summary>
 internal sealed class Workloads
 {
     private Workloads(IReadOnlyList<Workload> all) => All = all;
 
     public IReadOnlyList<Workload> All { get; }
 
-    /// <param name="file">A user's file, whose workloads come after the others; null for none.</param>
-    /// <exception cref="UsageException">Something in a file is wrong; the message says where and what.</exception>
+    /// <param name="file">A user's file, whose workloads follow the others; null for none.</param>
+    /// <exception cref="UsageException">A file has an error; the message says where and what.</exception>
     public static Workloads Load(string? file = null)
     {
-        List<Workload> all = [.. WorkloadFile.Read(Path.Combine(AppContext.BaseDirectory, "workloads.json"), taken: [])];
+        List<Workload> all =
+        [
+            .. WorkloadFile.Read(Path.Combine(AppContext.BaseDirectory, "workloads.json"), taken: []),
+        ];
         if (file is not null)
         {
             all.AddRange(WorkloadFile.Read(file, [.. all.Select(workload => workload.Name)]));
@@ -20,8 +23,9 @@ internal sealed class Workloads
         return new Workloads(all);
     }
 
-    /// <exception cref="UsageException">There is none of this name.</exception>
+    /// <exception cref="UsageException">There is no workload of this name.</exception>
     public Workload Find(string name) =>
         All.FirstOrDefault(workload => workload.Name == name)
-        ?? throw new UsageException($"there is no workload '{name}'; there are: {string.Join(", ", All.Select(workload => workload.Name))}");
+        ?? throw new UsageException(
+            $"there is no workload '{name}'; there are: {string.Join(", ", All.Select(workload => workload.Name))}");
 }

@@ -1,6 +1,7 @@
 using System.Net;
 using System.Net.Sockets;
 using LineServer.Connections;
+using LineServer.Linux;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Connections.Features;
 using Microsoft.Extensions.Logging;
@@ -12,9 +13,6 @@ namespace LineServer.Hosting.Internal;
 /// </summary>
 internal sealed class LineConnectionHandler(LineEndpoint endpoint) : ConnectionHandler
 {
-    // TCP_USER_TIMEOUT in <linux/tcp.h>; .NET does not name it.
-    private const int TcpUserTimeout = 18;
-
     public LineEndpoint Endpoint => endpoint;
 
     /// <summary>Serves a connection of another host, or one of ours that went through middleware.</summary>
@@ -95,7 +93,7 @@ internal sealed class LineConnectionHandler(LineEndpoint endpoint) : ConnectionH
         {
             try
             {
-                socket.SetRawSocketOption((int)SocketOptionLevel.Tcp, TcpUserTimeout, BitConverter.GetBytes((int)Math.Min(timeout.TotalMilliseconds, int.MaxValue)));
+                socket.SetRawSocketOption(Libc.LevelTcp, Libc.TcpUserTimeout, BitConverter.GetBytes((int)Math.Min(timeout.TotalMilliseconds, int.MaxValue)));
             }
             catch (Exception e) when (e is SocketException or ObjectDisposedException)
             {

@@ -10,9 +10,6 @@ namespace LineServer.Daemon;
 /// <summary>Turns the address in a configuration into a bound socket.</summary>
 internal static class ListenSocket
 {
-    // From <linux/tcp.h>; .NET does not name it.
-    private const int TcpUserTimeout = 18;
-
     // Longer than the resolver's own timeout, five seconds per server.
     private static readonly TimeSpan LongestResolution = TimeSpan.FromSeconds(10);
 
@@ -70,7 +67,7 @@ internal static class ListenSocket
     {
         if (socket.ProtocolType == ProtocolType.Tcp && endpoint.Limits.SendTimeout is { } timeout)
         {
-            socket.SetRawSocketOption((int)SocketOptionLevel.Tcp, TcpUserTimeout, BitConverter.GetBytes((int)Math.Min(timeout.TotalMilliseconds, int.MaxValue)));
+            socket.SetRawSocketOption(Libc.LevelTcp, Libc.TcpUserTimeout, BitConverter.GetBytes((int)Math.Min(timeout.TotalMilliseconds, int.MaxValue)));
         }
     }
 

@@ -5,7 +5,7 @@ namespace LineServer.Hosting.Tests.Support;
 /// </summary>
 internal static class Until
 {
-    private static readonly TimeSpan Bound = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan Bound = TimeSpan.FromSeconds(60);
 
     public static Task InTime(this Task task) => task.WaitAsync(Bound);
 

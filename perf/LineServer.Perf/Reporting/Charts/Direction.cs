@@ -1,6 +1,6 @@
 namespace LineServer.Perf.Reporting.Charts;
 
-/// <summary>Which figures of a chart are better. Every chart says so at its axis.</summary>
+/// <summary>Whether more or less is better. Every chart says so at its axis.</summary>
 internal enum Direction
 {
     More,

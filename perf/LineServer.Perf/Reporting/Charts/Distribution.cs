@@ -2,12 +2,12 @@ using LineServer.Perf.Work;
 
 namespace LineServer.Perf.Reporting.Charts;
 
-/// <summary>The distributions of some rounds as one.</summary>
+/// <summary>The sum of the distributions of several rounds.</summary>
 internal sealed class Distribution
 {
     private readonly (double UpTo, long Before, long Count)[] _buckets;
 
-    /// <param name="rounds">Those without one are left out.</param>
+    /// <param name="rounds">The rounds; those without a distribution are left out.</param>
     public Distribution(IEnumerable<Latencies?> rounds)
     {
         long before = 0;
@@ -27,14 +27,14 @@ internal sealed class Distribution
     public double Max => _buckets[^1].UpTo;
 
     /// <summary>
-    /// The curve: y microseconds are exceeded by one line in x, for x from 1 (the shortest) to the number of lines (the longest). So much is left to be
-    /// told of the slowest lines as of the rest.
+    /// The curve: one line in x takes longer than y microseconds, for x from 1 (the shortest) to the number
+    /// of lines (the longest). So the slowest lines have as much room as the rest.
     /// </summary>
     public IEnumerable<(double OneIn, double Microseconds)> Curve => _buckets
         .Select(bucket => ((double)Count / (Count - bucket.Before), bucket.UpTo))
         .Append((Count, Max));
 
-    /// <summary>The microseconds that this part of all (0 to 1) took no longer than.</summary>
+    /// <summary>The microseconds within which this part (0 to 1) of the lines lies.</summary>
     public double Percentile(double part)
     {
         long wanted = Math.Clamp((long)Math.Ceiling(Count * part), 1, Count);

@@ -1,6 +1,6 @@
 namespace LineServer.Perf.Reporting.Charts;
 
-/// <summary>A line for each server.</summary>
+/// <summary>A chart with one line per server.</summary>
 internal static class LineChart
 {
     private const double Width = 400;
@@ -10,21 +10,34 @@ internal static class LineChart
     private const double Top = 20;
     private const double Bottom = 262;
 
-    // Of servers side by side: from one to the next, and from the first to the last at most.
+    // The shift between servers side by side, and the largest one from the first to the last.
     private const double Beside = 4;
     private const double AllBeside = 20;
 
-    /// <param name="id">Of the drawing in its page.</param>
-    /// <param name="title">What it is.</param>
-    /// <param name="description">What it shows, for who cannot see it.</param>
-    /// <param name="series">Drawn in this order.</param>
-    /// <param name="x">The axis below.</param>
-    /// <param name="xName">What it is of.</param>
-    /// <param name="y">The axis at the left.</param>
-    /// <param name="yName">What it is of.</param>
-    /// <param name="better">Which figures are better.</param>
-    /// <param name="isSideBySide">The servers have the same places on the lower axis: each is drawn a little to the right of the one before it, or their whiskers would be one.</param>
-    public static string Draw(string id, string title, string description, IReadOnlyList<Series> series, Axis x, string xName, Axis y, string yName, Direction better, bool isSideBySide = false)
+    /// <param name="id">The drawing's id in the page.</param>
+    /// <param name="title">The title.</param>
+    /// <param name="description">A description for readers who cannot see the chart.</param>
+    /// <param name="series">The lines, in drawing order.</param>
+    /// <param name="x">The horizontal axis.</param>
+    /// <param name="xName">Its name.</param>
+    /// <param name="y">The vertical axis.</param>
+    /// <param name="yName">Its name.</param>
+    /// <param name="better">Whether more or less is better.</param>
+    /// <param name="isSideBySide">
+    /// True if the lines share their places on the horizontal axis: each is then shifted a little to the
+    /// right of the one before, so that whiskers do not overlap.
+    /// </param>
+    public static string Draw(
+        string id,
+        string title,
+        string description,
+        IReadOnlyList<Series> series,
+        Axis x,
+        string xName,
+        Axis y,
+        string yName,
+        Direction better,
+        bool isSideBySide = false)
     {
         double beside = isSideBySide && series.Count > 1 ? Math.Min(Beside, AllBeside / (series.Count - 1)) : 0;
         double AtX(double value) => Left + (x.At(value) * (Right - Left));
@@ -73,9 +86,11 @@ internal static class LineChart
         return svg.End();
     }
 
-    private static string Named(string name, Axis axis) => !axis.IsLog ? name : name.Length == 0 ? "logarithmic" : $"{name}, logarithmic";
+    private static string Named(string name, Axis axis) =>
+        !axis.IsLog ? name : name.Length == 0 ? "logarithmic" : $"{name}, logarithmic";
 
-    // A distribution has more points than anybody can see: those less than a unit from the last are left out, but for the last of all.
+    // A distribution has more points than are visible. A point less than a unit from the last one is left
+    // out, except the very last.
     private static IEnumerable<(double X, double Y)> Thinned(IEnumerable<(double X, double Y)> points)
     {
         (double X, double Y)? drawn = null, skipped = null;

@@ -3,8 +3,9 @@ using LineServer.Perf.Comparing;
 namespace LineServer.Perf.Reporting.Charts;
 
 /// <summary>
-/// A row for each server: a bar from 0 to the median, or, where the figures lie too far apart for that, a dot on a logarithmic axis; a whisker from the
-/// smallest round to the largest, and each round as a small dot. Ratios are logarithmic around 1.
+/// A chart with one row per server: a bar from 0 to the median or, if the figures lie too far apart, a dot on
+/// a logarithmic axis; a whisker from the smallest round to the largest, and a small dot per round. Ratios
+/// are logarithmic around 1.
 /// </summary>
 internal static class RowChart
 {
@@ -15,19 +16,30 @@ internal static class RowChart
     private const double RowHeight = 24;
     private const double Bottom = 24;
 
-    // Longer names would be cut off at the left edge; the tip has them whole.
+    // Longer names would be cut off at the left edge; the tooltip has them whole.
     private const int LongestName = 17;
 
-    public static string Draw(string id, string title, string description, IReadOnlyList<ServerMark> marks, Func<double, string> format, Direction better, bool isRatio)
+    public static string Draw(
+        string id,
+        string title,
+        string description,
+        IReadOnlyList<ServerMark> marks,
+        Func<double, string> format,
+        Direction better,
+        bool isRatio)
     {
         double bottom = Top + (marks.Count * RowHeight);
         Spread[] known = [.. marks.Select(mark => mark.Figure).OfType<Spread>()];
-        double min = known.Select(figure => figure.Min).DefaultIfEmpty(1).Min(), max = known.Select(figure => figure.Max).DefaultIfEmpty(1).Max();
+        double min = known.Select(figure => figure.Min).DefaultIfEmpty(1).Min();
+        double max = known.Select(figure => figure.Max).DefaultIfEmpty(1).Max();
         bool isLog = min > 0 && (isRatio || Axis.NeedsLog([min, max]));
-        Axis axis = isRatio && isLog ? Axis.Log(Math.Min(min, 0.9), Math.Max(max, 1.1), format) : isLog ? Axis.Log(min, max, format) : Axis.Linear(max, format);
+        Axis axis = isRatio && isLog ? Axis.Log(Math.Min(min, 0.9), Math.Max(max, 1.1), format)
+            : isLog ? Axis.Log(min, max, format)
+            : Axis.Linear(max, format);
         double At(double value) => Left + (axis.At(value) * (Right - Left));
 
-        var svg = new Svg(id, Width, bottom + Bottom, title, $"{description}{(isLog ? " The axis is logarithmic." : "")}");
+        var svg = new Svg(
+            id, Width, bottom + Bottom, title, $"{description}{(isLog ? " The axis is logarithmic." : "")}");
         foreach ((double value, _) in axis.Ticks)
         {
             svg.Line("grid", At(value), Top, At(value), bottom);
@@ -53,7 +65,8 @@ internal static class RowChart
         return svg.End();
     }
 
-    private static void Row(Svg svg, ServerMark mark, double y, Func<double, double> at, Func<double, string> format, bool hasBar)
+    private static void Row(
+        Svg svg, ServerMark mark, double y, Func<double, double> at, Func<double, string> format, bool hasBar)
     {
         string name = mark.Server.Length > LongestName ? $"{mark.Server[..(LongestName - 1)]}…" : mark.Server;
         if (mark.Figure is not { } figure)
@@ -66,10 +79,12 @@ internal static class RowChart
         }
 
         string atLeast = mark.IsSaturated ? "≥ " : "";
-        string tip = $"{mark.Server}: {atLeast}{format(figure.Median)}, rounds {format(figure.Min)} to {format(figure.Max)}{(mark.Note.Length > 0 ? $", {mark.Note}" : "")}{(mark.IsSaturated ? "; the generator was saturated" : "")}";
+        string tip = $"{mark.Server}: {atLeast}{format(figure.Median)}, " +
+            $"rounds {format(figure.Min)} to {format(figure.Max)}{(mark.Note.Length > 0 ? $", {mark.Note}" : "")}" +
+            $"{(mark.IsSaturated ? "; the generator was saturated" : "")}";
         svg.BeginServer(mark.Server, $"{mark.Classes}{(mark.IsSaturated ? " saturated" : "")}", tip);
 
-        // The whole row shows the tip.
+        // The whole row shows the tooltip.
         svg.Rectangle("row", 0, y - (RowHeight / 2), Width, RowHeight);
         svg.Text("name end", Left - 8, y + 4, name);
         if (hasBar)
@@ -77,7 +92,7 @@ internal static class RowChart
             svg.Rectangle("bar", Left, y - 7, at(figure.Median) - Left, 14);
         }
 
-        // On a bar of its own colour a whisker would not be seen.
+        // Without a halo, the whisker would be invisible on a bar of its own colour.
         svg.Line("halo", at(figure.Min), y, at(figure.Max), y);
         svg.Line("whisker", at(figure.Min), y, at(figure.Max), y);
         foreach (double end in new[] { figure.Min, figure.Max })
@@ -95,7 +110,11 @@ internal static class RowChart
             svg.Circle("median", at(figure.Median), y, 5);
         }
 
-        svg.Text("value start", Right + 8, y + 4, $"{atLeast}{format(figure.Median)}{(mark.Note.Length > 0 ? $" ({mark.Note})" : "")}");
+        svg.Text(
+            "value start",
+            Right + 8,
+            y + 4,
+            $"{atLeast}{format(figure.Median)}{(mark.Note.Length > 0 ? $" ({mark.Note})" : "")}");
         svg.EndServer();
     }
 }

@@ -12,7 +12,6 @@ internal static unsafe class SocketOptions
     private const int TcpKeepIdle = 4;
     private const int TcpKeepInterval = 5;
     private const int TcpKeepCount = 6;
-    private const int TcpUserTimeout = 18;
 
     /// <exception cref="SocketException">The kernel rejects an option.</exception>
     public static void Apply(int socket, EpollTransportOptions options)
@@ -39,7 +38,7 @@ internal static unsafe class SocketOptions
 
         if (options.UserTimeout is { } userTimeout)
         {
-            Set(socket, Libc.LevelTcp, TcpUserTimeout, (int)Math.Min(userTimeout.TotalMilliseconds, int.MaxValue));
+            Set(socket, Libc.LevelTcp, Libc.TcpUserTimeout, (int)Math.Min(userTimeout.TotalMilliseconds, int.MaxValue));
         }
     }
 
