@@ -5,7 +5,7 @@ public interface IEventLoopFeature
 {
     /// <summary>
     /// True if the continuation of a read or a flush runs on the event loop, false if it runs on the thread
-    /// pool. Set it before the first read. Code that blocks on the event loop blocks all of the loop's
+    /// pool. Set it while neither is pending. Code that blocks on the event loop blocks all of the loop's
     /// connections.
     /// </summary>
     bool RunsInline { get; set; }
@@ -33,9 +33,10 @@ public interface IEventLoopFeature
     /// </summary>
     void PostAtEnd(IThreadPoolWorkItem item);
 
-    /// <summary>
-    /// Creates a context that resumes the connection's code on the event loop after an await. Each call creates one.
-    /// </summary>
-    /// <param name="afterCallback">Runs on the event loop after each callback, without the context.</param>
-    SynchronizationContext CreateContext(IThreadPoolWorkItem afterCallback);
+    /// <summary>Creates the context of the connection's handler. Each call creates one.</summary>
+    /// <param name="handler">Where its code runs, now and later.</param>
+    /// <param name="afterCallback">
+    /// Runs after each callback that was posted to the context, without the context.
+    /// </param>
+    HandlerContext CreateContext(IEventLoopHandler handler, IThreadPoolWorkItem afterCallback);
 }

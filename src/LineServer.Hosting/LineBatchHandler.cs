@@ -1,3 +1,5 @@
+using LineServer.Connections;
+
 namespace LineServer.Hosting;
 
 /// <summary>
@@ -21,8 +23,5 @@ public abstract class LineBatchHandler : LineHandlerBase
     public abstract ValueTask OnBatch(LineBatch batch);
 
     /// <summary>Resumes the handler on its event loop after an await; null on the thread pool.</summary>
-    internal SynchronizationContext? Context { get; set; }
-
-    /// <summary>False if it completes every call synchronously, so that it needs no context.</summary>
-    internal virtual bool MayAwait => true;
+    internal HandlerContext? Context { get; set; }
 }

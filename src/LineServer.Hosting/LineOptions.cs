@@ -26,6 +26,9 @@ public sealed class LineOptions
     /// <summary>What to do with a pushed line that does not fit into the mailbox.</summary>
     public MailboxFullBehavior MailboxFullBehavior { get; set; }
 
+    /// <summary>Where the endpoint's handlers run.</summary>
+    public HandlerScheduling Scheduling { get; set; }
+
     internal LineFormat Format => new()
     {
         Delimiter = Delimiter,
@@ -42,5 +45,6 @@ public sealed class LineOptions
         OversizeLineBehavior = OversizeLineBehavior,
         IncompleteLineBehavior = IncompleteLineBehavior,
         MailboxFullBehavior = MailboxFullBehavior,
+        Scheduling = Scheduling,
     };
 }

@@ -39,6 +39,15 @@ internal sealed unsafe class DescriptorLimit
     /// <exception cref="IOException">Too few descriptors are left.</exception>
     public static void ThrowIfNoneForThread()
     {
+        if (!HasSomeForThread())
+        {
+            throw new IOException("No file descriptor is left to start a thread (RLIMIT_NOFILE).");
+        }
+    }
+
+    /// <summary>True if .NET could get the descriptors that a new thread needs.</summary>
+    public static bool HasSomeForThread()
+    {
         int* probes = stackalloc int[TakenByThread];
         int found = 0;
         while (found < TakenByThread && (probes[found] = Libc.EventDescriptor(0, Libc.CloseOnExec)) >= 0)
@@ -52,10 +61,7 @@ internal sealed unsafe class DescriptorLimit
             _ = Libc.Close(probes[--found]);
         }
 
-        if (!isEnough)
-        {
-            throw new IOException("No file descriptor is left to start a thread (RLIMIT_NOFILE).");
-        }
+        return isEnough;
     }
 
     /// <summary>

@@ -83,7 +83,7 @@ internal sealed class ConnectionLoop : ILinkedItem<ConnectionLoop>, IThreadPoolW
     public int StagedReplies => _replies?.Staged ?? 0;
 
     /// <summary>Resumes the handler on its event loop after an await; null on the thread pool.</summary>
-    public SynchronizationContext? Context => _handler!.Context;
+    public HandlerContext? Context => _handler!.Context;
 
     /// <summary>The bytes of replies that are not sent yet.</summary>
     public int StagedBytes => StagedReplies + _output.Staged;
@@ -92,6 +92,9 @@ internal sealed class ConnectionLoop : ILinkedItem<ConnectionLoop>, IThreadPoolW
     public bool HasToSend => StagedBytes > 0 || _inbox.HasMail;
 
     private ConnectionTable Table => Endpoint.Connections;
+
+    // The endpoint's handlers run on the thread pool now, and this one does not yet.
+    private bool MustMove => _handler!.Context is not null && !Endpoint.RunsOnLoop;
 
     private bool IsClosing => _inbox.State >= ConnectionState.Closing;
 
@@ -120,6 +123,11 @@ internal sealed class ConnectionLoop : ILinkedItem<ConnectionLoop>, IThreadPoolW
                     catch (Exception e)
                     {
                         read = TransportRead.Lost(e);
+                    }
+
+                    if (MustMove)
+                    {
+                        await MoveToThreadPoolAsync();
                     }
 
                     Hold(0);
@@ -297,17 +305,24 @@ internal sealed class ConnectionLoop : ILinkedItem<ConnectionLoop>, IThreadPoolW
 
     private ValueTask<bool> ConnectAsync()
     {
-        LineHandlerBase handler = Endpoint.Handlers.Make(ref _scope);
-        _handler = handler as LineBatchHandler ?? new PerLineHandler((LineHandler)handler);
-        _handler.Attach(_inbox);
-        Endpoint.DecideStart(_handler.NeverBlocks);
-        if (_handler.NeverBlocks && _inbox.Features.Get<IEventLoopFeature>() is { } eventLoop)
+        IEventLoopFeature? eventLoop = Endpoint.RunsOnLoop ? _inbox.Features.Get<IEventLoopFeature>() : null;
+        HandlerContext? context = null;
+        if (eventLoop is not null)
         {
             eventLoop.RunsInline = true;
             eventLoop.Handler = Endpoint;
-            if (_handler.MayAwait)
+            context = Endpoint.Handlers.NeverBlocks ? null : eventLoop.CreateContext(Endpoint, afterCallback: this);
+        }
+
+        LineHandlerBase handler = MakeHandler(context);
+        _handler = handler as LineBatchHandler ?? new PerLineHandler((LineHandler)handler);
+        _handler.Attach(_inbox);
+        if (context is not null)
+        {
+            _handler.Context = context;
+            if (_handler.NeverBlocks)
             {
-                _handler.Context = eventLoop.CreateContext(afterCallback: this);
+                Endpoint.Pin();
             }
         }
 
@@ -321,12 +336,25 @@ internal sealed class ConnectionLoop : ILinkedItem<ConnectionLoop>, IThreadPoolW
         return new ValueTask<bool>(true);
     }
 
+    private LineHandlerBase MakeHandler(HandlerContext? context)
+    {
+        HandlerEntry entry = context?.Enter() ?? default;
+        try
+        {
+            return Endpoint.Handlers.Make(ref _scope);
+        }
+        finally
+        {
+            context?.Leave(entry);
+        }
+    }
+
     private async ValueTask<bool> GreetAsync()
     {
         try
         {
             WatchHandler();
-            ValueTask connected = CallWithin(Context, this, static loop => loop._handler!.OnConnectedAsync(loop.Replies, loop._inbox.Aborted));
+            ValueTask connected = CallHandler(static loop => loop._handler!.OnConnectedAsync(loop.Replies, loop._inbox.Aborted));
             if (connected.IsCompletedSuccessfully)
             {
                 connected.GetAwaiter().GetResult();
@@ -491,24 +519,40 @@ internal sealed class ConnectionLoop : ILinkedItem<ConnectionLoop>, IThreadPoolW
     {
         _read.BeginCall();
         WatchHandler();
-        return Context is { } context
-            ? CallWithin(context, this, static loop => loop._handler!.OnBatch(new LineBatch(loop, loop._read.Lines, loop._output)))
-            : _handler!.OnBatch(new LineBatch(this, _read.Lines, _output));
+        return _handler!.Context is null
+            ? _handler.OnBatch(new LineBatch(this, _read.Lines, _output))
+            : CallHandler(static loop => loop._handler!.OnBatch(new LineBatch(loop, loop._read.Lines, loop._output)));
     }
 
-    /// <summary>Calls the handler. What it awaits resumes within <paramref name="context"/>.</summary>
-    private static ValueTask CallWithin(SynchronizationContext? context, ConnectionLoop loop, Func<ConnectionLoop, ValueTask> call)
+    /// <summary>Calls the handler within its context.</summary>
+    private ValueTask CallHandler(Func<ConnectionLoop, ValueTask> call)
     {
-        SynchronizationContext? former = SynchronizationContext.Current;
-        SynchronizationContext.SetSynchronizationContext(context);
+        if (_handler!.Context is not { } context)
+        {
+            return call(this);
+        }
+
+        HandlerEntry entry = context.Enter();
         try
         {
-            return call(loop);
+            return call(this);
         }
         finally
         {
-            SynchronizationContext.SetSynchronizationContext(former);
+            context.Leave(entry);
         }
+    }
+
+    /// <summary>Goes on on the thread pool: a handler of the endpoint has blocked its event loop.</summary>
+    private async ValueTask MoveToThreadPoolAsync()
+    {
+        _handler!.Context = null;
+        if (_inbox.Features.Get<IEventLoopFeature>() is { } eventLoop)
+        {
+            eventLoop.RunsInline = false;
+        }
+
+        await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
     }
 
     /// <summary>The handler is pending, or left lines: sends its replies and calls it again.</summary>
@@ -543,6 +587,11 @@ internal sealed class ConnectionLoop : ILinkedItem<ConnectionLoop>, IThreadPoolW
             if (!progressed)
             {
                 throw new InvalidOperationException($"{_handler!.GetType()} took no line, staged nothing, and waits for nothing: it would be called again for ever.");
+            }
+
+            if (MustMove)
+            {
+                await MoveToThreadPoolAsync();
             }
 
             takenBefore = _read.Lines.LinesTaken;

@@ -10,8 +10,6 @@ internal sealed class DelegateHandler(LineDelegate onLine) : LineBatchHandler
 {
     public override bool NeverBlocks => true;
 
-    internal override bool MayAwait => false;
-
     public override ValueTask OnBatch(LineBatch batch)
     {
         LineOutput reply = batch.Output;

@@ -1,11 +1,12 @@
+using LineServer.Connections;
 using LineServer.Framing;
 
 namespace LineServer.Hosting.Internal;
 
 /// <summary>The state that all connections of an endpoint share.</summary>
-internal sealed class LineEndpoint
+internal sealed class LineEndpoint : IEventLoopHandler
 {
-    private volatile StartOf _start;
+    private volatile Placement _placement;
 
     public LineEndpoint(
         LineOptions options,
@@ -22,7 +23,12 @@ internal sealed class LineEndpoint
         Metrics = metrics;
         Time = time;
         Log = log;
-        _start = handlers.NeverBlocks ? StartOf.Inline : StartOf.Unknown;
+        _placement = options.Scheduling switch
+        {
+            HandlerScheduling.ThreadPool => Placement.ThreadPool,
+            HandlerScheduling.Auto when !handlers.NeverBlocks => Placement.MayMove,
+            _ => Placement.Pinned,
+        };
         Admission = new Admission(options.Limits, time, server);
         HasHandlerTimeout = options.Limits.HandlerTimeout is not null;
         Connections = new ConnectionTable(options.Limits, time, log);
@@ -30,12 +36,17 @@ internal sealed class LineEndpoint
         budget?.Add(Connections);
     }
 
-    // Unknown → Inline or OnPool, once.
-    private enum StartOf
+    // MayMove → Pinned by the first handler that says that it never blocks, or → ThreadPool by one that has blocked.
+    private enum Placement
     {
-        Unknown,
-        Inline,
-        OnPool,
+        /// <summary>On event loops until one of the handlers blocks.</summary>
+        MayMove,
+
+        /// <summary>On event loops for good.</summary>
+        Pinned,
+
+        /// <summary>On the thread pool for good.</summary>
+        ThreadPool,
     }
 
     public LineOptions Options { get; }
@@ -62,23 +73,17 @@ internal sealed class LineEndpoint
     /// <summary>Null under another host.</summary>
     public BufferBudget? Budget { get; }
 
-    /// <summary>
-    /// True if a connection may start on its event loop, because its handler never blocks.
-    /// </summary>
-    public bool StartsInline => _start == StartOf.Inline;
+    /// <inheritdoc/>
+    public bool RunsOnLoop => _placement != Placement.ThreadPool;
 
-    /// <summary>
-    /// Decides <see cref="StartsInline"/>, unless it is decided. Delegates never block; of other handlers the first
-    /// that is created decides.
-    /// </summary>
-    public void DecideStart(bool neverBlocks)
-    {
-        if (_start == StartOf.Unknown)
-        {
-            // Two first connections may race: handlers of one endpoint are of one kind, and give one answer.
-            _start = neverBlocks ? StartOf.Inline : StartOf.OnPool;
-        }
-    }
+    /// <inheritdoc/>
+    public bool MayBlock => _placement != Placement.Pinned;
+
+    /// <inheritdoc/>
+    public bool OnBlocked() => Interlocked.CompareExchange(ref _placement, Placement.ThreadPool, Placement.MayMove) == Placement.MayMove;
+
+    /// <summary>A handler says that it never blocks. Handlers of one endpoint are of one kind, and give one answer.</summary>
+    public void Pin() => Interlocked.CompareExchange(ref _placement, Placement.Pinned, Placement.MayMove);
 
     /// <summary>Releases what the endpoint holds. Call it after all connections have ended.</summary>
     public void Stop()

@@ -15,13 +15,15 @@ namespace LineServer.Hosting.Internal;
 /// and handled more lines. Elsewhere they are sent when the wait begins.
 /// </remarks>
 [SuppressMessage("Design", "CA1031", Justification = "An exception ends the connection, but the handler must still be joined.")]
-internal sealed class PendingHandler(ConnectionLoop loop, Inbox inbox, IEventLoopFeature? eventLoop) : WakeSignal(eventLoop)
+internal sealed class PendingHandler(ConnectionLoop loop, Inbox inbox, IEventLoopFeature? eventLoop) : WakeSignal
 {
     private IHandlerRequest? _request;
     private AtEnd? _atEnd;
     private ValueTask _task; // the handler's; default while none is pending
     private bool _isRegistered; // the end of the task sets the signal
     private bool _isAtEnd; // the loop is at the end of its iteration
+
+    protected override IEventLoopFeature? EventLoop => loop.Endpoint.RunsOnLoop ? eventLoop : null;
 
     private bool IsOnLoop => EventLoop is { IsCurrent: true };
 
@@ -82,7 +84,7 @@ internal sealed class PendingHandler(ConnectionLoop loop, Inbox inbox, IEventLoo
 
             loop.Deadlines.Watch(Wait.Handler, deadline);
             loop.Hold(loop.Read.HeldBytes + loop.StagedBytes);
-            loop.WatchReplies(EventLoop is null ? null : this);
+            loop.WatchReplies(eventLoop is null ? null : this);
             await WaitAsync().ConfigureAwait(false);
             loop.WatchReplies(null);
             loop.Hold(0);
@@ -96,11 +98,8 @@ internal sealed class PendingHandler(ConnectionLoop loop, Inbox inbox, IEventLoo
     /// <summary>The handler has staged something while it is pending.</summary>
     public void OnStaged()
     {
-        if (IsOnLoop)
-        {
-            LookAtEnd();
-        }
-        else
+        // OnHandlerRan follows the code of the handler on its loop.
+        if (SynchronizationContext.Current is null || SynchronizationContext.Current != loop.Context)
         {
             Set();
         }
@@ -109,9 +108,22 @@ internal sealed class PendingHandler(ConnectionLoop loop, Inbox inbox, IEventLoo
     /// <summary>On the event loop: code of the handler has run, and may have ended it.</summary>
     public void OnHandlerRan()
     {
-        if (IsWaiting && _task.IsCompleted)
+        if (!IsWaiting)
+        {
+            return;
+        }
+
+        if (_task.IsCompleted)
         {
             TryRunWaiter();
+        }
+        else if (!IsOnLoop)
+        {
+            Set();
+        }
+        else if (loop.HasToSend)
+        {
+            LookAtEnd();
         }
     }
 
@@ -125,7 +137,7 @@ internal sealed class PendingHandler(ConnectionLoop loop, Inbox inbox, IEventLoo
     {
         _isRegistered = true;
         SynchronizationContext? former = SynchronizationContext.Current;
-        SynchronizationContext.SetSynchronizationContext(loop.Context);
+        SynchronizationContext.SetSynchronizationContext(EventLoop is null ? null : loop.Context);
         try
         {
             _task.GetAwaiter().UnsafeOnCompleted(SetAction);
@@ -164,7 +176,7 @@ internal sealed class PendingHandler(ConnectionLoop loop, Inbox inbox, IEventLoo
         if (!_atEnd.IsPosted)
         {
             _atEnd.IsPosted = true;
-            EventLoop!.PostAtEnd(_atEnd);
+            eventLoop!.PostAtEnd(_atEnd);
         }
     }
 

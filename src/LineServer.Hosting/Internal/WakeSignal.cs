@@ -24,12 +24,7 @@ internal class WakeSignal : IValueTaskSource, IThreadPoolWorkItem
     private ManualResetValueTaskSourceCore<bool> _core;
     private int _state;
 
-    /// <param name="eventLoop">Where the waiter runs; null for the thread pool.</param>
-    public WakeSignal(IEventLoopFeature? eventLoop)
-    {
-        EventLoop = eventLoop;
-        SetAction = Set;
-    }
+    public WakeSignal() => SetAction = Set;
 
     /// <summary>A cached delegate for <see cref="Set"/>.</summary>
     public Action SetAction { get; }
@@ -38,7 +33,7 @@ internal class WakeSignal : IValueTaskSource, IThreadPoolWorkItem
     protected bool IsWaiting => Volatile.Read(ref _state) == Waiting;
 
     /// <summary>Where the waiter runs; null for the thread pool.</summary>
-    protected IEventLoopFeature? EventLoop { get; }
+    protected virtual IEventLoopFeature? EventLoop => null;
 
     public void Set()
     {
@@ -97,9 +92,9 @@ internal class WakeSignal : IValueTaskSource, IThreadPoolWorkItem
     // The waiter must not run within Set, or a push to a thousand connections would run a thousand loops.
     private void Schedule()
     {
-        if (EventLoop is not null)
+        if (EventLoop is { } eventLoop)
         {
-            EventLoop.Post(this);
+            eventLoop.Post(this);
         }
         else
         {

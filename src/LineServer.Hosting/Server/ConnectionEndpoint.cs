@@ -217,7 +217,7 @@ public sealed partial class ConnectionEndpoint
                 return;
             }
 
-            entered.Start(ServesLinesOnly && _lines!.Endpoint.StartsInline);
+            entered.Start(ServesLinesOnly && _lines!.Endpoint.RunsOnLoop);
         }
         catch (Exception e)
         {
@@ -244,7 +244,7 @@ public sealed partial class ConnectionEndpoint
             if (_lines is not null)
             {
                 using ITimer? bound = Refusal.Bound(connection, _lines.Endpoint);
-                if (_lines.Endpoint is { Handlers.MayHaveLastLine: true, StartsInline: false })
+                if (_lines.Endpoint is { Handlers.MayHaveLastLine: true, MayBlock: true })
                 {
                     // Off the event loop: the handler that says the last line may block.
                     await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);

@@ -202,7 +202,8 @@ internal sealed partial class SocketConnection<TCalls> :
         }
     }
 
-    SynchronizationContext IEventLoopFeature.CreateContext(IThreadPoolWorkItem afterCallback) => new LoopContext(Loop, this, afterCallback);
+    HandlerContext IEventLoopFeature.CreateContext(IEventLoopHandler handler, IThreadPoolWorkItem afterCallback) =>
+        new LoopContext(Loop, this, handler, afterCallback);
 
     /// <summary>
     /// Cancels <see cref="ConnectionClosed"/>: the peer has ended its side, or the connection has ended.

@@ -91,7 +91,7 @@ internal sealed partial class SocketConnection<TCalls> : ConnectionContext, IEve
 
     public int Descriptor { get; }
 
-    /// <summary>Whether awaiters run on the loop. Set it before the first read.</summary>
+    /// <summary>Whether awaiters run on the loop. Set it while neither a read nor a flush is pending.</summary>
     public bool RunsInline { get; set; }
 
     /// <summary>Why the connection was aborted, or closed by its owner; null until then.</summary>
@@ -315,7 +315,8 @@ internal sealed partial class SocketConnection<TCalls> : ConnectionContext, IEve
             return Readiness.None;
         }
 
-        // First record what the edges say, then run awaiters, which may close the connection.
+        // First record what the edges say, then run awaiters, which may close the connection, or block: then another thread
+        // has taken over the loop, and runs what is posted.
         bool isHangUp = IsHangUp(events);
         bool isUrgent = (events & EpollEvent.Urgent) != 0;
         bool isReadable = isHangUp || isUrgent || (events & EpollEvent.In) != 0;
@@ -332,6 +333,11 @@ internal sealed partial class SocketConnection<TCalls> : ConnectionContext, IEve
         if ((events & (EpollEvent.Out | EpollEvent.HangUp | EpollEvent.Error)) != 0)
         {
             _writer.OnWritable();
+            if (!Loop.IsCurrent)
+            {
+                Post();
+                return Readiness.None;
+            }
         }
 
         if (!isReadable || !_reader.TryEndWait())
@@ -348,8 +354,15 @@ internal sealed partial class SocketConnection<TCalls> : ConnectionContext, IEve
     {
         // Clear the mark before looking: whoever posts after the look must post again.
         Interlocked.And(ref _marks, ~IsPosted);
+        bool isCurrent = Loop.IsCurrent;
         _writer.OnPosted();
         _reader.OnPosted();
+        if (isCurrent && !Loop.IsCurrent)
+        {
+            Post();
+            return;
+        }
+
         CloseIfDue();
         if ((Volatile.Read(ref _marks) & FinIsDue) != 0 && _phase < Phase.Closing)
         {

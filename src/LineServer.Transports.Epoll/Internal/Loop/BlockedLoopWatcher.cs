@@ -1,4 +1,5 @@
 using System.Diagnostics.CodeAnalysis;
+using System.Globalization;
 using System.Runtime;
 using LineServer.Connections;
 using Microsoft.AspNetCore.Connections;
@@ -136,28 +137,62 @@ internal sealed class BlockedLoopWatcher : IDisposable
 
         // Code that runs for the first time is compiled first. The JIT's time on any thread does not count
         // against the handler: that may delay a report, but never causes one for a cold start.
+        // Nor does the time in which the thread waits for a core.
         look.Unchanged++;
-        TimeSpan blocked = (look.Unchanged * _period) - (JitInfo.GetCompilationTime() - look.CompiledBefore);
+        TimeSpan waited = TimeWithoutCore(look.Loop.ThreadId);
+        look.WaitedBefore ??= waited;
+        TimeSpan blocked = (look.Unchanged * _period) - (JitInfo.GetCompilationTime() - look.CompiledBefore) - (waited - look.WaitedBefore.Value);
         if (!look.IsReported && blocked >= _threshold)
         {
             look.IsReported = true;
-            Report(source);
+            OnBlocked(look.Loop, source);
         }
 
         return false;
     }
 
-    private void Report(IEventSource source)
+    // The second number of schedstat: nanoseconds that the thread was ready to run and did not (proc(5)).
+    private static TimeSpan TimeWithoutCore(int threadId)
     {
-        _metrics.LoopHeld();
+        try
+        {
+            string[] numbers = File.ReadAllText($"/proc/self/task/{threadId}/schedstat").Split(' ');
+            return TimeSpan.FromMicroseconds(long.Parse(numbers[1], CultureInfo.InvariantCulture) / 1000);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or FormatException or IndexOutOfRangeException)
+        {
+            return TimeSpan.Zero;
+        }
+    }
+
+    private void OnBlocked(EventLoop loop, IEventSource source)
+    {
+        bool isTaken = loop.TryTakeOver();
+        _metrics.LoopHeld(isTaken);
         var connection = source as ConnectionContext;
+        object? handler = connection?.Features.Get<IEventLoopFeature>()?.Handler;
+        bool hasMovedBefore = handler is IEventLoopHandler { RunsOnLoop: false };
+        bool moves = !hasMovedBefore && handler is IEventLoopHandler movable && movable.OnBlocked();
+        if (hasMovedBefore)
+        {
+            return; // a connection that was busy when its handler moved
+        }
+
+        string consequence = (isTaken, moves) switch
+        {
+            (true, true) => "another thread runs the loop, and the handler runs on the thread pool from now on",
+            (true, false) => "another thread runs the loop",
+            (false, true) => "the handler runs on the thread pool from now on",
+            _ => "code that blocks belongs on the thread pool",
+        };
         // Log its name: a connection is enumerable (its features), and a logger would enumerate it.
         _logger.LogWarning(
-            "the event loop is blocked for more than {Threshold} ms by {Connection} on {EndPoint} (handler {Handler}): code that blocks belongs on the thread pool",
+            "the event loop is blocked for more than {Threshold} ms by {Connection} on {EndPoint} (handler {Handler}): {Consequence}",
             _threshold.TotalMilliseconds,
             source.ToString(),
             connection?.LocalEndPoint,
-            connection?.Features.Get<IEventLoopFeature>()?.Handler);
+            handler,
+            consequence);
     }
 
     private sealed class Look(EventLoop loop)
@@ -170,6 +205,9 @@ internal sealed class BlockedLoopWatcher : IDisposable
 
         public TimeSpan CompiledBefore { get; private set; }
 
+        /// <summary>The loop's time without a core when it was first seen unchanged.</summary>
+        public TimeSpan? WaitedBefore { get; set; }
+
         public bool IsReported { get; set; }
 
         public void Begin(long progress)
@@ -177,6 +215,7 @@ internal sealed class BlockedLoopWatcher : IDisposable
             Progress = progress;
             Unchanged = 0;
             IsReported = false;
+            WaitedBefore = null;
             CompiledBefore = JitInfo.GetCompilationTime();
         }
     }

@@ -7,9 +7,21 @@ using Microsoft.Extensions.Logging;
 namespace LineServer.Transports.Epoll.Internal;
 
 /// <summary>
-/// A thread that runs iterations: run posted sources, wait for edges, serve the sources of the edges in
+/// A thread that runs iterations: run posted sources and code, wait for edges, serve the sources of the edges in
 /// groups.
 /// </summary>
+/// <remarks>
+/// <para>
+/// If code of a handler blocks the thread, another thread may take over: <see cref="TryTakeOver"/>. Whatever an iteration
+/// still has to do is therefore kept in fields. After each call into a source, the thread checks whether it is still the
+/// loop's; if not, it touches nothing anymore and ends.
+/// </para>
+/// <para>
+/// Code of a handler runs between <see cref="BeginHandler"/> and <see cref="EndHandler"/>. There
+/// <see cref="IsCurrent"/> is false, so that the code uses what any thread may use, and the take-over may happen at any
+/// time.
+/// </para>
+/// </remarks>
 internal sealed unsafe class EventLoop
 {
     /// <summary>
@@ -27,16 +39,25 @@ internal sealed unsafe class EventLoop
     // How long to wait for the loop to end. Code that blocks it may never return.
     private static readonly TimeSpan LongestEnd = TimeSpan.FromSeconds(2);
 
+    private readonly string _name;
     private readonly EpollInstance _epoll;
     private readonly PostQueue _posted;
     private readonly ReportLog _failures;
-    private readonly Thread _thread;
+    private volatile Thread _thread;
     private readonly LoopBuffers _buffers = new();
     private readonly IEventSource[] _group = new IEventSource[GroupSize];
     private readonly PendingWrites _pending = new(GroupSize);
     private List<PostedItem> _atEnd = []; // runs at the end of this iteration
     private List<PostedItem> _ending = []; // runs now
     private bool _isDeferring; // true while the handlers of a group run
+    private int _edges; // of the last wait
+    private int _nextEdge;
+    private int _groupEnd; // the edge that ends the group
+    private int _groupCount;
+    private int _nextOfGroup;
+    private int _nextAtEnd;
+    private long _turn = 1; // which thread runs the loop, counted
+    private long _handling; // its turn while code of a handler runs; else 0
     private nuint _stackLow;
     private nuint _stackLength; // 0 while the thread is not running
     private int _connectionCount;
@@ -54,7 +75,8 @@ internal sealed unsafe class EventLoop
         _failures = failures;
         _posted = new PostQueue(RunPosted, RunItem);
         DescriptorLimit.ThrowIfNoneForThread();
-        _thread = new Thread(Run, StackSize) { IsBackground = true, Name = name };
+        _name = name;
+        _thread = NewThread(Run);
         _thread.UnsafeStart();
     }
 
@@ -66,7 +88,7 @@ internal sealed unsafe class EventLoop
     /// <summary>Counts iterations. Only the loop's thread reads it.</summary>
     public int Iteration { get; private set; }
 
-    /// <summary>True on the loop's thread.</summary>
+    /// <summary>True on the loop's thread, unless code of a handler runs.</summary>
     /// <remarks>
     /// Tested by the address of the stack, which no two threads share. It is asked a dozen times per read and
     /// costs two comparisons, where the current thread's id would cost a call into the runtime.
@@ -95,6 +117,9 @@ internal sealed unsafe class EventLoop
 
     /// <summary>False while the loop waits for edges. Always true while a source is served.</summary>
     public bool IsAwake => _epoll.IsAwake;
+
+    /// <summary>The kernel's id of the loop's thread; 0 before it runs.</summary>
+    public int ThreadId { get; private set; }
 
     /// <summary>Notified when the loop wakes; null if nobody watches.</summary>
     public BlockedLoopWatcher? Watcher { get; set; }
@@ -175,7 +200,15 @@ internal sealed unsafe class EventLoop
     {
         Debug.Assert(!IsCurrent, "a loop cannot wait for itself");
         RequestEnd();
-        if (!_thread.Join(LongestEnd))
+        Thread thread;
+        bool hasEnded;
+        do
+        {
+            thread = _thread;
+            hasEnded = thread.Join(LongestEnd);
+        }
+        while (thread != _thread);
+        if (!hasEnded)
         {
             _failures.Write(
                 LogLevel.Error, null, "an event loop does not end: {Source} has blocked it for {Seconds} s", Current, LongestEnd.TotalSeconds);
@@ -189,16 +222,96 @@ internal sealed unsafe class EventLoop
         _epoll.WakeUp(force: true); // the loop may be about to sleep
     }
 
+    /// <summary>On the loop: code of a handler is about to run. On other threads it does nothing.</summary>
+    /// <returns>What <see cref="EndHandler"/> needs.</returns>
+    public long BeginHandler()
+    {
+        if (!IsCurrent)
+        {
+            return 0;
+        }
+
+        long turn = _turn;
+        _stackLength = 0;
+        Volatile.Write(ref _handling, turn);
+        return turn;
+    }
+
+    /// <summary>Code of a handler has run. If another thread has taken over meanwhile, this is no longer the loop's.</summary>
+    public void EndHandler(long turn)
+    {
+        if (turn != 0 && Interlocked.CompareExchange(ref _handling, 0, turn) == turn)
+        {
+            _stackLength = StackSize - StackMargin;
+        }
+    }
+
+    /// <summary>
+    /// Lets another thread run the loop if code of a handler is running on the loop's thread, which is left to it.
+    /// </summary>
+    /// <returns>False if no code of a handler is running, or no thread can be had.</returns>
+    public bool TryTakeOver()
+    {
+        long turn = Volatile.Read(ref _handling);
+        if (turn == 0 || _isEnding || !DescriptorLimit.HasSomeForThread())
+        {
+            return false;
+        }
+
+        // The thread is started first, because that may fail.
+        bool isTaken = false;
+        var go = new ManualResetEventSlim();
+        Thread successor = NewThread(() =>
+        {
+            go.Wait();
+            go.Dispose();
+            if (isTaken)
+            {
+                Run();
+            }
+        });
+        try
+        {
+            successor.UnsafeStart();
+        }
+        catch (OutOfMemoryException)
+        {
+            return false;
+        }
+
+        // Either this, or the end of the handler's code.
+        isTaken = Interlocked.CompareExchange(ref _handling, -turn, turn) == turn;
+        if (isTaken)
+        {
+            _turn = turn + 1;
+            _thread = successor;
+            Volatile.Write(ref _handling, 0);
+        }
+
+        go.Set();
+        return isTaken;
+    }
+
+    private Thread NewThread(ThreadStart run) => new(run, StackSize) { IsBackground = true, Name = _name };
+
     private void Run()
     {
         // Everything that runs on the loop has its frames below this one. Frames deeper than the margin do
         // not count as the loop's, which only costs a needless wake-up.
         byte top;
+        ThreadId = Libc.GetThreadId();
         _stackLow = (nuint)(&top) - (StackSize - StackMargin);
         _stackLength = StackSize - StackMargin;
-        while (!_isEnding)
+        // What is left if the loop was taken over in the middle of an iteration.
+        RunGroups();
+        while (IsCurrent && !_isEnding)
         {
             RunIteration();
+        }
+
+        if (!IsCurrent)
+        {
+            return;
         }
 
         EndAll();
@@ -211,80 +324,120 @@ internal sealed unsafe class EventLoop
     {
         // Postponed sources run before new edges of others, which have had their turn.
         Iteration++;
-        _posted.RunSources();
-        RunItems();
-        RunAtEnd();
+        if (!_posted.RunSources() || !RunItems() || !RunAtEnd())
+        {
+            return;
+        }
+
         _epoll.BeginSleep();
         bool mayBlock = _posted.IsEmpty && _atEnd.Count == 0 && !_isEnding;
         Current = null;
-        int ready = _epoll.Wait(mayBlock);
+        _nextEdge = _groupEnd = 0;
+        _edges = _epoll.Wait(mayBlock);
         Watcher?.OnAwake();
-        for (int next = 0; next < ready; next += GroupSize)
+        RunGroups();
+    }
+
+    private void RunGroups()
+    {
+        while (_nextEdge < _edges || _nextOfGroup < _groupCount)
         {
-            RunGroup(next, Math.Min(next + GroupSize, ready));
+            if (_nextOfGroup == _groupCount && _nextEdge >= _groupEnd)
+            {
+                _groupEnd = Math.Min(_nextEdge + GroupSize, _edges);
+            }
+
+            if (!RunGroup())
+            {
+                return;
+            }
         }
     }
 
     // All of the group receive, then all awaiters run, then all replies are sent. A core's caches do not hold
     // the code of all three, the kernel's and ours, and would fetch it anew for each connection.
     [SuppressMessage("Design", "CA1031", Justification = "Whatever is thrown ends the connection that was served, and no other.")]
-    private void RunGroup(int next, int end)
+    private bool RunGroup()
     {
-        int ready = 0;
-        int run = 0;
-        while (next < end || run < ready)
+        while (_nextEdge < _groupEnd || _nextOfGroup < _groupCount)
         {
             // One try block serves the whole group; it is entered again after each exception.
+            IEventSource? served = null;
             try
             {
-                ReceiveAll(ref next, end, ref ready);
-                RunReady(ref run, ready);
+                if (!ReceiveAll(ref served) || !RunReady(ref served))
+                {
+                    return false;
+                }
             }
             catch (Exception e)
             {
-                Fail(Current!, e);
+                Fail(served!, e);
+                if (!IsCurrent)
+                {
+                    return false;
+                }
             }
         }
 
         StopDeferring();
-        Array.Clear(_group, 0, ready);
+        Array.Clear(_group, 0, _groupCount);
+        _groupCount = _nextOfGroup = 0;
+        return true;
     }
 
-    private void ReceiveAll(ref int next, int end, ref int ready)
+    private bool ReceiveAll(ref IEventSource? served)
     {
-        while (next < end)
+        while (_nextEdge < _groupEnd)
         {
-            if (_epoll.Event(next++, out uint events) is { } source)
+            if (_epoll.Event(_nextEdge++, out uint events) is not { } source)
             {
-                Begin(source);
-                switch (source.OnEvents(events))
-                {
-                    case Readiness.InGroup:
-                        _group[ready++] = source;
-                        break;
-                    case Readiness.AtOnce:
-                        source.OnReady();
-                        break;
-                }
+                continue;
+            }
+
+            Begin(served = source);
+            Readiness readiness = source.OnEvents(events);
+            if (readiness == Readiness.AtOnce)
+            {
+                source.OnReady();
+            }
+
+            if (!IsCurrent)
+            {
+                return false;
+            }
+
+            if (readiness == Readiness.InGroup)
+            {
+                _group[_groupCount++] = source;
             }
         }
+
+        return true;
     }
 
-    private void RunReady(ref int run, int ready)
+    private bool RunReady(ref IEventSource? served)
     {
-        _isDeferring = ready > 1; // a single connection gains nothing
+        _isDeferring = _groupCount > 1; // a single connection gains nothing
         long began = Environment.TickCount64;
-        while (run < ready)
+        while (_nextOfGroup < _groupCount)
         {
-            IEventSource source = _group[run++];
-            Begin(source);
+            IEventSource source = _group[_nextOfGroup++];
+            Begin(served = source);
             source.OnReady();
+            if (!IsCurrent)
+            {
+                return false;
+            }
+
             if (_isDeferring && Environment.TickCount64 != began)
             {
                 // The handlers are slow: do not keep replies waiting for all of them.
                 StopDeferring();
             }
         }
+
+        return true;
     }
 
     // Does not throw: IPendingWriter.SendPending handles each writer's failure.
@@ -301,33 +454,47 @@ internal sealed unsafe class EventLoop
     }
 
     // Code that posts more code runs on, until a tick of the clock (some milliseconds) lets edges have their turn.
-    private void RunItems()
+    private bool RunItems()
     {
         long began = Environment.TickCount64;
         while (_posted.RunItems() && Environment.TickCount64 == began)
         {
         }
+
+        return IsCurrent;
     }
 
-    private void RunAtEnd()
+    private bool RunAtEnd()
     {
-        if (_atEnd.Count == 0)
+        if (_nextAtEnd == _ending.Count)
         {
-            return;
+            if (_atEnd.Count == 0)
+            {
+                return true;
+            }
+
+            (_atEnd, _ending) = (_ending, _atEnd);
         }
 
-        (_atEnd, _ending) = (_ending, _atEnd);
-        foreach (PostedItem item in _ending)
+        while (_nextAtEnd < _ending.Count)
         {
-            RunItem(item);
+            if (!RunItem(_ending[_nextAtEnd++]))
+            {
+                return false;
+            }
         }
 
         _ending.Clear();
+        _nextAtEnd = 0;
+        return true;
     }
 
+    /// <summary>Returns false if another thread has taken over.</summary>
     [SuppressMessage("Design", "CA1031", Justification = "As in RunGroup.")]
-    private void RunItem(PostedItem item)
+    private bool RunItem(PostedItem item)
     {
+        // After the loop has ended, a thread of the pool runs this.
+        bool isCurrent = IsCurrent;
         Begin(item.Source);
         try
         {
@@ -337,11 +504,15 @@ internal sealed unsafe class EventLoop
         {
             Fail(item.Source, e);
         }
+
+        return !isCurrent || IsCurrent;
     }
 
+    /// <inheritdoc cref="RunItem"/>
     [SuppressMessage("Design", "CA1031", Justification = "As in RunGroup.")]
-    private void RunPosted(IEventSource source)
+    private bool RunPosted(IEventSource source)
     {
+        bool isCurrent = IsCurrent;
         Begin(source);
         try
         {
@@ -351,6 +522,8 @@ internal sealed unsafe class EventLoop
         {
             Fail(source, e);
         }
+
+        return !isCurrent || IsCurrent;
     }
 
     [SuppressMessage("Design", "CA1031", Justification = "What reports a failure cannot fail.")]

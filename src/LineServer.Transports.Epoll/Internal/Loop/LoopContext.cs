@@ -1,20 +1,46 @@
+using System.Diagnostics.CodeAnalysis;
 using System.Runtime.ExceptionServices;
+using LineServer.Connections;
 
 namespace LineServer.Transports.Epoll.Internal;
 
 /// <summary>
-/// Brings the code of a connection back to its loop after an await. One for each connection, so that the loop knows
-/// whose code it runs.
+/// Brings the code of a handler back to its loop after an await; to the thread pool once the handler runs there. One for
+/// each connection, so that the loop knows whose code it runs.
 /// </summary>
-internal sealed class LoopContext(EventLoop loop, IEventSource source, IThreadPoolWorkItem afterCallback) : SynchronizationContext
+internal sealed class LoopContext(EventLoop loop, IEventSource source, IEventLoopHandler handler, IThreadPoolWorkItem afterCallback)
+    : HandlerContext
 {
-    public override void Post(SendOrPostCallback d, object? state) => loop.Post(new PostedItem(source, d, state, this));
+    public override HandlerEntry Enter()
+    {
+        var entry = new HandlerEntry(Current, handler.MayBlock ? loop.BeginHandler() : 0);
+        SetSynchronizationContext(this);
+        return entry;
+    }
+
+    public override void Leave(in HandlerEntry entry)
+    {
+        SetSynchronizationContext(entry.Former);
+        loop.EndHandler(entry.Token);
+    }
+
+    public override void Post(SendOrPostCallback d, object? state)
+    {
+        if (handler.RunsOnLoop)
+        {
+            loop.Post(new PostedItem(source, d, state, this));
+        }
+        else
+        {
+            ThreadPool.UnsafeQueueUserWorkItem(static it => it.Context.RunOnThreadPool(it.Callback, it.State), (Context: this, Callback: d, State: state), preferLocal: true);
+        }
+    }
 
     /// <summary>Waits for the callback if another thread calls this.</summary>
     public override void Send(SendOrPostCallback d, object? state)
     {
         ArgumentNullException.ThrowIfNull(d);
-        if (loop.IsCurrent)
+        if (Current == this)
         {
             d(state);
             return;
@@ -46,21 +72,42 @@ internal sealed class LoopContext(EventLoop loop, IEventSource source, IThreadPo
         }
     }
 
-    /// <summary>On the loop: runs a posted callback.</summary>
+    /// <summary>Runs a posted callback.</summary>
     public void Run(SendOrPostCallback callback, object? state)
     {
-        SetSynchronizationContext(this);
+        HandlerEntry entry = Enter();
         try
         {
             callback(state);
         }
         finally
         {
-            SetSynchronizationContext(null);
+            Leave(entry);
         }
 
-        afterCallback.Execute();
+        if (entry.Token == 0 || loop.IsCurrent)
+        {
+            afterCallback.Execute();
+        }
+        else
+        {
+            // Another thread has taken over the loop.
+            loop.Post(new PostedItem(source, afterCallback));
+        }
     }
 
     public override SynchronizationContext CreateCopy() => this;
+
+    [SuppressMessage("Design", "CA1031", Justification = "On the thread pool it would end the process.")]
+    private void RunOnThreadPool(SendOrPostCallback callback, object? state)
+    {
+        try
+        {
+            Run(callback, state);
+        }
+        catch (Exception e)
+        {
+            source.OnFailed(e);
+        }
+    }
 }

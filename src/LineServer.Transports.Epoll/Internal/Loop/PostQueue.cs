@@ -4,7 +4,11 @@ namespace LineServer.Transports.Epoll.Internal;
 /// What other threads and the loop itself have posted: sources, and code. Sources are an intrusive list, so posting
 /// them needs no memory. After the loop has ended, one thread-pool worker at a time runs both in its place.
 /// </summary>
-internal sealed class PostQueue(Action<IEventSource> runSource, Action<PostedItem> runItem)
+/// <remarks>
+/// What is being run is kept in fields, because another thread may take over the loop within a call. The functions return
+/// false then, and the former thread must touch nothing anymore.
+/// </remarks>
+internal sealed class PostQueue(Func<IEventSource, bool> runSource, Func<PostedItem, bool> runItem)
 {
     private const int InitialItems = 16;
 
@@ -12,6 +16,9 @@ internal sealed class PostQueue(Action<IEventSource> runSource, Action<PostedIte
     private PostedItem[] _items = new PostedItem[InitialItems];
     private PostedItem[] _running = new PostedItem[InitialItems];
     private int _itemCount;
+    private IEventSource? _nextSource; // of those being run
+    private int _nextItem; // of _running
+    private int _runningCount;
     private IEventSource? _first;
     private IEventSource? _last;
     private Runner _runner;
@@ -85,54 +92,65 @@ internal sealed class PostQueue(Action<IEventSource> runSource, Action<PostedIte
     }
 
     /// <summary>Runs the code posted so far. What is posted meanwhile waits for the next call.</summary>
-    /// <returns>False if there was none.</returns>
+    /// <returns>False if there was none, or another thread has taken over.</returns>
     public bool RunItems()
     {
-        if (!HasItems)
+        if (_nextItem == _runningCount)
         {
-            return false;
+            if (!HasItems)
+            {
+                return false;
+            }
+
+            lock (_gate)
+            {
+                (_items, _running) = (_running, _items);
+                _runningCount = _itemCount;
+                _itemCount = 0;
+            }
+
+            _nextItem = 0;
         }
 
-        int count;
-        lock (_gate)
+        while (_nextItem < _runningCount)
         {
-            (_items, _running) = (_running, _items);
-            count = _itemCount;
-            _itemCount = 0;
-        }
-
-        foreach (ref PostedItem item in _running.AsSpan(0, count))
-        {
+            ref PostedItem item = ref _running[_nextItem++];
             PostedItem next = item;
             item = default;
-            runItem(next);
+            if (!runItem(next))
+            {
+                return false;
+            }
         }
 
         return true;
     }
 
     /// <summary>Runs the sources posted so far. Those posted meanwhile wait for the next call.</summary>
-    public void RunSources()
+    /// <returns>False if another thread has taken over.</returns>
+    public bool RunSources()
     {
-        if (Volatile.Read(ref _first) is null)
+        if (_nextSource is null && Volatile.Read(ref _first) is not null)
         {
-            return;
+            lock (_gate)
+            {
+                _nextSource = _first;
+                _first = _last = null;
+            }
         }
 
-        IEventSource? next;
-        lock (_gate)
-        {
-            next = _first;
-            _first = _last = null;
-        }
-
-        while (next is { } source)
+        while (_nextSource is { } source)
         {
             // Read the link first: the source may be posted again as soon as it runs.
-            next = source.NextPosted;
+            _nextSource = source.NextPosted;
             source.NextPosted = null;
-            runSource(source);
+            if (!runSource(source))
+            {
+                return false;
+            }
         }
+
+        return true;
     }
 
     /// <summary>The loop has ended: thread-pool workers run what is posted from now on.</summary>
