@@ -1,4 +1,5 @@
 using LineServer.Transports.Epoll;
+using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Options;
 
@@ -7,19 +8,22 @@ namespace LineServer.Hosting.Tests.Support;
 /// <summary>A <see cref="TestServer"/> over the epoll transport, with one event loop.</summary>
 internal sealed class LoopServer : IAsyncDisposable
 {
-    private readonly EpollTransportFactory _transport = new(
-        Options.Create(new EpollTransportOptions { LoopCount = 1, MaxWriteBufferSize = 0 }), NullLoggerFactory.Instance);
-
+    private readonly EpollTransportFactory _transport;
     private readonly TestServer _server = new();
 
-    /// <summary>True on a thread of the transport.</summary>
-    public static bool IsOnLoop => Thread.CurrentThread.Name?.StartsWith("epoll-", StringComparison.Ordinal) == true;
+    public LoopServer(TimeSpan? blockedThreshold = null, ILoggerFactory? log = null) => _transport = new(
+        Options.Create(new EpollTransportOptions { LoopCount = 1, MaxWriteBufferSize = 0, HeldLoopThreshold = blockedThreshold }),
+        log ?? NullLoggerFactory.Instance);
 
-    public Task<ConnectionEndpoint> ListenAsync(Func<LineHandlerBase> handler, Action<EndpointBuilder>? configure = null) => _server.ListenAsync(endpoint =>
+    /// <summary>Where the caller runs: "loop" on the transport's thread, else "pool".</summary>
+    public static string Here => Thread.CurrentThread.Name?.StartsWith("epoll-", StringComparison.Ordinal) == true ? "loop" : "pool";
+
+    public Task<ConnectionEndpoint> ListenAsync(
+        Func<LineHandlerBase> handler, HandlerScheduling scheduling = HandlerScheduling.Auto, Action<EndpointBuilder>? configure = null) => _server.ListenAsync(endpoint =>
     {
         endpoint.Transport = _transport;
         configure?.Invoke(endpoint);
-        endpoint.UseLines(_ => handler());
+        endpoint.UseLines(_ => handler(), options => options.Scheduling = scheduling);
     });
 
     public async ValueTask DisposeAsync()

@@ -284,6 +284,7 @@ internal sealed unsafe class EventLoop
         if (isTaken)
         {
             _turn = turn + 1;
+            _thread.Name = $"was-{_name}";
             _thread = successor;
             Volatile.Write(ref _handling, 0);
         }
@@ -340,17 +341,12 @@ internal sealed unsafe class EventLoop
 
     private void RunGroups()
     {
-        while (_nextEdge < _edges || _nextOfGroup < _groupCount)
+        // First the rest of a group in which the loop was taken over.
+        bool goesOn = (_groupCount == 0 && _nextEdge >= _groupEnd) || RunGroup();
+        while (goesOn && _nextEdge < _edges)
         {
-            if (_nextOfGroup == _groupCount && _nextEdge >= _groupEnd)
-            {
-                _groupEnd = Math.Min(_nextEdge + GroupSize, _edges);
-            }
-
-            if (!RunGroup())
-            {
-                return;
-            }
+            _groupEnd = Math.Min(_nextEdge + GroupSize, _edges);
+            goesOn = RunGroup();
         }
     }
 
