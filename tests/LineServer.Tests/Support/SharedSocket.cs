@@ -20,14 +20,24 @@ internal static partial class SharedSocket
 
     private static Socket Find(int processId, int port, string state)
     {
-        string inode = File.ReadLines($"/proc/{processId}/net/tcp").Skip(1)
-            .Select(line => line.Split(' ', StringSplitOptions.RemoveEmptyEntries))
-            .Single(fields => fields[3] == state && fields[1].EndsWith($":{port:X4}", StringComparison.Ordinal))[9];
+        string? inode = null;
+        Assert.True(SpinWait.SpinUntil(() => (inode = FindInode(processId, port, state)) is not null, Guard.Timeout), $"no socket on port {port} in state {state}");
         string path = Directory.GetFiles($"/proc/{processId}/fd").First(path => new FileInfo(path).LinkTarget == $"socket:[{inode}]");
         int process = Checked(SystemCall(PidfdOpen, processId, 0, 0));
         using var closes = new SafeSocketHandle(process, ownsHandle: true);
         int descriptor = Checked(SystemCall(PidfdGetfd, process, int.Parse(Path.GetFileName(path), CultureInfo.InvariantCulture), 0));
         return new Socket(new SafeSocketHandle(descriptor, ownsHandle: true));
+    }
+
+    // The kernel lists sockets while others come and go, and may miss one or list it twice.
+    private static string? FindInode(int processId, int port, string state)
+    {
+        string[] inodes = [.. File.ReadLines($"/proc/{processId}/net/tcp").Skip(1)
+            .Select(line => line.Split(' ', StringSplitOptions.RemoveEmptyEntries))
+            .Where(fields => fields[3] == state && fields[1].EndsWith($":{port:X4}", StringComparison.Ordinal))
+            .Select(fields => fields[9])
+            .Distinct(StringComparer.Ordinal)];
+        return inodes.Length == 1 ? inodes[0] : null;
     }
 
     private static int Checked(long result) => result >= 0 ? (int)result : throw new Win32Exception(Marshal.GetLastPInvokeError());
