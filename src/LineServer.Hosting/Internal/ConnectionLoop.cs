@@ -305,27 +305,18 @@ internal sealed class ConnectionLoop : ILinkedItem<ConnectionLoop>, IThreadPoolW
 
     private ValueTask<bool> ConnectAsync()
     {
-        IEventLoopFeature? eventLoop = Endpoint.RunsOnLoop ? _inbox.Features.Get<IEventLoopFeature>() : null;
         HandlerContext? context = null;
-        if (eventLoop is not null)
+        if (_inbox.Features.Get<IEventLoopFeature>() is { } eventLoop)
         {
-            eventLoop.RunsInline = true;
+            eventLoop.RunsInline = Endpoint.RunsOnLoop;
             eventLoop.Handler = Endpoint;
-            context = Endpoint.Handlers.NeverBlocks ? null : eventLoop.CreateContext(Endpoint, afterCallback: this);
+            context = Endpoint is { MayBlock: true, RunsOnLoop: true } ? eventLoop.CreateContext(Endpoint, afterCallback: this) : null;
         }
 
         LineHandlerBase handler = MakeHandler(context);
         _handler = handler as LineBatchHandler ?? new PerLineHandler((LineHandler)handler);
         _handler.Attach(_inbox);
-        if (context is not null)
-        {
-            _handler.Context = context;
-            if (_handler.NeverBlocks)
-            {
-                Endpoint.Pin();
-            }
-        }
-
+        PlaceHandler(context);
         _isConnected = true;
         if (Endpoint.Handlers.Greets(handler))
         {
@@ -334,6 +325,32 @@ internal sealed class ConnectionLoop : ILinkedItem<ConnectionLoop>, IThreadPoolW
 
         _deadlines.BeginFirstLine(Table, Endpoint.Limits);
         return new ValueTask<bool>(true);
+    }
+
+    private void PlaceHandler(HandlerContext? context)
+    {
+        if (_handler!.NeverBlocks)
+        {
+            Endpoint.Pin();
+        }
+
+        if (Endpoint.MayBlock)
+        {
+            _handler.Context = context;
+        }
+        else if (_handler is PerLineHandler)
+        {
+            UseContext();
+        }
+    }
+
+    // A batch handler that never blocks gets it when it first awaits: few do, and it is memory of each idle connection.
+    private void UseContext()
+    {
+        if (Endpoint.RunsOnLoop)
+        {
+            _handler!.Context = _inbox.Features.Get<IEventLoopFeature>()?.CreateContext(Endpoint, afterCallback: this);
+        }
     }
 
     private LineHandlerBase MakeHandler(HandlerContext? context)
@@ -592,6 +609,10 @@ internal sealed class ConnectionLoop : ILinkedItem<ConnectionLoop>, IThreadPoolW
             if (MustMove)
             {
                 await MoveToThreadPoolAsync();
+            }
+            else if (waited && _handler!.Context is null)
+            {
+                UseContext();
             }
 
             takenBefore = _read.Lines.LinesTaken;

@@ -279,7 +279,7 @@ internal sealed class Inbox : LineConnection
 
     private PendingHandler MakePendingHandler()
     {
-        IEventLoopFeature? eventLoop = Features.Get<IEventLoopFeature>() is { RunsInline: true } inline && _loop!.Context is not null ? inline : null;
+        IEventLoopFeature? eventLoop = Features.Get<IEventLoopFeature>() is { RunsInline: true } inline ? inline : null;
         var made = new PendingHandler(_loop!, this, eventLoop);
         return Interlocked.CompareExchange(ref _pendingHandler, made, null) ?? made;
     }
