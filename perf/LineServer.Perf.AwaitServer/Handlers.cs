@@ -1,14 +1,13 @@
+using System.Diagnostics.CodeAnalysis;
 using System.Threading.Channels;
 using LineServer.Framing;
 using LineServer.Hosting;
 
 namespace LineServer.Perf.AwaitServer;
 
-/// <summary>Completes each line at once: the cost of the kind of handler that may await.</summary>
+/// <summary>Completes each line at once: what the kind of handler that may await costs.</summary>
 internal sealed class AtOnce : LineHandler
 {
-    public override bool NeverBlocks => true;
-
     public override ValueTask OnLineAsync(LineMemory line, LineOutput reply, CancellationToken cancellationToken)
     {
         reply.WriteLine(line.Span);
@@ -19,8 +18,6 @@ internal sealed class AtOnce : LineHandler
 /// <summary>Yields once for each line.</summary>
 internal sealed class AwaitYield : LineHandler
 {
-    public override bool NeverBlocks => true;
-
     public override async ValueTask OnLineAsync(LineMemory line, LineOutput reply, CancellationToken cancellationToken)
     {
         await Task.Yield();
@@ -34,8 +31,6 @@ internal sealed class AwaitTask : LineHandler, IDisposable
     private readonly Channel<LineMemory> _there = Channel.CreateUnbounded<LineMemory>(new() { SingleReader = true, SingleWriter = true });
     private readonly Channel<LineMemory> _back = Channel.CreateUnbounded<LineMemory>(new() { SingleReader = true, SingleWriter = true });
     private Task? _other;
-
-    public override bool NeverBlocks => true;
 
     public override async ValueTask OnLineAsync(LineMemory line, LineOutput reply, CancellationToken cancellationToken)
     {
@@ -57,4 +52,46 @@ internal sealed class AwaitTask : LineHandler, IDisposable
             }
         }
     }
+}
+
+/// <summary>Blocks its thread for 200 ms on every thousandth line of a connection.</summary>
+internal sealed class Sleep : LineHandler
+{
+    private int _lines;
+
+    public override ValueTask OnLineAsync(LineMemory line, LineOutput reply, CancellationToken cancellationToken)
+    {
+        SleepOn(ref _lines);
+        reply.WriteLine(line.Span);
+        return default;
+    }
+
+    /// <summary>The same for a delegate, which has to count the lines of all connections together.</summary>
+    public static void SleepOn(ref int lines)
+    {
+        if (Interlocked.Increment(ref lines) % 1000 == 0)
+        {
+            Thread.Sleep(200);
+        }
+    }
+}
+
+/// <summary>On every thousandth line, waits for a task that can only end on the event loop.</summary>
+internal sealed class Deadlock : LineHandler
+{
+    private int _lines;
+
+    [SuppressMessage("Usage", "VSTHRD002", Justification = "Its purpose.")]
+    public override ValueTask OnLineAsync(LineMemory line, LineOutput reply, CancellationToken cancellationToken)
+    {
+        if (++_lines % 1000 == 0)
+        {
+            YieldAsync().Wait(cancellationToken);
+        }
+
+        reply.WriteLine(line.Span);
+        return default;
+    }
+
+    private static async Task YieldAsync() => await Task.Yield();
 }

@@ -5,17 +5,19 @@ using LineServer.Perf.AwaitServer;
 using LineServer.Transports.Epoll;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
 
 // A server whose handlers await, for measurements: what waiting costs.
 var port = new Option<int>("--port") { Description = "Listens on this port of 127.0.0.1.", DefaultValueFactory = _ => 7007 };
 var transport = new Option<string>("--transport") { Description = "epoll or sockets.", DefaultValueFactory = _ => "epoll" };
 var handler = new Option<string>("--handler") { Description = "What is done with each line.", DefaultValueFactory = _ => "await-yield" };
 transport.AcceptOnlyFromAmong("epoll", "sockets");
-handler.AcceptOnlyFromAmong("echo", "at-once", "await-yield", "await-task");
+handler.AcceptOnlyFromAmong("echo", "at-once", "await-yield", "await-task", "sleep", "sleep-delegate", "deadlock");
 var command = new RootCommand("A line echo server whose handlers await.") { port, transport, handler };
 command.SetAction(async (parsed, cancellation) =>
 {
     HostApplicationBuilder builder = Host.CreateEmptyApplicationBuilder(new HostApplicationBuilderSettings());
+    builder.Logging.AddFilter(level => level >= LogLevel.Warning).AddSimpleConsole(console => console.SingleLine = true);
     if (parsed.GetValue(transport) == "epoll")
     {
         builder.Services.AddEpollTransport(options => options.MaxWriteBufferSize = 0);
@@ -28,9 +30,22 @@ command.SetAction(async (parsed, cancellation) =>
             "at-once" => endpoint.UseLines<AtOnce>(),
             "await-yield" => endpoint.UseLines<AwaitYield>(),
             "await-task" => endpoint.UseLines<AwaitTask>(),
+            "sleep" => endpoint.UseLines<Sleep>(),
+            "sleep-delegate" => endpoint.UseLines(SleepingDelegate()),
+            "deadlock" => endpoint.UseLines<Deadlock>(),
             _ => endpoint.UseLines((in line, reply) => reply.WriteLine(line)),
         };
     }));
     await builder.Build().RunAsync(cancellation);
 });
 return await command.Parse(args).InvokeAsync();
+
+static LineDelegate SleepingDelegate()
+{
+    int lines = 0;
+    return (in line, reply) =>
+    {
+        Sleep.SleepOn(ref lines);
+        reply.WriteLine(line);
+    };
+}
