@@ -35,9 +35,10 @@ public abstract class LineHandlerBase
 
     /// <summary>
     /// True if the handler never blocks its thread: no contended lock, no file access, no synchronous wait
-    /// for a task. The epoll transport then runs it on the event loop, which saves a hop to the thread pool
-    /// for each read. A handler that blocks nevertheless stalls every connection of that loop, and the
-    /// transport logs it. Defaults to false. A <see cref="LineDelegate"/> must never block.
+    /// for a task. Under <see cref="HandlerScheduling.Auto"/> it then stays on its event loop for good, and its
+    /// calls need no provision for a take-over of the loop. A handler that blocks nevertheless stalls every
+    /// connection of that loop, and the transport logs it. Defaults to false. A <see cref="LineDelegate"/> must
+    /// never block.
     /// </summary>
     public virtual bool NeverBlocks => false;
 

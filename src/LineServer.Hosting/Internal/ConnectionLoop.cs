@@ -162,7 +162,7 @@ internal sealed class ConnectionLoop : ILinkedItem<ConnectionLoop>, IThreadPoolW
         }
     }
 
-    /// <summary>On the event loop, after code of the handler has run: the handler may have ended.</summary>
+    /// <summary>Code of the handler has run in its context.</summary>
     void IThreadPoolWorkItem.Execute() => _inbox.OnHandlerRan();
 
     /// <summary>

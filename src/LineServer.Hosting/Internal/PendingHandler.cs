@@ -23,7 +23,9 @@ internal sealed class PendingHandler(ConnectionLoop loop, Inbox inbox, IEventLoo
     private bool _isRegistered; // the end of the task sets the signal
     private bool _isAtEnd; // the loop is at the end of its iteration
 
-    protected override IEventLoopFeature? EventLoop => loop.Endpoint.RunsOnLoop ? eventLoop : null;
+    // While the join waits, only this loop resumes it, also after the endpoint has moved to the thread pool: the connection
+    // moves between two calls of its handler.
+    protected override IEventLoopFeature? EventLoop => eventLoop is { RunsInline: true } ? eventLoop : null;
 
     private bool IsOnLoop => EventLoop is { IsCurrent: true };
 
@@ -83,8 +85,12 @@ internal sealed class PendingHandler(ConnectionLoop loop, Inbox inbox, IEventLoo
             }
 
             loop.Deadlines.Watch(Wait.Handler, deadline);
-            loop.Hold(loop.Read.HeldBytes + loop.StagedBytes);
-            loop.WatchReplies(eventLoop is null ? null : this);
+            if (!IsOnLoop || _isRegistered)
+            {
+                Hold();
+            }
+
+            loop.WatchReplies(EventLoop is null ? null : this);
             await WaitAsync().ConfigureAwait(false);
             loop.WatchReplies(null);
             loop.Hold(0);
@@ -105,7 +111,7 @@ internal sealed class PendingHandler(ConnectionLoop loop, Inbox inbox, IEventLoo
         }
     }
 
-    /// <summary>On the event loop: code of the handler has run, and may have ended it.</summary>
+    /// <summary>Code of the handler has run in its context, and may have ended it.</summary>
     public void OnHandlerRan()
     {
         if (!IsWaiting)
@@ -113,19 +119,22 @@ internal sealed class PendingHandler(ConnectionLoop loop, Inbox inbox, IEventLoo
             return;
         }
 
-        if (_task.IsCompleted)
-        {
-            TryRunWaiter();
-        }
-        else if (!IsOnLoop)
+        if (!IsOnLoop)
         {
             Set();
+        }
+        else if (_task.IsCompleted)
+        {
+            TryRunWaiter();
         }
         else if (loop.HasToSend)
         {
             LookAtEnd();
         }
     }
+
+    // A wait that ends within an iteration is not charged: each charge is an atomic operation on the budget of all.
+    private void Hold() => loop.Hold(loop.Read.HeldBytes + loop.StagedBytes);
 
     /// <summary>Makes the end of the handler wake the loop.</summary>
     /// <remarks>
@@ -280,6 +289,7 @@ internal sealed class PendingHandler(ConnectionLoop loop, Inbox inbox, IEventLoo
 
         if (!_isRegistered)
         {
+            Hold();
             Register();
         }
 
