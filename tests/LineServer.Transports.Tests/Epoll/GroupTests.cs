@@ -166,6 +166,15 @@ public class GroupTests
     }
 
     [Fact]
+    public async Task Small_flushes_of_a_handler_leave_in_one_send()
+    {
+        await using HeldGroup held = await HeldGroup.HoldAsync(HeldGroup.Reply("one ", "two ", "three\n"));
+        RecordingSystemCalls.Calls.Clear();
+        Assert.Equal(["one two three\n"], await held.ReleaseAsync());
+        Assert.Single(RecordingSystemCalls.Calls, call => call.IsSend);
+    }
+
+    [Fact]
     public async Task No_reply_waits_for_handlers_that_take_their_time()
     {
         using var isAnswered = new ManualResetEventSlim();

@@ -335,6 +335,11 @@ internal sealed unsafe class SocketWriter<TCalls>(SocketConnection<TCalls> conne
         {
             if (_isPending && connection.Loop.IsCurrent)
             {
+                if (mayDefer && TryAppendPending())
+                {
+                    return;
+                }
+
                 connection.Loop.SendPending(this);
             }
 
@@ -393,6 +398,19 @@ internal sealed unsafe class SocketWriter<TCalls>(SocketConnection<TCalls> conne
         }
 
         FlushThroughQueue();
+    }
+
+    // A second small flush within an iteration joins the first: HTTP servers flush a body and its end separately.
+    private bool TryAppendPending()
+    {
+        if (IsLost || IsQueueing || _queue is { UnflushedBytes: > 0 }
+            || !connection.Loop.TryAppendPending(this, _array.AsSpan(_start, _end - _start)))
+        {
+            return false;
+        }
+
+        ReturnArray();
+        return true;
     }
 
     private void FlushThroughQueue()

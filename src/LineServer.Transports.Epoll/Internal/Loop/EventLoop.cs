@@ -188,6 +188,9 @@ internal sealed unsafe class EventLoop
     public bool TryDefer(IPendingWriter writer, byte[] array, int start, int end) =>
         _isDeferring && IsCurrent && _pending.TryAdd(writer, array, start, end);
 
+    /// <summary>On the loop: appends more bytes to a writer's pending write, if there is room for them.</summary>
+    public bool TryAppendPending(IPendingWriter writer, ReadOnlySpan<byte> bytes) => _isDeferring && _pending.TryAppend(writer, bytes);
+
     /// <summary>On the loop: sends a writer's pending write before more bytes that follow it.</summary>
     public void SendPending(IPendingWriter writer) => _pending.Send(writer);
 
@@ -414,7 +417,7 @@ internal sealed unsafe class EventLoop
 
     private bool RunReady(ref IEventSource? served)
     {
-        _isDeferring = _groupCount > 1; // a single connection gains nothing
+        _isDeferring = true;
         long began = Environment.TickCount64;
         while (_nextOfGroup < _groupCount)
         {

@@ -27,6 +27,30 @@ internal sealed class PendingWrites(int capacity)
         return true;
     }
 
+    /// <summary>
+    /// Appends a copy of more bytes to a writer's pending write. Returns false if it has none, or no room for them.
+    /// </summary>
+    public bool TryAppend(IPendingWriter writer, ReadOnlySpan<byte> bytes)
+    {
+        foreach (ref Entry entry in _entries.AsSpan(0, _count))
+        {
+            if (entry.Writer == writer)
+            {
+                int end = entry.End + bytes.Length;
+                if (end > entry.Array.Length || end - entry.Start > MaxSize)
+                {
+                    return false;
+                }
+
+                bytes.CopyTo(entry.Array.AsSpan(entry.End));
+                entry.End = end;
+                return true;
+            }
+        }
+
+        return false;
+    }
+
     /// <summary>Sends one writer's bytes early, before more bytes that follow them.</summary>
     public void Send(IPendingWriter writer)
     {
