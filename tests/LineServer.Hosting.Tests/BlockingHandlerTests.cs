@@ -36,7 +36,9 @@ public sealed class BlockingHandlerTests : IDisposable
         Assert.Equal($"{how}\nnext\npool\n", await client.ReceiveTextAsync(how.Length + 11));
         await other.SendTextAsync("where\n");
         Assert.Equal("pool\n", await other.ReceiveTextAsync(5));
-        Assert.Contains($"{endpoint.Name}", await _log.FirstAsync("another thread runs the loop, and the handler runs on the thread pool from now on"), StringComparison.Ordinal);
+        string warning = await _log.FirstAsync("another thread runs the loop, and the handler runs on the thread pool from now on");
+        Assert.Contains($"(handler {endpoint.Name})", warning, StringComparison.Ordinal);
+        Assert.Contains($"by {client.LocalEndPoint} on {endpoint.EndPoint} ", warning, StringComparison.Ordinal);
     }
 
     [Fact]

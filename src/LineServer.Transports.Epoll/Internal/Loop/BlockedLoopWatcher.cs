@@ -167,12 +167,13 @@ internal sealed class BlockedLoopWatcher : IDisposable
 
     private void OnBlocked(EventLoop loop, IEventSource source)
     {
-        bool isTaken = loop.TryTakeOver();
-        _metrics.LoopHeld(isTaken);
         var connection = source as ConnectionContext;
         object? handler = connection?.Features.Get<IEventLoopFeature>()?.Handler;
         bool hasMovedBefore = handler is IEventLoopHandler { RunsOnLoop: false };
+        // Before the take-over: the next thread should not be blocked by the same handler.
         bool moves = !hasMovedBefore && handler is IEventLoopHandler movable && movable.OnBlocked();
+        bool isTaken = loop.TryTakeOver();
+        _metrics.LoopHeld(isTaken);
         if (hasMovedBefore)
         {
             return; // a connection that was busy when its handler moved
