@@ -2,5 +2,6 @@ namespace LineServer.Connections;
 
 /// <summary>What was before the code of a handler began to run.</summary>
 /// <param name="Former">The context of the thread.</param>
+/// <param name="Execution">The execution context of the thread, with its asynchronous locals.</param>
 /// <param name="Token">The transport's: who runs the loop.</param>
-public readonly record struct HandlerEntry(SynchronizationContext? Former, long Token);
+public readonly record struct HandlerEntry(SynchronizationContext? Former, ExecutionContext? Execution, long Token);

@@ -5,7 +5,7 @@ public interface IEventLoopFeature
 {
     /// <summary>
     /// True if the continuation of a read or a flush runs on the event loop, false if it runs on the thread
-    /// pool. Set it while neither is pending. Code that blocks on the event loop blocks all of the loop's
+    /// pool. Set it before the first read. Code that blocks on the event loop blocks all of the loop's
     /// connections.
     /// </summary>
     bool RunsInline { get; set; }

@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Net;
 using System.Net.Sockets;
 using System.Text;
 using LineServer.Connections;
@@ -25,7 +26,7 @@ public sealed class BlockingHandlerTests : IDisposable
     {
         await using var server = new LoopServer(Threshold, _log);
         using var gate = new SemaphoreSlim(0);
-        ConnectionEndpoint endpoint = await server.ListenAsync(() => new Blocking(gate));
+        ConnectionEndpoint endpoint = await server.ListenAsync(() => new Blocking(gate), configure: builder => builder.Name = "the-blocking-one");
         using Socket other = await endpoint.ConnectAsync();
         await AssertEchoesAsync(other, "before");
         using Socket client = await endpoint.ConnectAsync();
@@ -37,8 +38,7 @@ public sealed class BlockingHandlerTests : IDisposable
         await other.SendTextAsync("where\n");
         Assert.Equal("pool\n", await other.ReceiveTextAsync(5));
         string warning = await _log.FirstAsync("another thread runs the loop, and the handler runs on the thread pool from now on");
-        Assert.Contains($"(handler {endpoint.Name})", warning, StringComparison.Ordinal);
-        Assert.Contains($"by {client.LocalEndPoint} on {endpoint.EndPoint} ", warning, StringComparison.Ordinal);
+        Assert.Contains($":{((IPEndPoint)client.LocalEndPoint!).Port} on {endpoint.EndPoint} (handler the-blocking-one)", warning, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -100,6 +100,37 @@ public sealed class BlockingHandlerTests : IDisposable
     }
 
     [Fact]
+    public async Task A_handler_may_block_at_the_end_of_its_connection_too()
+    {
+        await using var server = new LoopServer(Threshold, _log);
+        using var gate = new SemaphoreSlim(0);
+        using var blocks = new SemaphoreSlim(0);
+        ConnectionEndpoint endpoint = await server.ListenAsync(() => new BlockingAtEnd(blocks, gate));
+        using Socket other = await endpoint.ConnectAsync();
+        await AssertEchoesAsync(other, "before");
+        Socket client = await endpoint.ConnectAsync();
+        await AssertEchoesAsync(client, "in");
+        client.Dispose();
+        await blocks.WaitAsync().InTime();
+        await AssertEchoesAsync(other, "meanwhile");
+        gate.Release(2);
+    }
+
+    /// <summary>Else it would use what only the loop's thread may use, while another thread takes over.</summary>
+    [Fact]
+    public async Task Code_of_a_handler_is_never_on_the_loop_as_the_transport_sees_it()
+    {
+        await using var server = new LoopServer(TimeSpan.FromMilliseconds(4), _log);
+        for (int i = 0; i < 20; i++)
+        {
+            ConnectionEndpoint endpoint = await server.ListenAsync(() => new Watching());
+            using Socket client = await endpoint.ConnectAsync();
+            await client.SendTextAsync("until another thread runs the loop\n");
+            Assert.Equal("never\n", await client.ReceiveTextAsync(6));
+        }
+    }
+
+    [Fact]
     public async Task A_server_stops_while_a_handler_blocks()
     {
         var server = new LoopServer(Threshold, _log);
@@ -138,6 +169,7 @@ public sealed class BlockingHandlerTests : IDisposable
                         < 10 => "yield\n",
                         < 12 => "delay\n",
                         < 14 => "yield and sleep\n",
+                        < 16 => "off\n",
                         _ => "echo\n",
                     }));
                     await client.SendTextAsync(lines);
@@ -212,12 +244,54 @@ public sealed class BlockingHandlerTests : IDisposable
                 Thread.Sleep(10);
             }
 
+            if (text == "off")
+            {
+                await Task.Yield();
+                await Task.Delay(1, cancellationToken).ConfigureAwait(false);
+            }
+
             if (text == "delay")
             {
                 await Task.Delay(1, cancellationToken);
             }
 
             reply.WriteLine(text);
+        }
+    }
+
+    private sealed class BlockingAtEnd(SemaphoreSlim blocks, SemaphoreSlim gate) : LineHandler
+    {
+        public override ValueTask OnLineAsync(LineMemory line, LineOutput reply, CancellationToken cancellationToken)
+        {
+            reply.WriteLine(line.Span);
+            return default;
+        }
+
+        public override ValueTask OnDisconnectedAsync(CloseReason reason)
+        {
+            blocks.Release();
+            gate.Wait();
+            return default;
+        }
+    }
+
+    private sealed class Watching : LineHandler
+    {
+        public override ValueTask OnLineAsync(LineMemory line, LineOutput reply, CancellationToken cancellationToken)
+        {
+            IEventLoopFeature eventLoop = Connection.Features.Get<IEventLoopFeature>()!;
+            string name = Thread.CurrentThread.Name!;
+            bool isCurrent = false;
+            while (Thread.CurrentThread.Name == name)
+            {
+                for (int i = 0; i < 1000; i++)
+                {
+                    isCurrent |= eventLoop.IsCurrent;
+                }
+            }
+
+            reply.WriteLine(isCurrent ? "sometimes" : "never");
+            return default;
         }
     }
 

@@ -88,6 +88,34 @@ public class LoopHandlerTests
     }
 
     [Fact]
+    public async Task What_a_handler_stages_off_its_loop_is_sent_while_it_goes_on()
+    {
+        await using var server = new LoopServer();
+        using var received = new SemaphoreSlim(0);
+        ConnectionEndpoint endpoint = await server.ListenAsync(() => new Streaming(received));
+        using Socket client = await endpoint.ConnectAsync();
+        await client.SendTextAsync("go\n");
+        for (int i = 0; i < Streaming.Count; i++)
+        {
+            Assert.Equal("s\n", await client.ReceiveTextAsync(2));
+            received.Release();
+        }
+    }
+
+    [Fact]
+    public async Task Asynchronous_locals_stay_with_their_connection()
+    {
+        await using var server = new LoopServer();
+        ConnectionEndpoint endpoint = await server.ListenAsync(() => new WithLocal());
+        using Socket client = await endpoint.ConnectAsync();
+        await client.SendTextAsync("set\nset\n");
+        Assert.Equal("none\nnone\n", await client.ReceiveTextAsync(10));
+        using Socket other = await endpoint.ConnectAsync();
+        await other.SendTextAsync("set\n");
+        Assert.Equal("none\n", await other.ReceiveTextAsync(5));
+    }
+
+    [Fact]
     public async Task Pushes_are_sent_while_the_handler_waits()
     {
         await using var server = new LoopServer();
@@ -243,6 +271,35 @@ public class LoopHandlerTests
             reply.WriteLine("two"u8);
             await gates[1].Task;
             reply.WriteLine("three"u8);
+        }
+    }
+
+    private sealed class Streaming(SemaphoreSlim received) : LineHandler
+    {
+        public const int Count = 2000;
+
+        public override async ValueTask OnLineAsync(LineMemory line, LineOutput reply, CancellationToken cancellationToken)
+        {
+            await Task.Run(static () => { }, cancellationToken).ConfigureAwait(false);
+            for (int i = 0; i < Count; i++)
+            {
+                reply.WriteLine("s"u8);
+                received.Wait(cancellationToken);
+            }
+        }
+    }
+
+    private sealed class WithLocal : LineHandler
+    {
+        private static readonly AsyncLocal<string?> Local = new();
+
+        public override async ValueTask OnLineAsync(LineMemory line, LineOutput reply, CancellationToken cancellationToken)
+        {
+            reply.WriteLine(Local.Value ?? "none");
+#pragma warning disable VSTHRD001 // The point of the test.
+            SynchronizationContext.Current!.Post(static _ => Local.Value = "leaked", null);
+#pragma warning restore VSTHRD001
+            await Task.Yield();
         }
     }
 

@@ -25,8 +25,15 @@ public class SchedulingTests
         Assert.True(endpoint.OnBlocked());
         Assert.False(endpoint.RunsOnLoop);
         Assert.False(endpoint.OnBlocked());
+    }
+
+    [Fact]
+    public void A_handler_that_never_blocks_runs_on_its_loop_though_creating_the_first_has_blocked()
+    {
+        LineEndpoint endpoint = Create(Source, HandlerScheduling.Auto);
+        Assert.True(endpoint.OnBlocked());
         endpoint.Pin();
-        Assert.False(endpoint.RunsOnLoop);
+        Assert.True(endpoint.RunsOnLoop);
     }
 
     [Theory]

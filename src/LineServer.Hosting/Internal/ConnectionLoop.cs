@@ -83,7 +83,7 @@ internal sealed class ConnectionLoop : ILinkedItem<ConnectionLoop>, IThreadPoolW
     public int StagedReplies => _replies?.Staged ?? 0;
 
     /// <summary>Resumes the handler on its event loop after an await; null on the thread pool.</summary>
-    public HandlerContext? Context => _handler!.Context;
+    public HandlerContext? Context => _handler?.Context;
 
     /// <summary>The bytes of replies that are not sent yet.</summary>
     public int StagedBytes => StagedReplies + _output.Staged;
@@ -93,8 +93,8 @@ internal sealed class ConnectionLoop : ILinkedItem<ConnectionLoop>, IThreadPoolW
 
     private ConnectionTable Table => Endpoint.Connections;
 
-    // The endpoint's handlers run on the thread pool now, and this one does not yet.
-    private bool MustMove => _handler!.Context is not null && !Endpoint.RunsOnLoop;
+    // The endpoint's handlers run on the thread pool now, and this connection began on its loop.
+    private bool MustMove => Context is not null && !Endpoint.RunsOnLoop;
 
     private bool IsClosing => _inbox.State >= ConnectionState.Closing;
 
@@ -308,9 +308,11 @@ internal sealed class ConnectionLoop : ILinkedItem<ConnectionLoop>, IThreadPoolW
         HandlerContext? context = null;
         if (_inbox.Features.Get<IEventLoopFeature>() is { } eventLoop)
         {
-            eventLoop.RunsInline = Endpoint.RunsOnLoop;
+            // Read once: the endpoint may move at any moment.
+            bool runsOnLoop = Endpoint.RunsOnLoop;
+            eventLoop.RunsInline = runsOnLoop;
             eventLoop.Handler = Endpoint;
-            context = Endpoint is { MayBlock: true, RunsOnLoop: true } ? eventLoop.CreateContext(Endpoint, afterCallback: this) : null;
+            context = runsOnLoop && Endpoint.MayBlock ? eventLoop.CreateContext(Endpoint, afterCallback: this) : null;
         }
 
         LineHandlerBase handler = MakeHandler(context);
@@ -334,7 +336,7 @@ internal sealed class ConnectionLoop : ILinkedItem<ConnectionLoop>, IThreadPoolW
             Endpoint.Pin();
         }
 
-        if (Endpoint.MayBlock)
+        if (context is not null && (Endpoint.MayBlock || _handler is PerLineHandler))
         {
             _handler.Context = context;
         }
@@ -544,7 +546,7 @@ internal sealed class ConnectionLoop : ILinkedItem<ConnectionLoop>, IThreadPoolW
     /// <summary>Calls the handler within its context.</summary>
     private ValueTask CallHandler(Func<ConnectionLoop, ValueTask> call)
     {
-        if (_handler!.Context is not { } context)
+        if (Context is not { } context)
         {
             return call(this);
         }
@@ -561,14 +563,13 @@ internal sealed class ConnectionLoop : ILinkedItem<ConnectionLoop>, IThreadPoolW
     }
 
     /// <summary>Goes on on the thread pool: a handler of the endpoint has blocked its event loop.</summary>
-    private async ValueTask MoveToThreadPoolAsync()
+    /// <remarks>
+    /// The connection's reads and flushes go on to complete on the loop: other code, such as middleware, may be waiting for
+    /// them too. Later connections are on the thread pool from their start.
+    /// </remarks>
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
+    private static async ValueTask MoveToThreadPoolAsync()
     {
-        _handler!.Context = null;
-        if (_inbox.Features.Get<IEventLoopFeature>() is { } eventLoop)
-        {
-            eventLoop.RunsInline = false;
-        }
-
         await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
     }
 
@@ -814,6 +815,11 @@ internal sealed class ConnectionLoop : ILinkedItem<ConnectionLoop>, IThreadPoolW
     /// </summary>
     private async Task CloseAsync()
     {
+        if (MustMove)
+        {
+            await MoveToThreadPoolAsync();
+        }
+
         IsHandlingLine = false;
         _inbox.DropRequest();
         _deadlines.EndWatch();
@@ -824,7 +830,7 @@ internal sealed class ConnectionLoop : ILinkedItem<ConnectionLoop>, IThreadPoolW
         {
             if (_isConnected)
             {
-                await _handler!.OnDisconnectedAsync(_inbox.CloseReason);
+                await CallHandler(static loop => loop._handler!.OnDisconnectedAsync(loop._inbox.CloseReason));
             }
         }
         catch (Exception e)
@@ -834,7 +840,7 @@ internal sealed class ConnectionLoop : ILinkedItem<ConnectionLoop>, IThreadPoolW
 
         if (HandlerSource.HasToBeDisposed(_handler?.Made, _scope))
         {
-            await HandlerSource.DisposeAsync(_handler?.Made, _scope, Endpoint.Log, _inbox);
+            await CallHandler(static loop => HandlerSource.DisposeAsync(loop._handler?.Made, loop._scope, loop.Endpoint.Log, loop._inbox));
         }
     }
 }

@@ -252,7 +252,20 @@ internal sealed class Inbox : LineConnection
         Interlocked.MemoryBarrier();
         try
         {
-            _aborted?.Cancel();
+            // Code of the handler may be waiting for it.
+            if (_aborted is { } aborted)
+            {
+                HandlerContext? context = _loop?.Context;
+                HandlerEntry entry = context?.Enter() ?? default;
+                try
+                {
+                    aborted.Cancel();
+                }
+                finally
+                {
+                    context?.Leave(entry);
+                }
+            }
         }
 #pragma warning disable CA1031 // A handler's callback must not hit the caller, which may be a timer.
         catch (Exception e)

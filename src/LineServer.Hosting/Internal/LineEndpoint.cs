@@ -36,7 +36,7 @@ internal sealed class LineEndpoint : IEventLoopHandler
         budget?.Add(Connections);
     }
 
-    // MayMove → Pinned by the first handler that says that it never blocks, or → ThreadPool by one that has blocked.
+    // MayMove → ThreadPool by a handler that has blocked; either → Pinned by the first that says that it never blocks.
     private enum Placement
     {
         /// <summary>On event loops until one of the handlers blocks.</summary>
@@ -83,7 +83,14 @@ internal sealed class LineEndpoint : IEventLoopHandler
     public bool OnBlocked() => Interlocked.CompareExchange(ref _placement, Placement.ThreadPool, Placement.MayMove) == Placement.MayMove;
 
     /// <summary>A handler says that it never blocks. Handlers of one endpoint are of one kind, and give one answer.</summary>
-    public void Pin() => Interlocked.CompareExchange(ref _placement, Placement.Pinned, Placement.MayMove);
+    public void Pin()
+    {
+        if (Options.Scheduling != HandlerScheduling.ThreadPool)
+        {
+            // Also if creating the first of them has blocked.
+            _placement = Placement.Pinned;
+        }
+    }
 
     /// <summary>Releases what the endpoint holds. Call it after all connections have ended.</summary>
     public void Stop()

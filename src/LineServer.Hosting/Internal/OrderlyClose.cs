@@ -61,7 +61,16 @@ internal sealed class OrderlyClose(ConnectionLoop loop, Inbox inbox, PipeReader 
         {
             if (inbox.State < ConnectionState.Lost)
             {
-                handler?.OnClosing(inbox.CloseReason, output);
+                HandlerContext? context = loop.Context;
+                HandlerEntry entry = context?.Enter() ?? default;
+                try
+                {
+                    handler?.OnClosing(inbox.CloseReason, output);
+                }
+                finally
+                {
+                    context?.Leave(entry);
+                }
             }
         }
         catch (Exception e)

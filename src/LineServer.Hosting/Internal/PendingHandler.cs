@@ -53,15 +53,18 @@ internal sealed class PendingHandler(ConnectionLoop loop, Inbox inbox, IEventLoo
     {
         _task = task;
         _isRegistered = false;
-        if (!IsOnLoop)
-        {
-            Register();
-        }
-
+        // Whatever is staged from now on is seen by the first pass, or wakes the join.
+        loop.WatchReplies(EventLoop is null ? null : this);
+        Interlocked.MemoryBarrier();
         ConnectionTable table = loop.Endpoint.Connections;
         long deadline = table.DeadlineAfter(loop.Endpoint.Limits.HandlerTimeout);
         while (true)
         {
+            if (!IsOnLoop || _isAtEnd)
+            {
+                Register();
+            }
+
             // Read this first: what the handler staged before it ended, or before its request, must be sent
             // before the request completes.
             bool hasEnded = task.IsCompleted;
@@ -85,17 +88,17 @@ internal sealed class PendingHandler(ConnectionLoop loop, Inbox inbox, IEventLoo
             }
 
             loop.Deadlines.Watch(Wait.Handler, deadline);
-            if (!IsOnLoop || _isRegistered)
+            if (_isRegistered)
             {
-                Hold();
+                // A wait that ends within an iteration is not charged: each charge is an atomic operation.
+                loop.Hold(loop.Read.HeldBytes + loop.StagedBytes);
             }
 
-            loop.WatchReplies(EventLoop is null ? null : this);
             await WaitAsync().ConfigureAwait(false);
-            loop.WatchReplies(null);
             loop.Hold(0);
         }
 
+        loop.WatchReplies(null);
         loop.IsHandlingLine = false;
         _task = default;
         task.GetAwaiter().GetResult();
@@ -133,10 +136,7 @@ internal sealed class PendingHandler(ConnectionLoop loop, Inbox inbox, IEventLoo
         }
     }
 
-    // A wait that ends within an iteration is not charged: each charge is an atomic operation on the budget of all.
-    private void Hold() => loop.Hold(loop.Read.HeldBytes + loop.StagedBytes);
-
-    /// <summary>Makes the end of the handler wake the loop.</summary>
+    /// <summary>Makes the end of the handler wake the loop. Only the join calls it.</summary>
     /// <remarks>
     /// A handler that ends on the event loop is usually found there without this, and without the allocation that an await
     /// within a context costs. Outside of its context, a continuation would not run within the code that ends the
@@ -144,6 +144,11 @@ internal sealed class PendingHandler(ConnectionLoop loop, Inbox inbox, IEventLoo
     /// </remarks>
     private void Register()
     {
+        if (_isRegistered)
+        {
+            return;
+        }
+
         _isRegistered = true;
         SynchronizationContext? former = SynchronizationContext.Current;
         SynchronizationContext.SetSynchronizationContext(EventLoop is null ? null : loop.Context);
@@ -168,7 +173,7 @@ internal sealed class PendingHandler(ConnectionLoop loop, Inbox inbox, IEventLoo
 
         if (!IsOnLoop || _isAtEnd)
         {
-            return false;
+            return !loop.HasToSend;
         }
 
         if (!_isRegistered || loop.HasToSend)
@@ -279,26 +284,12 @@ internal sealed class PendingHandler(ConnectionLoop loop, Inbox inbox, IEventLoo
         return last;
     }
 
-    /// <summary>At the end of the loop's iteration.</summary>
+    /// <summary>At the end of the loop's iteration: a pending handler is registered, and what is staged is sent.</summary>
     private void OnEndOfIteration()
     {
-        if (!IsWaiting)
-        {
-            return;
-        }
-
-        if (!_isRegistered)
-        {
-            Hold();
-            Register();
-        }
-
-        if (loop.HasToSend)
-        {
-            _isAtEnd = true;
-            TryRunWaiter();
-            _isAtEnd = false;
-        }
+        _isAtEnd = true;
+        TryRunWaiter();
+        _isAtEnd = false;
     }
 
     private sealed class AtEnd(PendingHandler owner) : IThreadPoolWorkItem

@@ -91,7 +91,7 @@ internal sealed partial class SocketConnection<TCalls> : ConnectionContext, IEve
 
     public int Descriptor { get; }
 
-    /// <summary>Whether awaiters run on the loop. Set it while neither a read nor a flush is pending.</summary>
+    /// <summary>Whether awaiters run on the loop. Set it before the first read.</summary>
     public bool RunsInline { get; set; }
 
     /// <summary>Why the connection was aborted, or closed by its owner; null until then.</summary>

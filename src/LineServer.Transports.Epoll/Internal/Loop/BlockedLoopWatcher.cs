@@ -139,20 +139,21 @@ internal sealed class BlockedLoopWatcher : IDisposable
         // against the handler: that may delay a report, but never causes one for a cold start.
         // Nor does the time in which the thread waits for a core.
         look.Unchanged++;
-        TimeSpan waited = TimeWithoutCore(look.Loop.ThreadId);
+        TimeSpan? waited = TimeWithoutCore(look.Loop.ThreadId);
         look.WaitedBefore ??= waited;
-        TimeSpan blocked = (look.Unchanged * _period) - (JitInfo.GetCompilationTime() - look.CompiledBefore) - (waited - look.WaitedBefore.Value);
+        TimeSpan blocked = (look.Unchanged * _period) - (JitInfo.GetCompilationTime() - look.CompiledBefore)
+            - (waited - look.WaitedBefore ?? TimeSpan.Zero);
         if (!look.IsReported && blocked >= _threshold)
         {
             look.IsReported = true;
-            OnBlocked(look.Loop, source);
+            OnBlocked(look.Loop, source, progress, isSure: waited is not null);
         }
 
         return false;
     }
 
     // The second number of schedstat: nanoseconds that the thread was ready to run and did not (proc(5)).
-    private static TimeSpan TimeWithoutCore(int threadId)
+    private static TimeSpan? TimeWithoutCore(int threadId)
     {
         try
         {
@@ -161,20 +162,22 @@ internal sealed class BlockedLoopWatcher : IDisposable
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or FormatException or IndexOutOfRangeException)
         {
-            return TimeSpan.Zero;
+            return null;
         }
     }
 
-    private void OnBlocked(EventLoop loop, IEventSource source)
+    // Where the kernel does not tell how long a thread waited for a core, a busy machine looks like a blocked loop: then it
+    // is only reported.
+    private void OnBlocked(EventLoop loop, IEventSource source, long progress, bool isSure)
     {
         var connection = source as ConnectionContext;
         object? handler = connection?.Features.Get<IEventLoopFeature>()?.Handler;
         bool hasMovedBefore = handler is IEventLoopHandler { RunsOnLoop: false };
         // Before the take-over: the next thread should not be blocked by the same handler.
-        bool moves = !hasMovedBefore && handler is IEventLoopHandler movable && movable.OnBlocked();
-        bool isTaken = loop.TryTakeOver();
+        bool moves = isSure && !hasMovedBefore && handler is IEventLoopHandler movable && movable.OnBlocked();
+        bool isTaken = isSure && loop.TryTakeOver(progress);
         _metrics.LoopHeld(isTaken);
-        if (hasMovedBefore)
+        if (hasMovedBefore && isTaken)
         {
             return; // a connection that was busy when its handler moved
         }

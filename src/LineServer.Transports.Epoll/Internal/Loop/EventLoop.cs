@@ -33,6 +33,9 @@ internal sealed unsafe class EventLoop
     private const int StackSize = 1536 * 1024;
     private const int StackMargin = 64 * 1024;
 
+    // How long an iteration goes on to run posted code, by the coarse clock.
+    private const int LongestRunMs = 4;
+
     // How long to wait for threads that are within a system call on a connection. Those calls do not block.
     private static readonly TimeSpan LongestLeave = TimeSpan.FromSeconds(1);
 
@@ -56,8 +59,8 @@ internal sealed unsafe class EventLoop
     private int _groupCount;
     private int _nextOfGroup;
     private int _nextAtEnd;
-    private long _turn = 1; // which thread runs the loop, counted
-    private long _handling; // its turn while code of a handler runs; else 0
+    private long _entries; // how often code of a handler has begun to run
+    private long _handling; // the number of the entry while it runs; else 0
     private nuint _stackLow;
     private nuint _stackLength; // 0 while the thread is not running
     private int _connectionCount;
@@ -98,10 +101,15 @@ internal sealed unsafe class EventLoop
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         get
         {
+            // The length first: with the successor's length comes the successor's stack.
             byte here;
-            return (nuint)(&here) - _stackLow < _stackLength;
+            nuint length = Volatile.Read(ref _stackLength);
+            return (nuint)(&here) - Volatile.Read(ref _stackLow) < length;
         }
     }
+
+    /// <summary>True if the loop has ended or is about to.</summary>
+    public bool IsEnding => _isEnding;
 
     /// <summary>The number of open connections assigned to this loop.</summary>
     public int ConnectionCount => Volatile.Read(ref _connectionCount);
@@ -229,21 +237,22 @@ internal sealed unsafe class EventLoop
     /// <returns>What <see cref="EndHandler"/> needs.</returns>
     public long BeginHandler()
     {
-        if (!IsCurrent)
+        // An ending loop is not taken over: it would end twice.
+        if (!IsCurrent || _isEnding)
         {
             return 0;
         }
 
-        long turn = _turn;
+        long entry = ++_entries;
         _stackLength = 0;
-        Volatile.Write(ref _handling, turn);
-        return turn;
+        Volatile.Write(ref _handling, entry);
+        return entry;
     }
 
     /// <summary>Code of a handler has run. If another thread has taken over meanwhile, this is no longer the loop's.</summary>
-    public void EndHandler(long turn)
+    public void EndHandler(long entry)
     {
-        if (turn != 0 && Interlocked.CompareExchange(ref _handling, 0, turn) == turn)
+        if (entry != 0 && Interlocked.CompareExchange(ref _handling, 0, entry) == entry)
         {
             _stackLength = StackSize - StackMargin;
         }
@@ -252,11 +261,14 @@ internal sealed unsafe class EventLoop
     /// <summary>
     /// Lets another thread run the loop if code of a handler is running on the loop's thread, which is left to it.
     /// </summary>
+    /// <param name="progress">
+    /// <see cref="Progress"/> when the loop was found blocked. If it has moved on since, nothing happens.
+    /// </param>
     /// <returns>False if no code of a handler is running, or no thread can be had.</returns>
-    public bool TryTakeOver()
+    public bool TryTakeOver(long progress)
     {
-        long turn = Volatile.Read(ref _handling);
-        if (turn == 0 || _isEnding || !DescriptorLimit.HasSomeForThread())
+        long entry = Volatile.Read(ref _handling);
+        if (entry == 0 || Progress != progress || !DescriptorLimit.HasSomeForThread())
         {
             return false;
         }
@@ -264,6 +276,7 @@ internal sealed unsafe class EventLoop
         // The thread is started first, because that may fail.
         bool isTaken = false;
         var go = new ManualResetEventSlim();
+        Thread former = _thread;
         Thread successor = NewThread(() =>
         {
             go.Wait();
@@ -283,16 +296,18 @@ internal sealed unsafe class EventLoop
         }
 
         // Either this, or the end of the handler's code.
-        isTaken = Interlocked.CompareExchange(ref _handling, -turn, turn) == turn;
+        isTaken = Interlocked.CompareExchange(ref _handling, 0, entry) == entry;
         if (isTaken)
         {
-            _turn = turn + 1;
-            _thread.Name = $"was-{_name}";
             _thread = successor;
-            Volatile.Write(ref _handling, 0);
         }
 
         go.Set();
+        if (isTaken)
+        {
+            former.Name = $"was-{_name}";
+        }
+
         return isTaken;
     }
 
@@ -305,7 +320,7 @@ internal sealed unsafe class EventLoop
         byte top;
         ThreadId = Libc.GetThreadId();
         _stackLow = (nuint)(&top) - (StackSize - StackMargin);
-        _stackLength = StackSize - StackMargin;
+        Volatile.Write(ref _stackLength, StackSize - StackMargin);
         // What is left if the loop was taken over in the middle of an iteration.
         RunGroups();
         while (IsCurrent && !_isEnding)
@@ -452,11 +467,12 @@ internal sealed unsafe class EventLoop
         Progress++;
     }
 
-    // Code that posts more code runs on, until a tick of the clock (some milliseconds) lets edges have their turn.
+    // Code that posts more code runs on for a while, before edges have their turn: a handler that yields for each line ends
+    // all lines of its read, and their replies leave together.
     private bool RunItems()
     {
         long began = Environment.TickCount64;
-        while (_posted.RunItems() && Environment.TickCount64 == began)
+        while (_posted.RunItems() && Environment.TickCount64 - began < LongestRunMs)
         {
         }
 

@@ -13,7 +13,7 @@ internal sealed class LoopContext(EventLoop loop, IEventSource source, IEventLoo
 {
     public override HandlerEntry Enter()
     {
-        var entry = new HandlerEntry(Current, handler.MayBlock ? loop.BeginHandler() : 0);
+        var entry = new HandlerEntry(Current, ExecutionContext.Capture(), handler.MayBlock ? loop.BeginHandler() : 0);
         SetSynchronizationContext(this);
         return entry;
     }
@@ -21,12 +21,18 @@ internal sealed class LoopContext(EventLoop loop, IEventSource source, IEventLoo
     public override void Leave(in HandlerEntry entry)
     {
         SetSynchronizationContext(entry.Former);
+        if (entry.Execution is { } execution && execution != ExecutionContext.Capture())
+        {
+            // What the code has put into asynchronous locals is not for the loop's other connections.
+            ExecutionContext.Restore(execution);
+        }
+
         loop.EndHandler(entry.Token);
     }
 
     public override void Post(SendOrPostCallback d, object? state)
     {
-        if (handler.RunsOnLoop)
+        if (handler.RunsOnLoop && !loop.IsEnding)
         {
             loop.Post(new PostedItem(source, d, state, this));
         }
