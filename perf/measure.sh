@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Measures everything with one command: builds the daemon, lineperf and every peer (as root it installs the Debian packages that they need; the tables name a
-# peer that cannot be built, with the reason), runs all workloads on all servers, then those of "threads or events?", and writes
-#   perf/results/performance.json.gz, performance.html             all workloads except scale-*: every round, and a page with charts
+# peer that cannot be built, with the reason), runs the workloads on the servers, then those of "threads or events?", and writes
+#   perf/results/performance.json.gz, performance.html             all workloads except scale-* and await-*: every round, and a page with charts
 #   perf/results/threads-or-events.json.gz, threads-or-events.html scale-*, in the same way
 #   README.md, docs/performance.md, docs/threads-or-events.md      their tables, between the marks; the text around the marks stays
 # Git ignores perf/results.
@@ -78,8 +78,8 @@ report() { "$lineperf" report "$@" || note 1; }
 names() { paste -sd,; }
 all=0 all_scale=0 # 1: there are results to make tables of.
 
-echo "== measuring all workloads on all servers" >&2
-compare "$("$lineperf" servers | names)" "$("$lineperf" workloads | grep -v '^scale-' | names)" --json "$json" --html "$page" && all=1
+echo "== measuring the workloads on the servers" >&2
+compare "$("$lineperf" servers | grep -v '^awaits-' | names)" "$("$lineperf" workloads | grep -Ev '^(scale|await)-' | names)" --json "$json" --html "$page" && all=1
 echo "== measuring: threads or events?" >&2
 compare c-epoll,epoll,sockets,rust-threads,cs-threads "$("$lineperf" workloads | grep '^scale-' | names)" --json "$scale" --html "$scale_page" && all_scale=1
 

@@ -5,7 +5,7 @@ using LineServer.Hosting;
 
 namespace LineServer.Perf.AwaitServer;
 
-/// <summary>Completes each line at once: what the kind of handler that may await costs.</summary>
+/// <summary>Replies at once: what a handler that may await costs if it does not.</summary>
 internal sealed class AtOnce : LineHandler
 {
     public override ValueTask OnLineAsync(LineMemory line, LineOutput reply, CancellationToken cancellationToken)
@@ -15,7 +15,7 @@ internal sealed class AtOnce : LineHandler
     }
 }
 
-/// <summary>Yields once for each line.</summary>
+/// <summary>Yields before each reply.</summary>
 internal sealed class AwaitYield : LineHandler
 {
     public override async ValueTask OnLineAsync(LineMemory line, LineOutput reply, CancellationToken cancellationToken)
@@ -25,11 +25,13 @@ internal sealed class AwaitYield : LineHandler
     }
 }
 
-/// <summary>Hops to another task and back for each line, through channels.</summary>
+/// <summary>Passes each line to another task and back, through channels, before the reply.</summary>
 internal sealed class AwaitTask : LineHandler, IDisposable
 {
-    private readonly Channel<LineMemory> _there = Channel.CreateUnbounded<LineMemory>(new() { SingleReader = true, SingleWriter = true });
-    private readonly Channel<LineMemory> _back = Channel.CreateUnbounded<LineMemory>(new() { SingleReader = true, SingleWriter = true });
+    private static readonly UnboundedChannelOptions OneToOne = new() { SingleReader = true, SingleWriter = true };
+
+    private readonly Channel<LineMemory> _there = Channel.CreateUnbounded<LineMemory>(OneToOne);
+    private readonly Channel<LineMemory> _back = Channel.CreateUnbounded<LineMemory>(OneToOne);
     private Task? _other;
 
     public override async ValueTask OnLineAsync(LineMemory line, LineOutput reply, CancellationToken cancellationToken)
@@ -66,7 +68,7 @@ internal sealed class Sleep : LineHandler
         return default;
     }
 
-    /// <summary>The same for a delegate, which has to count the lines of all connections together.</summary>
+    /// <summary>The same for a delegate, which counts the lines of all connections together.</summary>
     public static void SleepOn(ref int lines)
     {
         if (Interlocked.Increment(ref lines) % 1000 == 0)

@@ -7,34 +7,46 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 
-// A server whose handlers await, for measurements: what waiting costs.
-var port = new Option<int>("--port") { Description = "Listens on this port of 127.0.0.1.", DefaultValueFactory = _ => 7007 };
-var transport = new Option<string>("--transport") { Description = "epoll or sockets.", DefaultValueFactory = _ => "epoll" };
-var handler = new Option<string>("--handler") { Description = "What is done with each line.", DefaultValueFactory = _ => "await-yield" };
+// A line echo server whose handlers await or block: lineperf measures what waiting costs.
+var port = new Option<int>("--port")
+{
+    Description = "Listens on this port of 127.0.0.1.",
+    DefaultValueFactory = _ => 7007,
+};
+var transport = new Option<string>("--transport")
+{
+    Description = "The transport.",
+    DefaultValueFactory = _ => "epoll",
+};
+var handler = new Option<string>("--handler")
+{
+    Description = "What is done with each line before the reply.",
+    DefaultValueFactory = _ => "await-yield",
+};
 transport.AcceptOnlyFromAmong("epoll", "sockets");
 handler.AcceptOnlyFromAmong("echo", "at-once", "await-yield", "await-task", "sleep", "sleep-delegate", "deadlock");
-var command = new RootCommand("A line echo server whose handlers await.") { port, transport, handler };
+var command = new RootCommand("A line echo server whose handlers await or block.") { port, transport, handler };
 command.SetAction(async (parsed, cancellation) =>
 {
     HostApplicationBuilder builder = Host.CreateEmptyApplicationBuilder(new HostApplicationBuilderSettings());
-    builder.Logging.AddFilter(level => level >= LogLevel.Warning).AddSimpleConsole(console => console.SingleLine = true);
+    builder.Logging
+        .AddFilter(level => level >= LogLevel.Warning)
+        .AddSimpleConsole(console => console.SingleLine = true);
     if (parsed.GetValue(transport) == "epoll")
     {
         builder.Services.AddEpollTransport(options => options.MaxWriteBufferSize = 0);
     }
 
-    builder.Services.AddLineServer(server => server.Listen(new IPEndPoint(IPAddress.Loopback, parsed.GetValue(port)), endpoint =>
+    var address = new IPEndPoint(IPAddress.Loopback, parsed.GetValue(port));
+    builder.Services.AddLineServer(server => server.Listen(address, endpoint => _ = parsed.GetValue(handler) switch
     {
-        _ = parsed.GetValue(handler) switch
-        {
-            "at-once" => endpoint.UseLines<AtOnce>(),
-            "await-yield" => endpoint.UseLines<AwaitYield>(),
-            "await-task" => endpoint.UseLines<AwaitTask>(),
-            "sleep" => endpoint.UseLines<Sleep>(),
-            "sleep-delegate" => endpoint.UseLines(SleepingDelegate()),
-            "deadlock" => endpoint.UseLines<Deadlock>(),
-            _ => endpoint.UseLines((in line, reply) => reply.WriteLine(line)),
-        };
+        "at-once" => endpoint.UseLines<AtOnce>(),
+        "await-yield" => endpoint.UseLines<AwaitYield>(),
+        "await-task" => endpoint.UseLines<AwaitTask>(),
+        "sleep" => endpoint.UseLines<Sleep>(),
+        "sleep-delegate" => endpoint.UseLines(SleepingDelegate()),
+        "deadlock" => endpoint.UseLines<Deadlock>(),
+        _ => endpoint.UseLines((in line, reply) => reply.WriteLine(line)),
     }));
     await builder.Build().RunAsync(cancellation);
 });

@@ -132,13 +132,15 @@ internal sealed class CommandLine(TextWriter output, TextWriter notes)
     private readonly Option<string[]> _server = new("--server")
     {
         Description = "Another server. It must listen on 127.0.0.1:{port} and echo lines. " +
-            "{handler} becomes 'echo', or 'discard' for workloads without replies.",
+            "{handler} becomes 'echo', or 'discard' for workloads without replies. " +
+            "It is absent from workloads whose handler awaits.",
         HelpName = "'NAME=COMMAND with {port}'",
         DefaultValueFactory = _ => [],
     };
     private readonly Option<string?> _workloads = new("--workloads")
     {
-        Description = "Names, separated by commas: see 'lineperf workloads'. [default: all]",
+        Description = "Names, separated by commas: see 'lineperf workloads'. " +
+            "[default: all but those whose handler awaits]",
         HelpName = "A,B",
     };
     private readonly Option<int> _rounds = Whole("--rounds", 5, 1, 1_000, "Turns per server.");
@@ -547,7 +549,7 @@ internal sealed class CommandLine(TextWriter output, TextWriter notes)
         var options = new ComparisonOptions
         {
             Servers = servers,
-            Workloads = names.Length == 0 ? workloads.All : [.. names.Select(workloads.Find)],
+            Workloads = names.Length == 0 ? [.. workloads.RunByDefault] : [.. names.Select(workloads.Find)],
             Rounds = parsed.GetValue(_rounds),
             Time = TimeSpan.FromSeconds(parsed.GetValue(_compareSeconds)),
             WarmUp = TimeSpan.FromSeconds(parsed.GetValue(_warmUp)),

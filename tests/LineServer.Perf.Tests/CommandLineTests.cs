@@ -15,10 +15,32 @@ public class CommandLineTests
     }
 
     [Fact]
-    public void Every_built_in_server_but_redis_has_a_discard_mode()
+    public void Every_built_in_server_discards_but_redis_and_those_that_await()
     {
         Workload ingest = Workloads.Load().All.Single(workload => workload.Kind == WorkloadKind.Ingest);
-        Assert.Equal(["redis"], BuiltInServers.All.Where(server => !server.Supports(ingest)).Select(server => server.Name), StringComparer.Ordinal);
+        Assert.Equal(
+            ["awaits-sockets", "awaits-epoll", "redis"],
+            BuiltInServers.All.Where(server => !server.Supports(ingest)).Select(server => server.Name),
+            StringComparer.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("await-yield")]
+    [InlineData("await-task-pipelined")]
+    public void Ours_and_three_peers_have_handlers_that_await(string workload)
+    {
+        Workload waits = Workloads.Load().Find(workload);
+        Assert.Equal(
+            ["awaits-sockets", "awaits-epoll", "tokio", "go", "kestrel-pipelines"],
+            BuiltInServers.All.Where(server => server.Supports(waits)).Select(server => server.Name),
+            StringComparer.Ordinal);
+    }
+
+    [Fact]
+    public void A_user_s_server_echoes_and_discards_if_its_command_says_so_and_never_awaits()
+    {
+        Assert.Equal(["echo"], ServerCommand.Parse("mine=./mine {port}").Handlers, StringComparer.Ordinal);
+        Assert.Equal(["echo", "discard"], ServerCommand.Parse("mine=./mine {port} {handler}").Handlers, StringComparer.Ordinal);
     }
 
     [Theory]

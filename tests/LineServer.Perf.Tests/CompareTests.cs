@@ -2,10 +2,12 @@ using System.Text.Json;
 
 namespace LineServer.Perf.Tests;
 
-/// <summary>The harness on the daemon, on both of its transports, and on the C server: for correctness, so all replies are checked and no time is.</summary>
+/// <summary>
+/// lineperf on the C server and on ours, on both transports. It checks every reply; no time is asserted.
+/// </summary>
 public class CompareTests
 {
-    // Of each kind of line and of connection, in the shortest time: what is checked are replies, and thousands come in a tenth of a second.
+    // Each kind of line and of connection, for a short time: a tenth of a second brings thousands of replies.
     private static readonly string[] Workloads = ["request-reply", "pipelined", "big-lines", "mixed", "churn", "scale-100"];
     private static readonly string[] Servers = ["c-epoll", "sockets", "epoll"];
 
@@ -21,7 +23,7 @@ public class CompareTests
             Assert.True(exitStatus == 0, notes);
             using var document = JsonDocument.Parse(File.ReadAllText(file));
 
-            // One that could not be started does not fail a comparison, but this test.
+            // A server that could not be started does not fail a comparison. It fails this test.
             Assert.Empty(document.RootElement.GetProperty("absences").EnumerateArray().Select(absence => absence.GetProperty("reason").GetString()));
             JsonElement[] rounds = [.. document.RootElement.GetProperty("measurements").EnumerateArray()];
             Assert.Equal(
@@ -29,9 +31,42 @@ public class CompareTests
                 rounds.Select(round => $"{round.GetProperty("workload").GetString()}: {round.GetProperty("server").GetString()}"),
                 StringComparer.Ordinal);
 
-            // On a busy machine a tenth of a second may pass before the first of them comes; the latency is that of those that came later, too.
+            // On a busy machine the first reply may come after that tenth of a second. Latencies include later replies.
             Assert.All(rounds.Select(round => round.GetProperty("measured")), measured =>
                 Assert.NotEqual(0, measured.GetProperty("lines").GetInt64() + measured.GetProperty("fromSent").GetProperty("count").GetInt64()));
+        }
+        finally
+        {
+            File.Delete(file);
+        }
+    }
+
+    [Fact]
+    public async Task Handlers_that_await_answer_every_line_and_a_server_without_them_is_named()
+    {
+        string file = Path.GetTempFileName();
+        try
+        {
+            (int exitStatus, string output, string notes) = await Lineperf.RunAsync(
+                "compare", "--servers", "awaits-epoll,awaits-sockets,epoll", "--workloads", "await-yield,await-task-pipelined",
+                "--rounds", "1", "--seconds", "0.1", "--warmup", "0.1", "--server-cpus", "0", "--generator-cpus", "0",
+                "--json", file);
+            Assert.True(exitStatus == 0, notes);
+            Assert.Contains("await-yield: 50 connections, 1 in flight each, lines of 32 bytes, handler await-yield", output);
+            using var document = JsonDocument.Parse(File.ReadAllText(file));
+            Assert.Equal(
+                ["await-yield: epoll has no await-yield mode", "await-task-pipelined: epoll has no await-task mode"],
+                document.RootElement.GetProperty("absences").EnumerateArray().Select(absence =>
+                    $"{absence.GetProperty("workload")}: {absence.GetProperty("server")} {absence.GetProperty("reason")}"),
+                StringComparer.Ordinal);
+            Assert.Equal(
+                [
+                    "await-yield: awaits-epoll", "await-yield: awaits-sockets",
+                    "await-task-pipelined: awaits-epoll", "await-task-pipelined: awaits-sockets",
+                ],
+                document.RootElement.GetProperty("measurements").EnumerateArray().Select(round =>
+                    $"{round.GetProperty("workload")}: {round.GetProperty("server")}"),
+                StringComparer.Ordinal);
         }
         finally
         {

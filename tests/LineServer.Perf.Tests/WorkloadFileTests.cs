@@ -34,6 +34,42 @@ public class WorkloadFileTests
         File.Delete(file);
     }
 
+    [Fact]
+    public void A_closed_loop_may_name_the_server_s_handler()
+    {
+        string file = Write("""
+            {
+              "workloads": [
+                { "name": "waits", "kind": "closed-loop", "connections": 1, "window": 1, "lineSize": 32, "handler": "await-task" },
+                { "name": "echoes", "kind": "closed-loop", "connections": 1, "window": 1, "lineSize": 32, "handler": "echo" },
+                { "name": "plain", "kind": "closed-loop", "connections": 1, "window": 1, "lineSize": 32 },
+                { "name": "one-way", "kind": "ingest", "connections": 1, "lineSize": 32 }
+              ]
+            }
+            """);
+        var workloads = Workloads.Load(file);
+        File.Delete(file);
+        Assert.Equal(
+            ["await-task", "echo", "echo", "discard"],
+            workloads.All.TakeLast(4).Select(workload => workload.Handler),
+            StringComparer.Ordinal);
+        Assert.EndsWith("lines of 32 bytes, handler await-task", workloads.Find("waits").Summary);
+        Assert.EndsWith("lines of 32 bytes", workloads.Find("echoes").Summary);
+    }
+
+    [Fact]
+    public void Workloads_whose_handler_awaits_run_only_by_name()
+    {
+        var workloads = Workloads.Load();
+        Assert.Equal(
+            [
+                "await-yield", "await-yield-pipelined", "await-yield-many",
+                "await-task", "await-task-pipelined", "await-task-many",
+            ],
+            workloads.All.Except(workloads.RunByDefault).Select(workload => workload.Name),
+            StringComparer.Ordinal);
+    }
+
     [Theory]
     [InlineData(1, "this is not JSON", "nonsense")]
     [InlineData(3, "this is not JSON", "{ \"workloads\": [\n { \"name\": \"a\",\n nonsense } ] }")]
@@ -47,6 +83,10 @@ public class WorkloadFileTests
     [InlineData(2, "lower-case letters, digits and dashes, not 'A b'", "{ \"workloads\": [\n { \"name\": \"A b\", \"kind\": \"churn\" } ] }")]
     [InlineData(3, "there is no kind 'loop'; there are: closed-loop, open-loop", "{ \"workloads\": [\n { \"name\": \"a\",\n \"kind\": \"loop\" } ] }")]
     [InlineData(2, "has no 'window'; it has: connections, lineSize", "{ \"workloads\": [\n { \"name\": \"a\", \"kind\": \"churn\", \"connections\": 1, \"lineSize\": 32, \"window\": 1 } ] }")]
+    [InlineData(3, "there is no 'handler' 'await-nothing' that replies; there are: echo, await-yield, await-task", "{ \"workloads\": [\n { \"name\": \"a\", \"kind\": \"closed-loop\", \"connections\": 1, \"window\": 1, \"lineSize\": 32,\n \"handler\": \"await-nothing\" } ] }")]
+    [InlineData(2, "there is no 'handler' 'discard' that replies", "{ \"workloads\": [\n { \"name\": \"a\", \"kind\": \"closed-loop\", \"connections\": 1, \"window\": 1, \"lineSize\": 32, \"handler\": \"discard\" } ] }")]
+    [InlineData(2, "'handler' is a string, not 5", "{ \"workloads\": [\n { \"name\": \"a\", \"kind\": \"closed-loop\", \"connections\": 1, \"window\": 1, \"lineSize\": 32, \"handler\": 5 } ] }")]
+    [InlineData(3, "'a' is of kind open-loop, which has no 'handler'", "{ \"workloads\": [\n { \"name\": \"a\", \"kind\": \"open-loop\", \"connections\": 1, \"window\": 1, \"lineSize\": 32, \"rate\": 5,\n \"handler\": \"await-yield\" } ] }")]
     [InlineData(2, "the workload 'a' has no 'connections'", "{ \"workloads\": [\n { \"name\": \"a\", \"kind\": \"churn\", \"lineSize\": 32 } ] }")]
     [InlineData(3, "'connections' is a whole number from 1 to 1000000, not 0", "{ \"workloads\": [\n { \"name\": \"a\", \"kind\": \"churn\", \"lineSize\": 32,\n \"connections\": 0 } ] }")]
     [InlineData(2, "'lineSize' is a whole number from 8 to 65536, not 7.5", "{ \"workloads\": [\n { \"name\": \"a\", \"kind\": \"churn\", \"connections\": 1, \"lineSize\": 7.5 } ] }")]

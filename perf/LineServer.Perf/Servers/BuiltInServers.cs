@@ -1,4 +1,5 @@
 using LineServer.Perf.Load;
+using LineServer.Perf.Work;
 
 namespace LineServer.Perf.Servers;
 
@@ -7,19 +8,27 @@ internal static class BuiltInServers
 {
     private const string Daemon = "src/LineServer/bin/Release/net10.0/lineserver.dll";
 
+    private const string AwaitServer =
+        "perf/LineServer.Perf.AwaitServer/bin/Release/net10.0/awaitserver.dll";
+
+    private static readonly string[] Awaiting =
+        [ServerHandler.Echo, ServerHandler.Discard, ServerHandler.AwaitYield, ServerHandler.AwaitTask];
+
     public static readonly ServerCommand[] All =
     [
         Peer("c-epoll"),
         LineServer("sockets", "--transport sockets"),
         LineServer("epoll", "--transport epoll"),
+        Awaits("awaits-sockets", "sockets"),
+        Awaits("awaits-epoll", "epoll"),
         Peer("c-uring"),
         Peer("libevent"),
-        Peer("tokio"),
+        Peer("tokio") with { Handlers = Awaiting },
         Peer("tokio-codec"),
         Peer("rust-threads"),
-        Peer("go"),
+        Peer("go") with { Handlers = Awaiting },
         Peer("netty"),
-        Peer("kestrel-pipelines"),
+        Peer("kestrel-pipelines") with { Handlers = Awaiting },
         Peer("cs-threads"),
         Peer("cs-streamreader"),
         Peer("redis", options: "") with { Protocol = LineProtocol.RedisPing },
@@ -52,5 +61,16 @@ internal static class BuiltInServers
         "dotnet build src/LineServer/LineServer.csproj -c Release")
     {
         VersionBy = $"dotnet {Daemon} --version",
+    };
+
+    // Not the daemon: its handlers are LineHandlers, which await.
+    private static ServerCommand Awaits(string name, string transport) => new(
+        name,
+        $"dotnet '{{root}}/{AwaitServer}' --port {{port}} --handler {{handler}} --transport {transport}",
+        AwaitServer,
+        "dotnet build perf/LineServer.Perf.AwaitServer/LineServer.Perf.AwaitServer.csproj -c Release")
+    {
+        Handlers = [ServerHandler.Echo, ServerHandler.AwaitYield, ServerHandler.AwaitTask],
+        VersionBy = $"dotnet {AwaitServer} --version",
     };
 }

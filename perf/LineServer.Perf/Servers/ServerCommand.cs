@@ -7,7 +7,7 @@ namespace LineServer.Perf.Servers;
 /// <param name="Name">The server's name in tables.</param>
 /// <param name="Command">
 /// One program with its arguments, in shell syntax; the shell is replaced by it (exec). {port}, {root} (the
-/// checkout) and {handler} ("echo" or "discard") are replaced. A command without {handler} echoes.
+/// checkout) and {handler} (the name of the handler) are replaced. A command without {handler} echoes.
 /// </param>
 /// <param name="Needs">A file that must exist, relative to the checkout; null for none.</param>
 /// <param name="BuiltBy">The command that builds that file.</param>
@@ -23,6 +23,14 @@ internal sealed record ServerCommand(
     /// </summary>
     public string? VersionBy { get; init; }
 
+    /// <summary>
+    /// The handlers that the server can be started with. Unless told otherwise, a server echoes, and discards
+    /// too if its command has {handler}.
+    /// </summary>
+    public IReadOnlyList<string> Handlers { get; init; } = Command.Contains("{handler}", StringComparison.Ordinal)
+        ? [ServerHandler.Echo, ServerHandler.Discard]
+        : [ServerHandler.Echo];
+
     /// <summary>The protocol that the server speaks.</summary>
     public LineProtocol Protocol { get; init; } = LineProtocol.Echo;
 
@@ -36,7 +44,7 @@ internal sealed record ServerCommand(
 
     /// <summary>What the server lacks for this workload; null if it lacks nothing.</summary>
     public string? WhyNot(Workload workload) =>
-        !CanDo(workload.Handler) ? $"has no {workload.Handler} mode"
+        !Handlers.Contains(workload.Handler, StringComparer.Ordinal) ? $"has no {workload.Handler} mode"
         : !Protocol.Allows(workload.Lines)
             || (workload.SlowConnections > 0 && !Protocol.Allows(LineSizes.Same(workload.SlowLineSize)))
             ? $"has no lines of that size in {Protocol.Name}"
@@ -65,7 +73,4 @@ internal sealed record ServerCommand(
             ? new ServerCommand(name, command) { StartLimit = TimeSpan.FromSeconds(10) }
             : throw new UsageException($"--server: the command of '{name}' has no {{port}}");
     }
-
-    // True if the server can be started with this handler.
-    private bool CanDo(string handler) => handler == "echo" || Command.Contains("{handler}", StringComparison.Ordinal);
 }

@@ -3,6 +3,7 @@ using System.Net;
 using System.Net.Sockets;
 using LineServer.Perf.Linux;
 using LineServer.Perf.Load;
+using LineServer.Perf.Work;
 
 namespace LineServer.Perf.Servers;
 
@@ -34,12 +35,12 @@ internal sealed class ServerProcess : IDisposable
     /// <summary>Starts a server on these cores and waits until it listens.</summary>
     /// <param name="server">A server that supports the handler.</param>
     /// <param name="cores">The cores that it may use.</param>
-    /// <param name="handler">"echo" or "discard".</param>
+    /// <param name="handler">One of its handlers.</param>
     /// <exception cref="RunFailedException">
     /// The server cannot be started, does not listen in time, or another process than the one that was
     /// started listens.
     /// </exception>
-    public static ServerProcess Start(ServerCommand server, Cores cores, string handler = "echo")
+    public static ServerProcess Start(ServerCommand server, Cores cores, string handler = ServerHandler.Echo)
     {
         Prepare(server);
         int port = FreePort();

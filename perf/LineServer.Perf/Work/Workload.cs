@@ -40,8 +40,16 @@ internal sealed record Workload(
 
     public int SlowLineSize { get; init; }
 
-    /// <summary>The server's handler: "echo" or "discard".</summary>
-    public string Handler => Kind == WorkloadKind.Ingest ? "discard" : "echo";
+    /// <summary>The handler that the server is started with: one of <see cref="ServerHandler"/>.</summary>
+    public string Handler { get; init; } =
+        Kind == WorkloadKind.Ingest ? ServerHandler.Discard : ServerHandler.Echo;
+
+    /// <summary>
+    /// True if the workload runs only where it is named. Few servers have a handler that awaits; all others
+    /// would be absent from its table.
+    /// </summary>
+    [JsonIgnore]
+    public bool RunsOnlyByName => Handler is not (ServerHandler.Echo or ServerHandler.Discard);
 
     /// <summary>
     /// True if each round needs a new process, because earlier work would change the result.
@@ -56,7 +64,7 @@ internal sealed record Workload(
     [JsonIgnore]
     public string Summary => Kind switch
     {
-        WorkloadKind.ClosedLoop => $"{Connections:N0} connections, {Window:N0} in flight each, {LinesText}",
+        WorkloadKind.ClosedLoop => $"{Connections:N0} connections, {Window:N0} in flight each, {LinesText}{HandlerText}",
         WorkloadKind.OpenLoop => $"{RateText} lines a second over {Connections:N0} connections, {LinesText}",
         WorkloadKind.Ingest =>
             $"{Connections:N0} connections that send as fast as the server takes it, {LinesText}, no replies",
@@ -77,6 +85,8 @@ internal sealed record Workload(
 
     private string LinesText =>
         MaxLineSize > LineSize ? $"lines of {LineSize:N0} to {MaxLineSize:N0} bytes" : $"lines of {LineSize:N0} bytes";
+
+    private string HandlerText => Handler == ServerHandler.Echo ? "" : $", handler {Handler}";
 
     private string RateText => Load > 0 ? $"{Load:0 %} of the server's capacity in" : Quantity.Rate(Rate);
 }

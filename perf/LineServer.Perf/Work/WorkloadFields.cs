@@ -14,7 +14,7 @@ internal sealed class WorkloadFields(Func<long, string, UsageException> wrong)
 
     private static readonly (string Name, WorkloadKind Kind, string[] Fields)[] Kinds =
     [
-        ("closed-loop", WorkloadKind.ClosedLoop, ["connections", "window", "lineSize", "maxLineSize"]),
+        ("closed-loop", WorkloadKind.ClosedLoop, ["connections", "window", "lineSize", "maxLineSize", "handler"]),
         ("open-loop", WorkloadKind.OpenLoop, ["connections", "window", "lineSize", "maxLineSize", "rate", "load"]),
         ("ingest", WorkloadKind.Ingest, ["connections", "lineSize", "maxLineSize"]),
         ("idle", WorkloadKind.Idle, ["steps", "lineSize", "active", "rate"]),
@@ -92,10 +92,25 @@ internal sealed class WorkloadFields(Func<long, string, UsageException> wrong)
             SlowWindow = Given("slowWindow", 1, MaxWindow),
             SlowLineSize = Given("slowLineSize", Load.LineSizes.Smallest, MaxLineSize),
         };
+        if (_fields.ContainsKey("handler"))
+        {
+            workload = workload with { Handler = Handler(start) };
+        }
+
         return workload.Kind == WorkloadKind.Idle && workload.Active > 0 != workload.Rate > 0
             ? throw wrong(
                 start, $"'{name}': 'active' and 'rate' need each other: the active connections share the rate")
             : workload;
+    }
+
+    private string Handler(long start)
+    {
+        string name = Text("handler", start);
+        return ServerHandler.Replying.Contains(name, StringComparer.Ordinal)
+            ? name
+            : throw wrong(
+                _fields["handler"].Place,
+                $"there is no 'handler' '{name}' that replies; there are: {string.Join(", ", ServerHandler.Replying)}");
     }
 
     private (double Rate, double Load) Rate(WorkloadKind kind, long start)

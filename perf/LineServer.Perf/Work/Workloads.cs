@@ -7,6 +7,9 @@ internal sealed class Workloads
 
     public IReadOnlyList<Workload> All { get; }
 
+    /// <summary>Those that <c>compare</c> runs if none are named.</summary>
+    public IEnumerable<Workload> RunByDefault => All.Where(workload => !workload.RunsOnlyByName);
+
     /// <param name="file">A user's file, whose workloads follow the others; null for none.</param>
     /// <exception cref="UsageException">A file has an error; the message says where and what.</exception>
     public static Workloads Load(string? file = null)

@@ -9,25 +9,55 @@ import (
 	"fmt"
 	"log"
 	"net"
+	"runtime"
 )
 
-// Replies are sent when there is no further line to be had without waiting. To look whether anything at all is buffered would not do: the
-// beginning of a line would keep the replies to those before it.
+// Replies are flushed when no further complete line is buffered. To ask whether anything is buffered would be
+// wrong: the beginning of a line would hold back the replies to the lines before it.
 func hasLine(reader *bufio.Reader) bool {
 	buffered, _ := reader.Peek(reader.Buffered())
 	return bytes.IndexByte(buffered, '\n') >= 0
 }
 
 func echo(connection net.Conn) {
+	reply(connection, func(line []byte) []byte { return line })
+}
+
+// Lets other goroutines run before each reply.
+func awaitYield(connection net.Conn) {
+	reply(connection, func(line []byte) []byte {
+		runtime.Gosched()
+		return line
+	})
+}
+
+// Passes each line to a second goroutine of the connection and back. Unbuffered channels: one line is under
+// way at a time.
+func awaitTask(connection net.Conn) {
+	there, back := make(chan []byte), make(chan []byte)
+	defer close(there)
+	go func() {
+		for line := range there {
+			back <- line
+		}
+	}()
+	reply(connection, func(line []byte) []byte {
+		there <- line
+		return <-back
+	})
+}
+
+// Replies to each line, in order, with what `handle` makes of it.
+func reply(connection net.Conn, handle func(line []byte) []byte) {
 	defer connection.Close()
 	reader := bufio.NewReader(connection)
 	writer := bufio.NewWriter(connection)
 	for {
 		line, err := reader.ReadBytes('\n')
 		if err != nil {
-			return // The end; the beginning of a line that never came is no line.
+			return // The end. The beginning of a line without its LF is dropped.
 		}
-		if _, err := writer.Write(line); err != nil {
+		if _, err := writer.Write(handle(line)); err != nil {
 			return
 		}
 		if !hasLine(reader) {
@@ -52,15 +82,16 @@ func discard(connection net.Conn) {
 func main() {
 	port := flag.Int("port", 7007, "listen on this port of 127.0.0.1")
 	serve := echo
-	flag.Func("handler", "what is done with lines, `echo|discard` (default echo)", func(name string) error {
-		switch name {
-		case "echo":
-			serve = echo
-		case "discard":
-			serve = discard
-		default:
-			return errors.New("neither echo nor discard")
+	handlers := map[string]func(net.Conn){
+		"echo": echo, "discard": discard, "await-yield": awaitYield, "await-task": awaitTask,
+	}
+	names := "`echo|discard|await-yield|await-task`"
+	flag.Func("handler", "what is done with lines, "+names+" (default echo)", func(name string) error {
+		handler, ok := handlers[name]
+		if !ok {
+			return errors.New("there is no such handler")
 		}
+		serve = handler
 		return nil
 	})
 	flag.Parse()

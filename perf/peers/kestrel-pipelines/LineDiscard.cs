@@ -4,7 +4,7 @@ using Microsoft.AspNetCore.Connections;
 
 namespace LineServer.Peers.KestrelPipelines;
 
-/// <summary>Takes lines as <see cref="LineEcho"/> does, and drops them.</summary>
+/// <summary>Slices lines off as <see cref="LineEcho"/> does, and drops them.</summary>
 internal sealed class LineDiscard : ConnectionHandler
 {
     public override async Task OnConnectedAsync(ConnectionContext connection)

@@ -4,7 +4,10 @@ using Microsoft.AspNetCore.Connections;
 
 namespace LineServer.Peers.KestrelPipelines;
 
-/// <summary>Echoes lines in the shape of the Pipelines example: slice a line off at PositionOf, write it, flush after each read.</summary>
+/// <summary>
+/// Echoes lines in the shape of the Pipelines example: slice a line off at PositionOf, write it, flush after each
+/// read.
+/// </summary>
 internal sealed class LineEcho : ConnectionHandler
 {
     public override async Task OnConnectedAsync(ConnectionContext connection)
@@ -19,17 +22,14 @@ internal sealed class LineEcho : ConnectionHandler
                 ReadOnlySequence<byte> unread = read.Buffer;
                 while (TryTakeLine(ref unread, out ReadOnlySequence<byte> line))
                 {
-                    foreach (ReadOnlyMemory<byte> segment in line)
-                    {
-                        output.Write(segment.Span);
-                    }
+                    Write(output, line);
                 }
 
                 FlushResult flush = await output.FlushAsync();
                 input.AdvanceTo(unread.Start, unread.End);
                 if (read.IsCompleted || flush.IsCompleted)
                 {
-                    return; // What is unread is the beginning of a line that never came.
+                    return; // The beginning of a line without its LF is dropped.
                 }
             }
         }
@@ -39,7 +39,15 @@ internal sealed class LineEcho : ConnectionHandler
         }
     }
 
-    /// <param name="unread">What is left of it after the line.</param>
+    internal static void Write(PipeWriter output, ReadOnlySequence<byte> line)
+    {
+        foreach (ReadOnlyMemory<byte> segment in line)
+        {
+            output.Write(segment.Span);
+        }
+    }
+
+    /// <param name="unread">Loses the line.</param>
     /// <param name="line">With its LF.</param>
     internal static bool TryTakeLine(ref ReadOnlySequence<byte> unread, out ReadOnlySequence<byte> line)
     {

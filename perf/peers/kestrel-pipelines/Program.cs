@@ -4,20 +4,26 @@ using Microsoft.AspNetCore.Connections;
 
 const int Backlog = 4_096;
 
-if (args is not ["--port", string text, .. [] or ["--handler", "echo" or "discard"]] || !int.TryParse(text, out int port))
+if (args is not ["--port", string text, .. [] or ["--handler", "echo" or "discard" or "await-yield" or "await-task"]]
+    || !int.TryParse(text, out int port))
 {
-    await Console.Error.WriteLineAsync("usage: kestrel-pipelines --port N [--handler echo|discard]");
+    await Console.Error.WriteLineAsync(
+        "usage: kestrel-pipelines --port N [--handler echo|discard|await-yield|await-task]");
     return 2;
 }
 
-bool discards = args[^1] == "discard";
-
-// Kestrel as it comes, but for the backlog (512) and its log. It sets TCP_NODELAY by itself, and the runtime raises the limit of descriptors.
+// Kestrel's defaults, except for the backlog (512) and the log. Kestrel sets TCP_NODELAY, and the runtime raises
+// the limit of descriptors.
 WebApplicationBuilder builder = WebApplication.CreateSlimBuilder();
 builder.Logging.SetMinimumLevel(LogLevel.Warning);
 builder.WebHost.UseSockets(options => options.Backlog = Backlog);
-builder.WebHost.ConfigureKestrel(options => options.Listen(
-    IPAddress.Loopback, port, listen => _ = discards ? listen.UseConnectionHandler<LineDiscard>() : listen.UseConnectionHandler<LineEcho>()));
+builder.WebHost.ConfigureKestrel(options => options.Listen(IPAddress.Loopback, port, listen => _ = args[^1] switch
+{
+    "discard" => listen.UseConnectionHandler<LineDiscard>(),
+    "await-yield" => listen.UseConnectionHandler<LineAwaitYield>(),
+    "await-task" => listen.UseConnectionHandler<LineAwaitTask>(),
+    _ => listen.UseConnectionHandler<LineEcho>(),
+}));
 await using WebApplication server = builder.Build();
 await server.RunAsync();
 return 0;
