@@ -1,6 +1,6 @@
 using LineServer.Transports.Epoll;
-using Microsoft.Extensions.Options;
 using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
+using Microsoft.Extensions.Options;
 
 // HTTP plaintext as a minimal API, over Kestrel's sockets or ours, on the thread pool or inline.
 //   httpserver PORT epoll|sockets [inline]
