@@ -1,4 +1,9 @@
+using System.Buffers;
+using System.Buffers.Text;
+using System.Globalization;
 using System.IO.Pipelines;
+using System.Net.Sockets;
+using System.Runtime.CompilerServices;
 using LineServer.Framing;
 using LineServer.Hosting.Testing;
 using LineServer.Hosting.Tests.Support;
@@ -52,6 +57,55 @@ public class AllocationTests
             bytes.CopyTo(toServer.Writer.GetSpan(bytes.Length));
             toServer.Writer.Advance(bytes.Length);
             Assert.True(toServer.Writer.FlushAsync().IsCompletedSuccessfully);
+        }
+    }
+
+    /// <summary>Its own state machine is pooled, so whatever is allocated is ours.</summary>
+    [Fact]
+    public async Task Lines_that_await_allocate_nothing_of_ours()
+    {
+        await using var server = new LoopServer();
+        ConnectionEndpoint endpoint = await server.ListenAsync(() => new Metered());
+        using Socket client = await endpoint.ConnectAsync();
+        string lines = string.Concat(Enumerable.Repeat("line\n", 64));
+        for (int i = 0; i < 200; i++)
+        {
+            await client.SendTextAsync(lines);
+            await client.ReceiveTextAsync(lines.Length);
+        }
+
+        long before = await AllocatedAsync();
+        for (int i = 0; i < 20; i++)
+        {
+            await client.SendTextAsync(lines);
+            await client.ReceiveTextAsync(lines.Length);
+        }
+
+        // Now and then another thread has emptied the runtime's pool of state machines.
+        Assert.InRange(await AllocatedAsync() - before, 0, 20 * 64);
+
+        async Task<long> AllocatedAsync()
+        {
+            await client.SendTextAsync("bytes\n");
+            return long.Parse(await client.ReceiveTextAsync(21), CultureInfo.InvariantCulture);
+        }
+    }
+
+    private sealed class Metered : LineHandler
+    {
+        [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
+        public override async ValueTask OnLineAsync(LineMemory line, LineOutput reply, CancellationToken cancellationToken)
+        {
+            await Task.Yield();
+            if (line.Span.SequenceEqual("bytes"u8))
+            {
+                Span<byte> digits = stackalloc byte[20];
+                Utf8Formatter.TryFormat(GC.GetAllocatedBytesForCurrentThread(), digits, out _, new StandardFormat('D', 20));
+                reply.WriteLine(digits);
+                return;
+            }
+
+            reply.WriteLine(line.Span);
         }
     }
 
