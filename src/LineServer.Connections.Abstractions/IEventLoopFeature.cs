@@ -23,7 +23,9 @@ public interface IEventLoopFeature
     /// </summary>
     void Post(IThreadPoolWorkItem item);
 
-    /// <summary>True on the event loop's thread.</summary>
+    /// <summary>
+    /// True on the event loop's thread, unless code of a handler that may block runs: <see cref="HandlerContext"/>.
+    /// </summary>
     bool IsCurrent { get; }
 
     /// <summary>

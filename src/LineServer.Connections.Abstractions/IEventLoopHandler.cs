@@ -13,9 +13,9 @@ public interface IEventLoopHandler
     bool MayBlock { get; }
 
     /// <summary>
-    /// Its code has blocked an event loop for longer than the threshold. Called on a thread of the transport, which has
-    /// logged it.
+    /// Its code has blocked an event loop for longer than the threshold. Called on a thread of the transport, before the
+    /// transport logs it and another thread takes over the loop.
     /// </summary>
-    /// <returns>True if its code no longer runs on event loops.</returns>
+    /// <returns>True if its code ran on event loops until now and no longer does.</returns>
     bool OnBlocked();
 }

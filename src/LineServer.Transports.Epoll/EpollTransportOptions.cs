@@ -94,9 +94,11 @@ public sealed class EpollTransportOptions
 
     /// <summary>
     /// How long code may block an event loop before the transport reports it, once, with the connection: a
-    /// warning in the log, and the counter <c>epoll.loop.held</c>. Time spent by the JIT does not count. A
-    /// blocked loop stalls its connections, and new connections of the listeners that it serves
-    /// (<see cref="LoopCount"/>). From 1 ms to 24 days; null disables the reports. Defaults to 100 ms.
+    /// warning in the log, and the counter <c>epoll.loop.held</c>. Time spent by the JIT, or without a core, does
+    /// not count. A blocked loop stalls its connections, and new connections of the listeners that it serves
+    /// (<see cref="LoopCount"/>), unless another thread can take it over:
+    /// <see cref="LineServer.Connections.HandlerContext"/>. From 1 ms to 24 days; null disables the reports and the
+    /// take-overs. Defaults to 100 ms.
     /// </summary>
     public TimeSpan? HeldLoopThreshold { get; set; } = TimeSpan.FromMilliseconds(100);
 

@@ -15,7 +15,7 @@ public sealed class BlockingHandlerTests : IDisposable
 {
     private static readonly TimeSpan Threshold = TimeSpan.FromMilliseconds(20);
 
-    private readonly WarningLog _log = new();
+    private readonly ListLogger _log = new();
 
     public void Dispose() => _log.Dispose();
 
@@ -37,7 +37,9 @@ public sealed class BlockingHandlerTests : IDisposable
         Assert.Equal($"{how}\nnext\npool\n", await client.ReceiveTextAsync(how.Length + 11));
         await other.SendTextAsync("where\n");
         Assert.Equal("pool\n", await other.ReceiveTextAsync(5));
-        string warning = await _log.FirstAsync("another thread runs the loop, and the handler runs on the thread pool from now on");
+        const string Told = "another thread runs the loop, and the handler runs on the thread pool from now on";
+        Until.True(() => _log.At(LogLevel.Warning).Any(message => message.EndsWith(Told, StringComparison.Ordinal)));
+        string warning = _log.At(LogLevel.Warning).First(message => message.EndsWith(Told, StringComparison.Ordinal));
         Assert.Contains($":{((IPEndPoint)client.LocalEndPoint!).Port} on {endpoint.EndPoint} (handler the-blocking-one)", warning, StringComparison.Ordinal);
     }
 
@@ -49,7 +51,7 @@ public sealed class BlockingHandlerTests : IDisposable
         using Socket client = await endpoint.ConnectAsync();
         await client.SendTextAsync("a\nb\n");
         Assert.Equal("a\nb\n", await client.ReceiveTextAsync(4));
-        Assert.Single(_log.Messages, message => message.Contains("runs on the thread pool from now on", StringComparison.Ordinal));
+        Assert.Single(_log.At(LogLevel.Warning), message => message.Contains("runs on the thread pool from now on", StringComparison.Ordinal));
     }
 
     [Fact]
@@ -298,42 +300,5 @@ public sealed class BlockingHandlerTests : IDisposable
     private sealed class Hold(SemaphoreSlim held) : IThreadPoolWorkItem
     {
         public void Execute() => held.Wait();
-    }
-
-    private sealed class WarningLog : ILoggerFactory, ILogger
-    {
-        private readonly SemaphoreSlim _more = new(0);
-
-        public ConcurrentQueue<string> Messages { get; } = [];
-
-        public async Task<string> FirstAsync(string text)
-        {
-            while (true)
-            {
-                if (Messages.FirstOrDefault(message => message.Contains(text, StringComparison.Ordinal)) is { } found)
-                {
-                    return found;
-                }
-
-                await _more.WaitAsync().InTime();
-            }
-        }
-
-        public ILogger CreateLogger(string categoryName) => this;
-
-        public void AddProvider(ILoggerProvider provider) => throw new NotSupportedException();
-
-        public IDisposable? BeginScope<TState>(TState state)
-            where TState : notnull => null;
-
-        public bool IsEnabled(LogLevel logLevel) => true;
-
-        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
-        {
-            Messages.Enqueue(formatter(state, exception));
-            _more.Release();
-        }
-
-        public void Dispose() => _more.Dispose();
     }
 }

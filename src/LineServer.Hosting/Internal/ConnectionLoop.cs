@@ -611,7 +611,7 @@ internal sealed class ConnectionLoop : ILinkedItem<ConnectionLoop>, IThreadPoolW
             {
                 await MoveToThreadPoolAsync();
             }
-            else if (waited && _handler!.Context is null)
+            else if (waited && Context is null && _inbox.PendingHandler.HasLoop)
             {
                 UseContext();
             }

@@ -27,6 +27,9 @@ internal sealed class PendingHandler(ConnectionLoop loop, Inbox inbox, IEventLoo
     // moves between two calls of its handler.
     protected override IEventLoopFeature? EventLoop => eventLoop is { RunsInline: true } ? eventLoop : null;
 
+    /// <summary>True if the connection has an event loop, and runs there.</summary>
+    public bool HasLoop => EventLoop is not null;
+
     private bool IsOnLoop => EventLoop is { IsCurrent: true };
 
     /// <summary>

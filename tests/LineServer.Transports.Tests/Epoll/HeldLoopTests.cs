@@ -1,4 +1,3 @@
-using System.Collections.Concurrent;
 using System.Diagnostics.Metrics;
 using System.IO.Pipelines;
 using System.Net;
@@ -6,7 +5,6 @@ using LineServer.Transports.Epoll;
 using LineServer.Transports.Epoll.Internal;
 using LineServer.Transports.Tests.Support;
 using Microsoft.AspNetCore.Connections;
-using Microsoft.Extensions.Logging;
 
 namespace LineServer.Transports.Tests.Epoll;
 
@@ -28,7 +26,7 @@ public class HeldLoopTests
         };
         meters.SetMeasurementEventCallback<long>((_, value, _, _) => Interlocked.Add(ref held, value));
         meters.Start();
-        using var log = new WarningLog();
+        using var log = new TestLog();
         var options = new EpollTransportOptions { LoopCount = 1, UnsafePreferInlineScheduling = true, HeldLoopThreshold = TimeSpan.FromMilliseconds(20) };
         await using var transport = new EpollTransport<LinuxSystemCalls>(options, log, TimeProvider.System);
         await using IConnectionListener listener = await transport.BindAsync(new IPEndPoint(IPAddress.Loopback, 0));
@@ -42,7 +40,7 @@ public class HeldLoopTests
         // The machine may have held the loop before, while it served something else.
         string client = connection.RemoteEndPoint!.ToString()!;
         await Bounded.UntilTrue(() => log.Messages.Any(message => message.Contains(client, StringComparison.Ordinal)), "the hold is reported");
-        int reports = log.Count;
+        int reports = log.Messages.Count;
 
         // Held on for as long as it takes the watcher to look again, and again.
         BlockedLoopWatcher watcher = transport.Loops.All[0].Watcher!;
@@ -51,7 +49,7 @@ public class HeldLoopTests
             Assert.False(watcher.LookAtAll());
         }
 
-        Assert.Equal(reports, log.Count);
+        Assert.Equal(reports, log.Messages.Count);
         Assert.Equal(reports, Interlocked.Read(ref held));
         release.Set();
         await handling.InTime();
@@ -65,7 +63,7 @@ public class HeldLoopTests
     [Fact]
     public async Task Every_hold_is_reported_whenever_the_watcher_goes_to_rest()
     {
-        using var log = new WarningLog();
+        using var log = new TestLog();
         var options = new EpollTransportOptions { LoopCount = 1, UnsafePreferInlineScheduling = true, HeldLoopThreshold = TimeSpan.FromMilliseconds(1) };
         await using var transport = new EpollTransport<LinuxSystemCalls>(options, log, TimeProvider.System);
         await using IConnectionListener listener = await transport.BindAsync(new IPEndPoint(IPAddress.Loopback, 0));
@@ -75,9 +73,9 @@ public class HeldLoopTests
         Task handling = BlockAtEachReadAsync(connection, release);
         for (int round = 0; round < 200; round++)
         {
-            int before = log.Count;
+            int before = log.Messages.Count;
             await peer.SendAsync(new byte[1]);
-            await Bounded.UntilTrue(() => log.Count > before, $"hold {round} is reported");
+            await Bounded.UntilTrue(() => log.Messages.Count > before, $"hold {round} is reported");
             release.Release();
             // The loop sleeps, and the watcher looks once more or not: at another moment of its period each time.
             Thread.SpinWait(round * 500);
@@ -109,31 +107,5 @@ public class HeldLoopTests
         public override Task OnConnectedAsync(ConnectionContext connection) => Task.CompletedTask;
 
         public override string ToString() => "the-blocking-one";
-    }
-
-    private sealed class WarningLog : ILoggerFactory, ILogger
-    {
-        public ConcurrentQueue<string> Messages { get; } = [];
-
-        public int Count => Messages.Count;
-
-        public ILogger CreateLogger(string categoryName) => this;
-
-        public void AddProvider(ILoggerProvider provider) => throw new NotSupportedException();
-
-        public IDisposable? BeginScope<TState>(TState state)
-            where TState : notnull => null;
-
-        public bool IsEnabled(LogLevel logLevel) => true;
-
-        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
-        {
-            Messages.Enqueue(formatter(state, exception));
-        }
-
-        public void Dispose()
-        {
-            // Nothing is held.
-        }
     }
 }
