@@ -73,6 +73,20 @@ public readonly ref struct Line
     public LineMemory ToMemory() =>
         new(IsOrdinary ? _reader.Scan.MemoryAt(in _start, _rawLength) : _reader.Scan.GatherFoundLine()[.._rawLength], _length, _kind);
 
+    /// <summary>
+    /// Copies the line with its terminator to the start of <paramref name="destination"/>. The copy stays valid as long as
+    /// that memory does.
+    /// </summary>
+    /// <exception cref="ArgumentException">
+    /// <paramref name="destination"/> is shorter than <see cref="RawSpan"/>.
+    /// </exception>
+    public LineMemory CopyTo(Memory<byte> destination)
+    {
+        ReadOnlySpan<byte> raw = RawSpan;
+        raw.CopyTo(destination.Span);
+        return new LineMemory(destination[..raw.Length], _length, _kind);
+    }
+
     /// <summary>Same as <see cref="Span"/>.</summary>
     public static implicit operator ReadOnlySpan<byte>(in Line line) => line.Span;
 

@@ -63,7 +63,7 @@ public static class ConnectionBuilderExtensions
         LineOptions options = (services.GetService<IOptions<LineOptions>>()?.Value ?? new LineOptions()).Clone();
         configure?.Invoke(options);
         options.Name ??= endpointBuilder?.Name ?? (builder as ListenOptions)?.EndPoint.ToString() ?? endpointBuilder?.EndPoint.ToString() ?? "lines";
-        string[] errors = [.. options.Limits.Validate()];
+        string[] errors = [.. options.Validate()];
         if (errors.Length > 0)
         {
             throw new OptionsValidationException(nameof(LineOptions), typeof(LineOptions), errors);

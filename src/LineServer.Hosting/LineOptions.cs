@@ -8,6 +8,8 @@ namespace LineServer.Hosting;
 /// </summary>
 public sealed class LineOptions
 {
+    private const int LargestMaxConcurrentLines = 65536;
+
     /// <summary>The endpoint's name in logs and metrics. Defaults to its address.</summary>
     public string? Name { get; set; }
 
@@ -29,6 +31,21 @@ public sealed class LineOptions
     /// <summary>Where the endpoint's handlers run.</summary>
     public HandlerScheduling Scheduling { get; set; }
 
+    /// <summary>
+    /// How many lines of a connection a <see cref="LineHandler"/> handles at once: 1 to 65536. Defaults to 1: one after
+    /// the other.
+    /// </summary>
+    /// <remarks>
+    /// More is for lines that do not depend on each other: they wait together, such as for a database, and the server
+    /// reads on meanwhile. Lines begin in order, and replies leave in the order of lines, whichever ends first. The
+    /// calls share the handler: on an event loop they take turns at each <see langword="await"/>, on the thread pool they
+    /// run in parallel. <see cref="LineConnection.FlushAsync"/> and <see cref="LineConnection.ReadPayloadAsync"/> cannot
+    /// be used. If a line fails, those before it are answered, those that have begun after it are waited for, and their
+    /// replies are dropped. Each pending line is copied, so a client can make the server hold this many lines of
+    /// <see cref="LineLimits.MaxLineSize"/>.
+    /// </remarks>
+    public int MaxConcurrentLines { get; set; } = 1;
+
     internal LineFormat Format => new()
     {
         Delimiter = Delimiter,
@@ -46,5 +63,19 @@ public sealed class LineOptions
         IncompleteLineBehavior = IncompleteLineBehavior,
         MailboxFullBehavior = MailboxFullBehavior,
         Scheduling = Scheduling,
+        MaxConcurrentLines = MaxConcurrentLines,
     };
+
+    internal IEnumerable<string> Validate()
+    {
+        foreach (string problem in Limits.Validate())
+        {
+            yield return problem;
+        }
+
+        if (MaxConcurrentLines is < 1 or > LargestMaxConcurrentLines)
+        {
+            yield return $"{nameof(MaxConcurrentLines)} must be 1 to {LargestMaxConcurrentLines}, not {MaxConcurrentLines}.";
+        }
+    }
 }

@@ -24,9 +24,11 @@ public class AllocationTests
     [InlineData(Shape.Visitor, 50)]
     [InlineData(Shape.Async, 1)]
     [InlineData(Shape.Async, 50)]
+    [InlineData(Shape.ConcurrentAtOnce, 1)]
+    [InlineData(Shape.ConcurrentAtOnce, 50)]
     public async Task Steady_lines_allocate_nothing(Shape shape, int linesARead)
     {
-        ConnectionDelegate endpoint = LineTestConnection.Build(lines => lines.UseLines(_ => shape.Handler((line, reply) => reply.WriteLine(line.Span))()));
+        ConnectionDelegate endpoint = LineTestConnection.Build(lines => lines.UseLines(_ => shape.Handler((line, reply) => reply.WriteLine(line.Span))(), shape.Options()));
         var inline = new PipeOptions(readerScheduler: PipeScheduler.Inline, writerScheduler: PipeScheduler.Inline, useSynchronizationContext: false);
         var toServer = new Pipe(inline);
         var toClient = new Pipe(inline);

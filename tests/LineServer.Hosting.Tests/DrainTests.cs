@@ -14,7 +14,7 @@ public class DrainTests
     public async Task A_drain_answers_what_was_received_then_FIN(Shape shape)
     {
         CloseReason reason = CloseReason.None;
-        Server server = Server.With(shape.Handler((line, reply) => reply.WriteLine(line.Span), (why, output) => output.WriteLine("bye " + why), why => reason = why));
+        Server server = Server.With(shape.Handler((line, reply) => reply.WriteLine(line.Span), (why, output) => output.WriteLine("bye " + why), why => reason = why), shape.Options());
         await using LineTestConnection client = server.Connect();
         await client.SendAsync("a\nb\nhalf");
         client.Drain();

@@ -15,7 +15,7 @@ public class ErrorTests
     public async Task A_handler_that_throws_ends_its_connection_after_the_replies_before_it(Shape shape)
     {
         CloseReason reason = CloseReason.None;
-        Server server = Server.With(shape.Handler(Throw, (_, output) => output.WriteLine("bye"), why => reason = why));
+        Server server = Server.With(shape.Handler(Throw, (_, output) => output.WriteLine("bye"), why => reason = why), shape.Options());
         await using LineTestConnection other = server.Connect();
         await using LineTestConnection client = server.Connect();
         await client.SendAsync("a\nthrow\nb\n");

@@ -99,7 +99,7 @@ public class FlushTests
     }
 
     private Server Counted(Shape shape, Answer answer, Action<LineOptions>? options = null) =>
-        Server.With(shape.Handler(answer), options, reader => _reader = new CountingReader(reader), writer => _writer = new CountingWriter(writer));
+        Server.With(shape.Handler(answer), shape.Options(options), reader => _reader = new CountingReader(reader), writer => _writer = new CountingWriter(writer));
 
     private static void Echo(AnyLine line, LineOutput reply) => reply.WriteLine(line.Span);
 

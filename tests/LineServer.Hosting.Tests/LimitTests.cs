@@ -55,7 +55,7 @@ public class LimitTests
     {
         CloseReason reason = CloseReason.None;
         int handled = 0;
-        Server server = Server.With(shape.Handler((_, reply) => reply.WriteLine(Interlocked.Increment(ref handled).ToString()), (_, _) => Assert.Fail("nothing can be sent"), why => reason = why));
+        Server server = Server.With(shape.Handler((_, reply) => reply.WriteLine(Interlocked.Increment(ref handled).ToString()), (_, _) => Assert.Fail("nothing can be sent"), why => reason = why), shape.Options());
         LineTestConnection client = server.Connect();
         await client.SendAsync("a\nb\nhalf");
         Until.True(() => Volatile.Read(ref handled) == 2);

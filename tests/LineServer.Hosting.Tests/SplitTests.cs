@@ -36,7 +36,7 @@ public class SplitTests
     [MemberData(nameof(Shapes))]
     public async Task Another_delimiter_leaves_CR_and_LF_alone(Shape shape)
     {
-        Server server = Server.With(shape.Handler(Tell), options => options.Delimiter = 0);
+        Server server = Server.With(shape.Handler(Tell), shape.Options(options => options.Delimiter = 0));
         foreach (int piece in new[] { 1, 2, 100 })
         {
             Assert.Equal("[a\r\n]\0[]\0[\r]\0", await AnswerAsync(server, "a\r\n\0\0\r\0b"u8.ToArray(), piece));
@@ -50,12 +50,12 @@ public class SplitTests
             CloseReason reason = CloseReason.None;
             Server server = Server.With(
                 shape.Handler(Tell, (why, output) => output.Write(Encoding.UTF8.GetBytes("!" + why)), why => reason = why),
-                options =>
+                shape.Options(options =>
                 {
                     options.Limits.MaxLineSize = 8;
                     options.OversizeLineBehavior = oversize;
                     options.IncompleteLineBehavior = incomplete;
-                });
+                }));
             foreach (string text in Corpus)
             {
                 byte[] payload = Encoding.Latin1.GetBytes(text);

@@ -25,7 +25,7 @@ public class WrapperTests
         {
             Server server = Server.With(
                 shape.Handler((line, reply) => reply.WriteLine(line.Span)),
-                null,
+                shape.Options(),
                 reader => new CountingReader(reader, most, segmented),
                 writer => buffer == 0 ? writer : new CountingWriter(writer, buffer, unmanaged));
             await using LineTestConnection client = server.Connect();

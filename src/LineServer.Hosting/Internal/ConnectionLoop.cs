@@ -29,6 +29,7 @@ internal sealed class ConnectionLoop : ILinkedItem<ConnectionLoop>, IThreadPoolW
     private readonly PipeReader _input;
     private readonly TransportOutput _output;
     private LineBatchHandler? _handler;
+    private ConcurrentHandler? _concurrent; // the handler, if several lines may be pending
     private IServiceScope? _scope;
     private ReplyBuffer? _replies;
     private ReadInProgress _read;
@@ -88,13 +89,22 @@ internal sealed class ConnectionLoop : ILinkedItem<ConnectionLoop>, IThreadPoolW
     /// <summary>The bytes of replies that are not sent yet.</summary>
     public int StagedBytes => StagedReplies + _output.Staged;
 
+    /// <summary>Until when the handler that is to be awaited has time.</summary>
+    public long HandlerDeadline => HasPendingLines ? _concurrent.Deadline : Table.DeadlineAfter(Endpoint.Limits.HandlerTimeout);
+
+    /// <summary>True if several lines may be pending at once.</summary>
+    public bool IsConcurrent => _concurrent is not null;
+
     /// <summary>True if there is something to send.</summary>
     public bool HasToSend => StagedBytes > 0 || _inbox.HasMail;
 
+    /// <summary>The endpoint's handlers run on the thread pool now, and this connection began on its loop.</summary>
+    public bool MustMove => Context is not null && !Endpoint.RunsOnLoop;
+
     private ConnectionTable Table => Endpoint.Connections;
 
-    // The endpoint's handlers run on the thread pool now, and this connection began on its loop.
-    private bool MustMove => Context is not null && !Endpoint.RunsOnLoop;
+    [MemberNotNullWhen(true, nameof(_concurrent))]
+    private bool HasPendingLines => _concurrent is { HasPending: true };
 
     private bool IsClosing => _inbox.State >= ConnectionState.Closing;
 
@@ -110,7 +120,7 @@ internal sealed class ConnectionLoop : ILinkedItem<ConnectionLoop>, IThreadPoolW
             try
             {
                 bool goesOn = await ConnectAsync();
-                while (goesOn && !IsClosing && await SendAsync() && _inbox.State == ConnectionState.Open)
+                while (goesOn && !IsClosing && await SendRepliesAsync() && _inbox.State == ConnectionState.Open)
                 {
                     TransportRead read;
                     try
@@ -123,6 +133,11 @@ internal sealed class ConnectionLoop : ILinkedItem<ConnectionLoop>, IThreadPoolW
                     catch (Exception e)
                     {
                         read = TransportRead.Lost(e);
+                    }
+
+                    if (HasPendingLines)
+                    {
+                        _inbox.PendingHandler.EndReading();
                     }
 
                     if (MustMove)
@@ -144,6 +159,11 @@ internal sealed class ConnectionLoop : ILinkedItem<ConnectionLoop>, IThreadPoolW
             catch (Exception e)
             {
                 OnHandlerFailed(e);
+            }
+
+            while (HasPendingLines)
+            {
+                await JoinLineAsync();
             }
 
             await CloseAsync();
@@ -316,7 +336,8 @@ internal sealed class ConnectionLoop : ILinkedItem<ConnectionLoop>, IThreadPoolW
         }
 
         LineHandlerBase handler = MakeHandler(context);
-        _handler = handler as LineBatchHandler ?? new PerLineHandler((LineHandler)handler);
+        _concurrent = handler is LineHandler shared && Endpoint.Options.MaxConcurrentLines > 1 ? new ConcurrentHandler(shared, this, _output) : null;
+        _handler = handler as LineBatchHandler ?? _concurrent ?? (LineBatchHandler)new PerLineHandler((LineHandler)handler);
         _handler.Attach(_inbox);
         PlaceHandler(context);
         _isConnected = true;
@@ -336,11 +357,12 @@ internal sealed class ConnectionLoop : ILinkedItem<ConnectionLoop>, IThreadPoolW
             Endpoint.Pin();
         }
 
-        if (context is not null && (Endpoint.MayBlock || _handler is PerLineHandler))
+        bool isPerLine = _handler.Made is LineHandler;
+        if (context is not null && (Endpoint.MayBlock || isPerLine))
         {
             _handler.Context = context;
         }
-        else if (_handler is PerLineHandler)
+        else if (isPerLine)
         {
             UseContext();
         }
@@ -402,14 +424,32 @@ internal sealed class ConnectionLoop : ILinkedItem<ConnectionLoop>, IThreadPoolW
 
     private ValueTask<ReadResult> BeginRead()
     {
+        if (HasPendingLines)
+        {
+            _inbox.PendingHandler.WatchWhileReading(_concurrent.First);
+        }
+
         ValueTask<ReadResult> read = _input.ReadAsync(CancellationToken.None);
         if (!read.IsCompleted)
         {
-            _deadlines.WatchRead(Table, Endpoint.Limits, _read.IsWithinLine);
-            Hold(_read.HeldBytes);
+            BeginReadWait();
         }
 
         return read;
+    }
+
+    private void BeginReadWait()
+    {
+        if (HasPendingLines)
+        {
+            _deadlines.WatchRead(Table, Endpoint.Limits, _read.IsWithinLine, _concurrent.Deadline);
+            Hold(_read.HeldBytes + (Endpoint.Budget is null ? 0 : _concurrent.HeldBytes));
+            return;
+        }
+
+        _concurrent?.Rest();
+        _deadlines.WatchRead(Table, Endpoint.Limits, _read.IsWithinLine);
+        Hold(_read.HeldBytes);
     }
 
     /// <summary>
@@ -485,7 +525,7 @@ internal sealed class ConnectionLoop : ILinkedItem<ConnectionLoop>, IThreadPoolW
     {
         _deadlines.EndWatch();
         EndRead();
-        if (_replies is not null)
+        if (_replies is not null && !IsConcurrent)
         {
             // A handler may have staged replies and then thrown before it awaited.
             _replies.FinishTo(_output);
@@ -594,7 +634,7 @@ internal sealed class ConnectionLoop : ILinkedItem<ConnectionLoop>, IThreadPoolW
                 }
             }
 
-            bool progressed = waited || _read.PayloadTaken || _output.Staged > 0 || _read.Lines.LinesTaken > takenBefore;
+            bool progressed = waited || IsConcurrent || _read.PayloadTaken || _output.Staged > 0 || _read.Lines.LinesTaken > takenBefore;
             // Replies leave with those to the next lines, unless the handler awaits again: PendingHandler.
             bool sendsLater = waited && !_read.IsExhausted && _output.Staged < LargestLaterSend;
             if ((!sendsLater && !await SendAsync()) || IsClosing)
@@ -688,6 +728,40 @@ internal sealed class ConnectionLoop : ILinkedItem<ConnectionLoop>, IThreadPoolW
         if (_replies is not null)
         {
             _replies.Watcher = watcher;
+        }
+    }
+
+    /// <summary>The first of the pending lines changes: its replies are the next to be sent.</summary>
+    public void UseReplies(ReplyBuffer? replies)
+    {
+        WatchReplies(null);
+        _replies = replies;
+    }
+
+    private ValueTask<bool> SendRepliesAsync()
+    {
+        if (HasPendingLines)
+        {
+            _concurrent.TakeEnded();
+            MoveReplies(isBetweenReplies: false);
+        }
+
+        return SendAsync();
+    }
+
+    /// <summary>
+    /// No further line is read: waits for the handler of the first that is pending. It does not throw.
+    /// </summary>
+    private async Task JoinLineAsync()
+    {
+        try
+        {
+            await _inbox.PendingHandler.JoinAsync(_concurrent!.BeginJoin());
+            _concurrent.TakeEnded();
+        }
+        catch (Exception e)
+        {
+            OnHandlerFailed(e);
         }
     }
 
@@ -802,6 +876,7 @@ internal sealed class ConnectionLoop : ILinkedItem<ConnectionLoop>, IThreadPoolW
     {
         // A handler that is cancelled, or whose client ends within a payload, has not failed.
         bool endsAnyway = _inbox.CloseReason != CloseReason.None && error is OperationCanceledException or EndOfStreamException;
+        _concurrent?.Fail();
         RequestClose(CloseReason.HandlerError);
         if (!endsAnyway)
         {
@@ -821,6 +896,7 @@ internal sealed class ConnectionLoop : ILinkedItem<ConnectionLoop>, IThreadPoolW
         }
 
         IsHandlingLine = false;
+        _concurrent?.Rest();
         _inbox.DropRequest();
         _deadlines.EndWatch();
         await new OrderlyClose(this, _inbox, _input, _output, _read.IsLast).RunAsync(_handler);

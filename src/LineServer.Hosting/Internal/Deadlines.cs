@@ -50,10 +50,15 @@ internal struct Deadlines
     public void BeginFirstLine(ConnectionTable table, LineLimits limits) => _firstLine = table.DeadlineAfter(limits.FirstLineTimeout);
 
     /// <summary>The loop begins to wait for the client to send.</summary>
-    public void WatchRead(ConnectionTable table, LineLimits limits, bool isWithinLine)
+    public void WatchRead(ConnectionTable table, LineLimits limits, bool isWithinLine) =>
+        WatchRead(table, limits, isWithinLine, Wait.Idle, table.DeadlineAfter(limits.IdleTimeout));
+
+    /// <summary>The same while lines are pending, whose handler has time until <paramref name="handlerDeadline"/>.</summary>
+    public void WatchRead(ConnectionTable table, LineLimits limits, bool isWithinLine, long handlerDeadline) =>
+        WatchRead(table, limits, isWithinLine, Wait.Handler, handlerDeadline);
+
+    private void WatchRead(ConnectionTable table, LineLimits limits, bool isWithinLine, Wait wait, long deadline)
     {
-        Wait wait = Wait.Idle;
-        long deadline = table.DeadlineAfter(limits.IdleTimeout);
         if (isWithinLine)
         {
             _line = _line switch

@@ -297,6 +297,10 @@ internal sealed class Inbox : LineConnection
         return Interlocked.CompareExchange(ref _pendingHandler, made, null) ?? made;
     }
 
-    private ConnectionLoop ThrowIfNotHandlingLine() =>
-        _loop is { IsHandlingLine: true } ? _loop : throw new InvalidOperationException($"Only within {nameof(LineHandler)}.{nameof(LineHandler.OnLineAsync)}.");
+    private ConnectionLoop ThrowIfNotHandlingLine() => _loop switch
+    {
+        { IsHandlingLine: true } => _loop,
+        { IsConcurrent: true } => throw new InvalidOperationException($"Not with {nameof(LineOptions.MaxConcurrentLines)} above 1."),
+        _ => throw new InvalidOperationException($"Only within {nameof(LineHandler)}.{nameof(LineHandler.OnLineAsync)}."),
+    };
 }

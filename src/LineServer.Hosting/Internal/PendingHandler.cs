@@ -19,9 +19,11 @@ internal sealed class PendingHandler(ConnectionLoop loop, Inbox inbox, IEventLoo
 {
     private IHandlerRequest? _request;
     private AtEnd? _atEnd;
+    private Action? _wakeAction;
     private ValueTask _task; // the handler's; default while none is pending
     private bool _isRegistered; // the end of the task sets the signal
     private bool _isAtEnd; // the loop is at the end of its iteration
+    private volatile bool _isReading; // the loop reads on while the handler is pending
 
     // While the join waits, only this loop resumes it, also after the endpoint has moved to the thread pool: the connection
     // moves between two calls of its handler.
@@ -54,13 +56,13 @@ internal sealed class PendingHandler(ConnectionLoop loop, Inbox inbox, IEventLoo
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
     public async ValueTask JoinAsync(ValueTask task)
     {
-        _task = task;
-        _isRegistered = false;
+        _isReading = false;
+        Begin(task);
         // Whatever is staged from now on is seen by the first pass, or wakes the join.
         loop.WatchReplies(EventLoop is null ? null : this);
         Interlocked.MemoryBarrier();
         ConnectionTable table = loop.Endpoint.Connections;
-        long deadline = table.DeadlineAfter(loop.Endpoint.Limits.HandlerTimeout);
+        long deadline = loop.HandlerDeadline;
         while (true)
         {
             if (!IsOnLoop || _isAtEnd)
@@ -107,31 +109,65 @@ internal sealed class PendingHandler(ConnectionLoop loop, Inbox inbox, IEventLoo
         task.GetAwaiter().GetResult();
     }
 
+    /// <summary>
+    /// The loop is about to read while a line is pending: the read is to be woken when the line's handler has ended, or has
+    /// staged a reply. The handler may have been watched before.
+    /// </summary>
+    public void WatchWhileReading(ValueTask task)
+    {
+        Begin(task);
+        _isReading = true;
+        loop.WatchReplies(EventLoop is null ? null : this);
+        if (IsOnLoop)
+        {
+            LookAtEnd();
+            return;
+        }
+
+        Register();
+        // Either this sees what another thread has just done, or that thread sees that the loop reads.
+        Interlocked.MemoryBarrier();
+        if (task.IsCompleted || loop.StagedReplies > 0)
+        {
+            loop.CancelRead();
+        }
+    }
+
+    /// <summary>The read has ended.</summary>
+    public void EndReading() => _isReading = false;
+
     /// <summary>The handler has staged something while it is pending.</summary>
     public void OnStaged()
     {
         // OnHandlerRan follows the code of the handler on its loop.
         if (SynchronizationContext.Current is null || SynchronizationContext.Current != loop.Context)
         {
-            Set();
+            Wake();
         }
     }
 
     /// <summary>Code of the handler has run in its context, and may have ended it.</summary>
     public void OnHandlerRan()
     {
-        if (!IsWaiting)
+        if (!IsWaiting && !_isReading)
         {
             return;
         }
 
-        if (!IsOnLoop)
+        if (!IsOnLoop || loop.MustMove)
         {
-            Set();
+            Wake();
         }
         else if (_task.IsCompleted)
         {
-            TryRunWaiter();
+            if (loop.IsConcurrent)
+            {
+                LookAtEnd(); // other lines may end in this iteration, too
+            }
+            else
+            {
+                TryRunWaiter();
+            }
         }
         else if (loop.HasToSend)
         {
@@ -139,7 +175,27 @@ internal sealed class PendingHandler(ConnectionLoop loop, Inbox inbox, IEventLoo
         }
     }
 
-    /// <summary>Makes the end of the handler wake the loop. Only the join calls it.</summary>
+    private void Begin(ValueTask task)
+    {
+        if (_task != task)
+        {
+            _task = task;
+            _isRegistered = false;
+        }
+    }
+
+    private void Wake()
+    {
+        Interlocked.MemoryBarrier();
+        if (_isReading)
+        {
+            loop.CancelRead();
+        }
+
+        Set();
+    }
+
+    /// <summary>Makes the end of the handler wake the loop. Only the loop calls it.</summary>
     /// <remarks>
     /// A handler that ends on the event loop is usually found there without this, and without the allocation that an await
     /// within a context costs. Outside of its context, a continuation would not run within the code that ends the
@@ -157,7 +213,7 @@ internal sealed class PendingHandler(ConnectionLoop loop, Inbox inbox, IEventLoo
         SynchronizationContext.SetSynchronizationContext(EventLoop is null ? null : loop.Context);
         try
         {
-            _task.GetAwaiter().UnsafeOnCompleted(SetAction);
+            _task.GetAwaiter().UnsafeOnCompleted(_wakeAction ??= Wake);
         }
         finally
         {
@@ -290,9 +346,20 @@ internal sealed class PendingHandler(ConnectionLoop loop, Inbox inbox, IEventLoo
     /// <summary>At the end of the loop's iteration: a pending handler is registered, and what is staged is sent.</summary>
     private void OnEndOfIteration()
     {
-        _isAtEnd = true;
-        TryRunWaiter();
-        _isAtEnd = false;
+        if (!_isReading)
+        {
+            _isAtEnd = true;
+            TryRunWaiter();
+            _isAtEnd = false;
+        }
+        else if (loop.MustMove || _task.IsCompleted || loop.HasToSend)
+        {
+            loop.CancelRead();
+        }
+        else
+        {
+            Register();
+        }
     }
 
     private sealed class AtEnd(PendingHandler owner) : IThreadPoolWorkItem

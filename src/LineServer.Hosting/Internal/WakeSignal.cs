@@ -24,11 +24,6 @@ internal class WakeSignal : IValueTaskSource, IThreadPoolWorkItem
     private ManualResetValueTaskSourceCore<bool> _core;
     private int _state;
 
-    public WakeSignal() => SetAction = Set;
-
-    /// <summary>A cached delegate for <see cref="Set"/>.</summary>
-    public Action SetAction { get; }
-
     /// <summary>True while the waiter waits.</summary>
     protected bool IsWaiting => Volatile.Read(ref _state) == Waiting;
 

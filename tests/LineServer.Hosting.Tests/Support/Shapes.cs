@@ -15,6 +15,12 @@ public enum Shape
     /// <summary>An asynchronous handler that waits for each line.</summary>
     Waiting,
 
+    /// <summary>An asynchronous handler that handles several lines at once, and waits after the reply to each.</summary>
+    Concurrent,
+
+    /// <summary>The same without a wait.</summary>
+    ConcurrentAtOnce,
+
     Batch,
 
     /// <summary>A batch handler that takes one line per call.</summary>
@@ -62,12 +68,20 @@ internal static class Shapes
     public static Func<LineHandlerBase> Handler(this Shape shape, Answer onLine, Action<CloseReason, LineOutput>? onClosing = null, Action<CloseReason>? onDisconnected = null) => () => shape switch
     {
         Shape.Delegate => new DelegateBatch(onLine, onClosing, onDisconnected),
-        Shape.Async => new Async(onLine, onClosing, onDisconnected, waits: false),
+        Shape.Async or Shape.ConcurrentAtOnce => new Async(onLine, onClosing, onDisconnected, waits: false),
         Shape.Waiting => new Async(onLine, onClosing, onDisconnected, waits: true),
+        Shape.Concurrent => new Concurrent(onLine, onClosing, onDisconnected),
         Shape.Batch => new Batch(onLine, onClosing, onDisconnected, int.MaxValue, waits: false),
         Shape.BatchByOne => new Batch(onLine, onClosing, onDisconnected, 1, waits: false),
         Shape.WaitingBatch => new Batch(onLine, onClosing, onDisconnected, int.MaxValue, waits: true),
         _ => new Visiting(onLine, onClosing, onDisconnected),
+    };
+
+    /// <summary>The options that the shape needs, and more.</summary>
+    public static Action<LineOptions> Options(this Shape shape, Action<LineOptions>? more = null) => options =>
+    {
+        options.MaxConcurrentLines = shape is Shape.Concurrent or Shape.ConcurrentAtOnce ? 3 : 1;
+        more?.Invoke(options);
     };
 
     // What UseLines creates from a delegate, with callbacks.
@@ -86,7 +100,7 @@ internal static class Shapes
         }
     }
 
-    private sealed class Async(Answer onLine, Action<CloseReason, LineOutput>? onClosing, Action<CloseReason>? onDisconnected, bool waits) : LineHandler
+    private class Async(Answer onLine, Action<CloseReason, LineOutput>? onClosing, Action<CloseReason>? onDisconnected, bool waits) : LineHandler
     {
         public override ValueTask OnLineAsync(LineMemory line, LineOutput reply, CancellationToken cancellationToken)
         {
@@ -114,6 +128,17 @@ internal static class Shapes
         }
 
         private void Give(LineMemory line, LineOutput reply) => onLine(new AnyLine(line), reply);
+    }
+
+    // It replies before it waits, because after the wait several lines may be on several threads.
+    private sealed class Concurrent(Answer onLine, Action<CloseReason, LineOutput>? onClosing, Action<CloseReason>? onDisconnected)
+        : Async(onLine, onClosing, onDisconnected, waits: false)
+    {
+        public override async ValueTask OnLineAsync(LineMemory line, LineOutput reply, CancellationToken cancellationToken)
+        {
+            await base.OnLineAsync(line, reply, cancellationToken);
+            await Task.Yield();
+        }
     }
 
     private sealed class Batch(Answer onLine, Action<CloseReason, LineOutput>? onClosing, Action<CloseReason>? onDisconnected, int atOnce, bool waits) : LineBatchHandler
