@@ -542,7 +542,7 @@ internal sealed unsafe class EventLoop
     }
 
     [SuppressMessage("Design", "CA1031", Justification = "What reports a failure cannot fail.")]
-    private void Fail(IEventSource source, Exception exception)
+    public void Fail(IEventSource source, Exception exception)
     {
         source.OnFailed(exception);
         try
