@@ -132,6 +132,9 @@ internal sealed unsafe class EventLoop
     /// <summary>Notified when the loop wakes; null if nobody watches.</summary>
     public BlockedLoopWatcher? Watcher { get; set; }
 
+    /// <summary>Sends what was flushed on the thread pool. Thread-safe.</summary>
+    public HeldFlushes Held { get; } = new();
+
     /// <summary>Rents an array of at least this size. Thread-safe.</summary>
     public byte[] Rent(int size) => IsCurrent ? _buffers.Rent(size) : ArrayPool<byte>.Shared.Rent(size);
 
