@@ -3,29 +3,53 @@ using System.Diagnostics.CodeAnalysis;
 using System.Net.Sockets;
 using LineServer.Framing;
 using LineServer.Hosting.Tests.Support;
+using LineServer.Transports.Epoll;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Connections.Features;
+using Microsoft.Extensions.DependencyInjection;
 
 namespace LineServer.Hosting.Tests;
 
 /// <summary>
-/// Close, abort, push, drain and resets at random moments, over Kestrel's sockets and the thread pool.
+/// Close, abort, push, drain and resets at random moments: over Kestrel's sockets, and over epoll on the loop, on the thread
+/// pool, and on the way from one to the other.
 /// </summary>
 [Collection(nameof(Alone))]
 public class StressTests
 {
     private readonly ConcurrentDictionary<LineConnection, IConnectionLifetimeNotificationFeature?> _open = new();
+    private int _lines;
+    private volatile bool _hasRunOnPool;
     private int _connected;
     private int _disconnected;
 
+    public enum Kind
+    {
+        PerLine,
+        Concurrent,
+        Batch,
+    }
+
+    public enum Place
+    {
+        Sockets,
+        Loop,
+        ThreadPool,
+
+        /// <summary>The loop, until a handler blocks it.</summary>
+        Moving,
+    }
+
+    public static MatrixTheoryData<Kind, Place> All => new(Enum.GetValues<Kind>(), Enum.GetValues<Place>());
+
     [Theory]
-    [InlineData(false)]
-    [InlineData(true)]
+    [MemberData(nameof(All))]
     [SuppressMessage("Security", "CA5394", Justification = "A seeded generator is what a test can repeat.")]
-    public async Task Whatever_happens_every_connection_ends_and_the_table_is_empty(bool batch)
+    public async Task Whatever_happens_every_connection_ends_and_the_table_is_empty(Kind kind, Place place)
     {
         int seed = Environment.TickCount;
-        string name = $"stress {batch} {seed}";
+        string name = $"stress {kind} {place} {seed}";
+        int blockingLine = place == Place.Moving ? 200 : -1;
         using var metrics = new Metrics(name);
         var unobserved = new ConcurrentQueue<Exception>();
         EventHandler<UnobservedTaskExceptionEventArgs> note = (_, e) => unobserved.Enqueue(e.Exception);
@@ -33,11 +57,18 @@ public class StressTests
         GC.Collect();
         GC.WaitForPendingFinalizers();
         TaskScheduler.UnobservedTaskException += note;
-        KestrelHost host = await KestrelHost.StartAsync(listen => listen.UseLines(
-            _ => batch ? new Batching(this) : new PerLine(this),
+        Action<IServiceCollection>? transport = place == Place.Sockets ? null : services => services.AddEpollTransport(options =>
+        {
+            options.LoopCount = 2;
+            options.HeldLoopThreshold = place == Place.Moving ? TimeSpan.FromMilliseconds(10) : null;
+        });
+        KestrelHost host = await KestrelHost.StartAsync(services: transport, configure: listen => listen.UseLines(
+            _ => kind == Kind.Batch ? new Batching(this, blockingLine) : new PerLine(this, kind, blockingLine),
             options =>
             {
                 options.Name = name;
+                options.Scheduling = place == Place.ThreadPool ? HandlerScheduling.ThreadPool : HandlerScheduling.Auto;
+                options.MaxConcurrentLines = kind == Kind.Concurrent ? 5 : 1;
                 options.Limits.LineTimeout = TimeSpan.FromMilliseconds(80);
                 options.Limits.MaxWriteBufferSize = 1000;
                 options.Limits.LingerQuietTime = TimeSpan.FromMilliseconds(5);
@@ -68,6 +99,7 @@ public class StressTests
         await host.DisposeAsync();
         Until.True(() => metrics["lineserver.connections.active"] == 0);
         Assert.True(_connected > 0, name);
+        Assert.Equal(place != Place.Loop, _hasRunOnPool);
         Assert.Equal(_connected, _disconnected);
         Assert.Empty(_open);
         Assert.Equal(0, metrics["lineserver.connections.closed HandlerError"]);
@@ -125,6 +157,19 @@ public class StressTests
         }
     }
 
+    private void OnLine(int blockingLine)
+    {
+        if (Interlocked.Increment(ref _lines) == blockingLine)
+        {
+            Thread.Sleep(30); // what makes the handlers move
+        }
+
+        if (LoopServer.Here == "pool")
+        {
+            _hasRunOnPool = true;
+        }
+    }
+
     private void Connected(LineConnection connection)
     {
         Interlocked.Increment(ref _connected);
@@ -137,7 +182,7 @@ public class StressTests
         _open.TryRemove(connection, out _);
     }
 
-    private sealed class PerLine(StressTests test) : LineHandler
+    private sealed class PerLine(StressTests test, Kind kind, int blockingLine) : LineHandler
     {
         public override async ValueTask OnConnectedAsync(LineOutput output, CancellationToken cancellationToken)
         {
@@ -148,6 +193,7 @@ public class StressTests
 
         public override async ValueTask OnLineAsync(LineMemory line, LineOutput reply, CancellationToken cancellationToken)
         {
+            test.OnLine(blockingLine);
             if (line.Length == 0)
             {
                 return;
@@ -158,10 +204,10 @@ public class StressTests
                 case (byte)'w':
                     await Task.Yield();
                     reply.WriteLine(line.Span);
-                    await Connection.FlushAsync();
+                    await (kind == Kind.Concurrent ? Task.Run(static () => { }, cancellationToken) : Connection.FlushAsync().AsTask());
                     reply.WriteLine("flushed");
                     break;
-                case (byte)'5':
+                case (byte)'5' when kind != Kind.Concurrent:
                     System.Buffers.ReadOnlySequence<byte> payload = await Connection.ReadPayloadAsync(500);
                     reply.Write(payload);
                     break;
@@ -178,7 +224,7 @@ public class StressTests
         }
     }
 
-    private sealed class Batching(StressTests test) : LineBatchHandler
+    private sealed class Batching(StressTests test, int blockingLine) : LineBatchHandler
     {
         private bool _wantsPayload;
 
@@ -203,6 +249,7 @@ public class StressTests
 
             while (batch.TryRead(out Line line))
             {
+                test.OnLine(blockingLine);
                 if (line.Length > 0 && line.Span[0] == '5')
                 {
                     _wantsPayload = true;

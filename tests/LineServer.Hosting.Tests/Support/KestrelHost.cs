@@ -4,6 +4,7 @@ using System.Text;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.Extensions.DependencyInjection;
 
 namespace LineServer.Hosting.Tests.Support;
 
@@ -21,7 +22,8 @@ internal sealed class KestrelHost : IAsyncDisposable
 
     public EndPoint EndPoint { get; private set; } = null!;
 
-    public static async Task<KestrelHost> StartAsync(Action<ListenOptions> configure, bool unix = false)
+    public static async Task<KestrelHost> StartAsync(
+        Action<ListenOptions> configure, bool unix = false, Action<IServiceCollection>? services = null)
     {
         string? path = unix ? Path.Combine(Path.GetTempPath(), $"lines-{Guid.NewGuid():N}.sock") : null;
         WebApplicationBuilder builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
@@ -36,6 +38,7 @@ internal sealed class KestrelHost : IAsyncDisposable
                 options.ListenUnixSocket(path, configure);
             }
         });
+        services?.Invoke(builder.Services);
         var host = new KestrelHost(builder.Build(), path);
         await host._server.StartAsync();
         host.EndPoint = path is null ? new IPEndPoint(IPAddress.Loopback, new Uri(host._server.Urls.First()).Port) : new UnixDomainSocketEndPoint(path);

@@ -71,7 +71,7 @@ internal sealed class EchoServer : IAsyncDisposable
     {
         try
         {
-            await _handler(connection);
+            await (connection.Features.Get<IRunsHandlers>() is { } place ? place.RunAsync(() => _handler(connection)) : _handler(connection));
         }
         catch (Exception e) when (e is ConnectionResetException or ConnectionAbortedException)
         {
