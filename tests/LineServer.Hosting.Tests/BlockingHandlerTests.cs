@@ -26,11 +26,14 @@ public sealed class BlockingHandlerTests : IDisposable
     {
         await using var server = new LoopServer(Threshold, _log);
         using var gate = new SemaphoreSlim(0);
-        ConnectionEndpoint endpoint = await server.ListenAsync(() => new Blocking(gate), configure: builder => builder.Name = "the-blocking-one");
+        using var blocks = new SemaphoreSlim(0);
+        ConnectionEndpoint endpoint = await server.ListenAsync(
+            () => new Blocking(gate, blocks: blocks), configure: builder => builder.Name = "the-blocking-one");
         using Socket other = await endpoint.ConnectAsync();
         await AssertEchoesAsync(other, "before");
         using Socket client = await endpoint.ConnectAsync();
         await client.SendTextAsync($"{how}\nnext\nwhere\n");
+        await blocks.WaitAsync().InTime();
         await AssertEchoesAsync(other, "meanwhile");
         await AssertEchoesAsync(other, "and again");
         gate.Release();
@@ -188,7 +191,7 @@ public sealed class BlockingHandlerTests : IDisposable
         Assert.Equal($"{line}\n", await client.ReceiveTextAsync(line.Length + 1));
     }
 
-    private sealed class Blocking(SemaphoreSlim gate, Action<LineConnection>? tell = null) : LineHandler
+    private sealed class Blocking(SemaphoreSlim gate, Action<LineConnection>? tell = null, SemaphoreSlim? blocks = null) : LineHandler
     {
         public override ValueTask OnConnectedAsync(LineOutput output, CancellationToken cancellationToken)
         {
@@ -206,6 +209,7 @@ public sealed class BlockingHandlerTests : IDisposable
 
             if (text.EndsWith("block", StringComparison.Ordinal))
             {
+                blocks?.Release();
                 gate.Wait(CancellationToken.None);
             }
 

@@ -99,7 +99,8 @@ public class StressTests
         await host.DisposeAsync();
         Until.True(() => metrics["lineserver.connections.active"] == 0);
         Assert.True(_connected > 0, name);
-        Assert.Equal(place != Place.Loop, _hasRunOnPool);
+        // Kestrel begins connections on the thread pool, so lines that are there already may be handled there on any transport.
+        Assert.True(_hasRunOnPool || place == Place.Loop, name);
         Assert.Equal(_connected, _disconnected);
         Assert.Empty(_open);
         Assert.Equal(0, metrics["lineserver.connections.closed HandlerError"]);

@@ -577,6 +577,29 @@ internal sealed class ConnectionLoop : ILinkedItem<ConnectionLoop>, IThreadPoolW
         return task.IsCompletedSuccessfully && _read.IsExhausted ? default : GiveOnAsync(task, takenBefore);
     }
 
+    /// <summary>True if the handler may get more of the batch before anything else is done for the connection.</summary>
+    public bool MayGoOn =>
+        _read.IsOpen && !_read.IsExhausted && StagedBytes < LargestLaterSend && _inbox.State == ConnectionState.Open && !MustMove;
+
+    /// <summary>Gives the rest of the batch to the handler, which has just ended. Does not throw.</summary>
+    public ValueTask GoOn()
+    {
+        if (!TryMoveReplies())
+        {
+            return default;
+        }
+
+        IsHandlingLine = false;
+        try
+        {
+            return GiveBatch();
+        }
+        catch (Exception e)
+        {
+            return ValueTask.FromException(e);
+        }
+    }
+
     private ValueTask GiveBatch()
     {
         _read.BeginCall();

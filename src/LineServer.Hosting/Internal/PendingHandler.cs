@@ -21,6 +21,7 @@ internal sealed class PendingHandler(ConnectionLoop loop, Inbox inbox, IEventLoo
     private AtEnd? _atEnd;
     private Action? _endAction;
     private ValueTask _task; // the handler's; default while none is pending
+    private long _deadline; // of the handler
     private bool _isRegistered; // the end of the task calls OnEnded
     private volatile bool _hasCalledBack; // it has
     private bool _isAtEnd; // the loop is at the end of its iteration
@@ -66,7 +67,7 @@ internal sealed class PendingHandler(ConnectionLoop loop, Inbox inbox, IEventLoo
         loop.WatchReplies(EventLoop is null ? null : this);
         Interlocked.MemoryBarrier();
         ConnectionTable table = loop.Endpoint.Connections;
-        long deadline = loop.HandlerDeadline;
+        _deadline = loop.HandlerDeadline;
         while (true)
         {
             if (!IsOnLoop || _isAtEnd)
@@ -76,7 +77,7 @@ internal sealed class PendingHandler(ConnectionLoop loop, Inbox inbox, IEventLoo
 
             // Read this first: what the handler staged before it ended, or before its request, must be sent
             // before the request completes.
-            bool hasEnded = HasEnded(task);
+            bool hasEnded = HasEnded(_task);
             loop.Deadlines.EndWatch();
             IHandlerRequest? request = TakeRequest();
             if (request is not null || !SendsLater(hasEnded))
@@ -87,7 +88,7 @@ internal sealed class PendingHandler(ConnectionLoop loop, Inbox inbox, IEventLoo
                     // Time spent waiting for the client does not count against the handler.
                     long before = table.Now;
                     await serving;
-                    deadline = deadline == long.MaxValue ? deadline : deadline + (table.Now - before);
+                    _deadline = _deadline == long.MaxValue ? _deadline : _deadline + (table.Now - before);
                 }
             }
 
@@ -96,7 +97,7 @@ internal sealed class PendingHandler(ConnectionLoop loop, Inbox inbox, IEventLoo
                 break;
             }
 
-            loop.Deadlines.Watch(Wait.Handler, deadline);
+            loop.Deadlines.Watch(Wait.Handler, _deadline);
             if (_isRegistered)
             {
                 // A wait that ends within an iteration is not charged: each charge is an atomic operation.
@@ -109,6 +110,7 @@ internal sealed class PendingHandler(ConnectionLoop loop, Inbox inbox, IEventLoo
 
         loop.WatchReplies(null);
         loop.IsHandlingLine = false;
+        task = _task; // another one, if the handler has gone on meanwhile
         _task = default;
         task.GetAwaiter().GetResult();
     }
@@ -172,15 +174,40 @@ internal sealed class PendingHandler(ConnectionLoop loop, Inbox inbox, IEventLoo
             {
                 LookAtEnd(); // other lines may end in this iteration, too
             }
-            else
+            else if (TryTakeWaiter())
             {
-                TryRunWaiter();
+                GoOn();
             }
         }
         else if (loop.HasToSend)
         {
             LookAtEnd();
         }
+    }
+
+    /// <summary>
+    /// The handler has ended while the join waits. Calls it for the rest of the batch, and lets the join wait for that: to
+    /// resume it for each line would cost more.
+    /// </summary>
+    [SuppressMessage("Usage", "VSTHRD002", Justification = "It has ended.")]
+    private void GoOn()
+    {
+        if (_task.IsCompletedSuccessfully && Volatile.Read(ref _request) is null && loop.MayGoOn)
+        {
+            _task.GetAwaiter().GetResult();
+            _task = loop.GoOn();
+            _isRegistered = _hasCalledBack = false;
+            // If the call has blocked, another thread runs the loop now.
+            if (!_task.IsCompleted && IsOnLoop)
+            {
+                _deadline = loop.HandlerDeadline;
+                LookAtEnd();
+                PutWaiterBack();
+                return;
+            }
+        }
+
+        RunTakenWaiter();
     }
 
     private void Begin(ValueTask task)

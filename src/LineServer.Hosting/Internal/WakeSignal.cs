@@ -51,16 +51,13 @@ internal class WakeSignal : IValueTaskSource, IThreadPoolWorkItem
         }
     }
 
-    /// <summary>Runs the waiter within the call. Returns false if nobody waits.</summary>
-    public bool TryRunWaiter()
+    /// <summary>Runs the waiter within the call, if somebody waits.</summary>
+    public void TryRunWaiter()
     {
-        if (Volatile.Read(ref _state) != Waiting || Interlocked.CompareExchange(ref _state, Idle, Waiting) != Waiting)
+        if (TryTakeWaiter())
         {
-            return false;
+            RunTakenWaiter();
         }
-
-        _core.SetResult(true);
-        return true;
     }
 
     public ValueTask WaitAsync()
@@ -75,7 +72,26 @@ internal class WakeSignal : IValueTaskSource, IThreadPoolWorkItem
         return default;
     }
 
-    void IThreadPoolWorkItem.Execute() => _core.SetResult(true);
+    /// <summary>
+    /// Waiting → Idle, and nobody else runs the waiter. Returns false if nobody waits; otherwise
+    /// <see cref="RunTakenWaiter"/> or <see cref="PutWaiterBack"/> must follow.
+    /// </summary>
+    protected bool TryTakeWaiter() =>
+        Volatile.Read(ref _state) == Waiting && Interlocked.CompareExchange(ref _state, Idle, Waiting) == Waiting;
+
+    protected void RunTakenWaiter() => _core.SetResult(true);
+
+    /// <summary>The waiter waits on. If the signal was set meanwhile, the waiter runs within the call.</summary>
+    protected void PutWaiterBack()
+    {
+        if (Interlocked.CompareExchange(ref _state, Waiting, Idle) != Idle)
+        {
+            Volatile.Write(ref _state, Idle);
+            RunTakenWaiter();
+        }
+    }
+
+    void IThreadPoolWorkItem.Execute() => RunTakenWaiter();
 
     void IValueTaskSource.GetResult(short token) => _core.GetResult(token);
 
