@@ -56,6 +56,16 @@ internal sealed class AwaitTask : LineHandler, IDisposable
     }
 }
 
+/// <summary>Replies, then waits for 10 ms: how long the reply takes to leave.</summary>
+internal sealed class ReplyThenWait : LineHandler
+{
+    public override async ValueTask OnLineAsync(LineMemory line, LineOutput reply, CancellationToken cancellationToken)
+    {
+        reply.WriteLine(line.Span);
+        await Task.Delay(10, cancellationToken);
+    }
+}
+
 /// <summary>Blocks its thread for 200 ms on every thousandth line of a connection.</summary>
 internal sealed class Sleep : LineHandler
 {

@@ -24,7 +24,7 @@ var handler = new Option<string>("--handler")
     DefaultValueFactory = _ => "await-yield",
 };
 transport.AcceptOnlyFromAmong("epoll", "sockets");
-handler.AcceptOnlyFromAmong("echo", "at-once", "await-yield", "await-task", "sleep", "sleep-delegate", "deadlock");
+handler.AcceptOnlyFromAmong("echo", "at-once", "await-yield", "await-task", "reply-then-wait", "sleep", "sleep-delegate", "deadlock");
 var command = new RootCommand("A line echo server whose handlers await or block.") { port, transport, handler };
 command.SetAction(async (parsed, cancellation) =>
 {
@@ -43,6 +43,7 @@ command.SetAction(async (parsed, cancellation) =>
         "at-once" => endpoint.UseLines<AtOnce>(),
         "await-yield" => endpoint.UseLines<AwaitYield>(),
         "await-task" => endpoint.UseLines<AwaitTask>(),
+        "reply-then-wait" => endpoint.UseLines<ReplyThenWait>(),
         "sleep" => endpoint.UseLines<Sleep>(),
         "sleep-delegate" => endpoint.UseLines(SleepingDelegate()),
         "deadlock" => endpoint.UseLines<Deadlock>(),
