@@ -17,7 +17,7 @@ needs() {
     tokio) echo "$cargo" ;;
     tokio-codec) echo "$cargo /usr/share/cargo/registry/tokio-util-[0-9]* librust-tokio-util-dev /usr/share/cargo/registry/futures-0* librust-futures-dev" ;;
     rust-threads) echo "$rust" ;;
-    go) echo "/usr/bin/go golang-go" ;;
+    go) echo "/usr/bin/go golang-go /usr/share/gocode/src/gopkg.in/redis.v5/redis.go golang-gopkg-redis.v5-dev" ;;
     netty) echo "/usr/bin/javac openjdk-17-jdk-headless /usr/share/java/netty-codec.jar libnetty-java" ;;
     # Not redis-server: that package would start a server of its own. The program is the same file.
     redis) echo "/usr/bin/redis-check-rdb redis-tools" ;;

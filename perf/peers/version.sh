@@ -12,9 +12,12 @@ case ${1:-} in
   libevent) echo "libevent $(package libevent-dev), gcc $(gcc -dumpfullversion)" ;;
   tokio | tokio-codec) echo "tokio $(package librust-tokio-dev), $(/usr/bin/rustc --version | cut -d' ' -f1,2)" ;;
   rust-threads) /usr/bin/rustc --version | cut -d' ' -f1,2 ;;
-  go) /usr/bin/go version | sed -E 's/^go version go([^ ]+).*/go \1/' ;;
+  go) echo "$(/usr/bin/go version | sed -E 's/^go version go([^ ]+).*/go \1/'), go-redis $(package golang-gopkg-redis.v5-dev)" ;;
   netty) echo "Netty $(package libnetty-java), $(java -version 2>&1 | head -n1 | sed -E 's/"//g')" ;;
   redis) echo "redis $(package redis-tools)" ;;
-  kestrel-pipelines | cs-threads | cs-streamreader) echo ".NET SDK $(dotnet --version)" ;;
+  kestrel-pipelines)
+    redis=$(sed -nE 's/.*"StackExchange.Redis" Version="([^"]+)".*/\1/p' "$(dirname "$0")/../../Directory.Packages.props")
+    echo ".NET SDK $(dotnet --version), StackExchange.Redis $redis" ;;
+  cs-threads | cs-streamreader) echo ".NET SDK $(dotnet --version)" ;;
   *) exit 1 ;;
 esac
