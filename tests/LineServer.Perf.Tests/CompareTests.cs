@@ -48,14 +48,19 @@ public class CompareTests
         try
         {
             (int exitStatus, string output, string notes) = await Lineperf.RunAsync(
-                "compare", "--servers", "awaits-epoll,awaits-sockets,epoll", "--workloads", "await-yield,await-task-pipelined",
+                "compare", "--servers", "awaits-epoll,awaits-sockets,epoll",
+                "--workloads", "await-yield,await-task-pipelined,await-remote-concurrent",
                 "--rounds", "1", "--seconds", "0.1", "--warmup", "0.1", "--server-cpus", "0", "--generator-cpus", "0",
                 "--json", file);
             Assert.True(exitStatus == 0, notes);
             Assert.Contains("await-yield: 50 connections, 1 in flight each, lines of 32 bytes, handler await-yield", output);
             using var document = JsonDocument.Parse(File.ReadAllText(file));
             Assert.Equal(
-                ["await-yield: epoll has no await-yield mode", "await-task-pipelined: epoll has no await-task mode"],
+                [
+                    "await-yield: epoll has no await-yield mode",
+                    "await-task-pipelined: epoll has no await-task mode",
+                    "await-remote-concurrent: epoll has no await-remote mode",
+                ],
                 document.RootElement.GetProperty("absences").EnumerateArray().Select(absence =>
                     $"{absence.GetProperty("workload")}: {absence.GetProperty("server")} {absence.GetProperty("reason")}"),
                 StringComparer.Ordinal);
@@ -63,6 +68,7 @@ public class CompareTests
                 [
                     "await-yield: awaits-epoll", "await-yield: awaits-sockets",
                     "await-task-pipelined: awaits-epoll", "await-task-pipelined: awaits-sockets",
+                    "await-remote-concurrent: awaits-epoll", "await-remote-concurrent: awaits-sockets",
                 ],
                 document.RootElement.GetProperty("measurements").EnumerateArray().Select(round =>
                     $"{round.GetProperty("workload")}: {round.GetProperty("server")}"),
