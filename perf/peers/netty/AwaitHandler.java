@@ -5,7 +5,8 @@ import java.util.ArrayDeque;
 import java.util.Queue;
 
 /**
- * Lines that wait before their replies, up to a number of a connection at once. Replies are flushed when no further line is pending.
+ * Lines that wait before their replies, up to a number of lines of a connection at once. Replies are flushed when
+ * no further line is pending.
  */
 abstract class AwaitHandler extends ChannelInboundHandlerAdapter {
     private final int concurrency;
@@ -16,9 +17,7 @@ abstract class AwaitHandler extends ChannelInboundHandlerAdapter {
         this.concurrency = concurrency;
     }
 
-    /**
-     * Begins with a line, and owns it. {@link #reply} follows later, on the event loop, in the order of lines.
-     */
+    /** Begins with a line, and owns it. {@link #reply} follows on the event loop, in the order of lines. */
     protected abstract void begin(ChannelHandlerContext context, ByteBuf line);
 
     protected final void reply(ChannelHandlerContext context, ByteBuf reply) {

@@ -21,7 +21,8 @@ final class AwaitRemoteHandler extends AwaitHandler {
             }
 
             ByteBuf returned = echo.getNow();
-            reply(context, context.alloc().buffer(returned.readableBytes() + 1).writeBytes(returned).writeByte('\n'));
+            ByteBuf reply = context.alloc().buffer(returned.readableBytes() + 1);
+            reply(context, reply.writeBytes(returned).writeByte('\n'));
             returned.release();
         });
     }

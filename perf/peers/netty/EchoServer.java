@@ -4,6 +4,7 @@ import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.ChannelInboundHandlerAdapter;
 import io.netty.channel.ChannelInitializer;
 import io.netty.channel.ChannelOption;
+import io.netty.channel.ChannelPipeline;
 import io.netty.channel.EventLoop;
 import io.netty.channel.SimpleChannelInboundHandler;
 import io.netty.channel.nio.NioEventLoopGroup;
@@ -18,13 +19,14 @@ import java.util.List;
 import java.util.Map;
 
 /**
- * A line echo server as Netty has it: event loops over NIO, a decoder that gives one line at a time, a write for each, one flush after each read.
- * The JVM raises the limit of descriptors.
+ * A line echo server as Netty has it: event loops over NIO, a decoder that gives one line at a time, a write for
+ * each, one flush after each read. The JVM raises the limit of descriptors.
  */
 public final class EchoServer {
     private static final int BACKLOG = 4096;
     private static final int LINE_MAX_SIZE = 64 * 1024;
-    private static final List<String> HANDLERS = List.of("echo", "discard", "await-yield", "await-task", "await-remote");
+    private static final List<String> HANDLERS =
+        List.of("echo", "discard", "await-yield", "await-task", "await-remote");
 
     private static final class EchoHandler extends ChannelInboundHandlerAdapter {
         @Override
@@ -70,17 +72,19 @@ public final class EchoServer {
 
         String name = options.get("--handler");
         if (arguments.length % 2 != 0 || !options.containsKey("--port") || !HANDLERS.contains(name)) {
-            System.err.println("usage: netty --port N [--handler " + String.join("|", HANDLERS) + "] [--redis PORT] [--concurrency N]");
+            System.err.println(
+                "usage: netty --port N [--handler " + String.join("|", HANDLERS) + "] [--redis PORT] [--concurrency N]");
             System.exit(2);
         }
 
         var acceptors = new NioEventLoopGroup(1);
         var workers = new NioEventLoopGroup();
-        var otherTasks = new DefaultEventExecutorGroup(2 * NettyRuntime.availableProcessors());
+        var executors = new DefaultEventExecutorGroup(2 * NettyRuntime.availableProcessors());
         var redis = new HashMap<EventExecutor, RedisClient>();
         if (name.equals("await-remote")) {
             for (EventExecutor loop : workers) {
-                redis.put(loop, RedisClient.connect((EventLoop) loop, Integer.parseInt(options.get("--redis"))));
+                int port = Integer.parseInt(options.get("--redis"));
+                redis.put(loop, RedisClient.connect((EventLoop) loop, port));
             }
         }
 
@@ -94,14 +98,16 @@ public final class EchoServer {
                 @Override
                 protected void initChannel(SocketChannel channel) {
                     // The LF stays at the line: it goes back as it is, without a copy.
-                    channel.pipeline().addLast(new LineBasedFrameDecoder(LINE_MAX_SIZE, false, true));
+                    ChannelPipeline pipeline = channel.pipeline();
+                    pipeline.addLast(new LineBasedFrameDecoder(LINE_MAX_SIZE, false, true));
                     switch (name) {
-                        case "discard" -> channel.pipeline().addLast(new DiscardHandler());
-                        case "await-yield" -> channel.pipeline().addLast(new AwaitYieldHandler());
-                        // Each line goes through the queue of the other executor, and its reply back through the event loop's.
-                        case "await-task" -> channel.pipeline().addLast(otherTasks, new EchoHandler());
-                        case "await-remote" -> channel.pipeline().addLast(new AwaitRemoteHandler(redis.get(channel.eventLoop()), concurrency));
-                        default -> channel.pipeline().addLast(new EchoHandler());
+                        case "discard" -> pipeline.addLast(new DiscardHandler());
+                        case "await-yield" -> pipeline.addLast(new AwaitYieldHandler());
+                        // Lines go through the queue of another executor, and replies back through the loop's.
+                        case "await-task" -> pipeline.addLast(executors, new EchoHandler());
+                        case "await-remote" ->
+                            pipeline.addLast(new AwaitRemoteHandler(redis.get(channel.eventLoop()), concurrency));
+                        default -> pipeline.addLast(new EchoHandler());
                     }
                 }
             })

@@ -1,3 +1,5 @@
+import static io.netty.handler.flush.FlushConsolidationHandler.DEFAULT_EXPLICIT_FLUSH_AFTER_FLUSHES;
+
 import io.netty.bootstrap.Bootstrap;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
@@ -27,11 +29,12 @@ import java.util.List;
 import java.util.Queue;
 
 /**
- * A connection to Redis on an event loop, with the pipeline of Netty's example. The clients' connections of that loop share it: commands are
- * pipelined, and Redis replies in their order.
+ * A connection to Redis on an event loop, with the pipeline of Netty's example. The clients' connections of that
+ * loop share it: commands are pipelined, and Redis replies in their order.
  */
 final class RedisClient extends SimpleChannelInboundHandler<RedisMessage> {
-    private static final ByteBuf ECHO = Unpooled.unreleasableBuffer(Unpooled.copiedBuffer("ECHO", StandardCharsets.US_ASCII));
+    private static final ByteBuf ECHO =
+        Unpooled.unreleasableBuffer(Unpooled.copiedBuffer("ECHO", StandardCharsets.US_ASCII));
 
     private final Queue<Promise<ByteBuf>> pending = new ArrayDeque<>();
     private Channel channel;
@@ -47,8 +50,9 @@ final class RedisClient extends SimpleChannelInboundHandler<RedisMessage> {
                 protected void initChannel(SocketChannel channel) {
                     // Commands that are sent one after the other leave together, also outside of a read of this channel.
                     channel.pipeline().addLast(
-                        new FlushConsolidationHandler(FlushConsolidationHandler.DEFAULT_EXPLICIT_FLUSH_AFTER_FLUSHES, true),
-                        new RedisDecoder(), new RedisBulkStringAggregator(), new RedisArrayAggregator(), new RedisEncoder(), client);
+                        new FlushConsolidationHandler(DEFAULT_EXPLICIT_FLUSH_AFTER_FLUSHES, true),
+                        new RedisDecoder(), new RedisBulkStringAggregator(), new RedisArrayAggregator(),
+                        new RedisEncoder(), client);
                 }
             })
             .connect("127.0.0.1", port).sync()
@@ -56,9 +60,7 @@ final class RedisClient extends SimpleChannelInboundHandler<RedisMessage> {
         return client;
     }
 
-    /**
-     * To be called on the event loop. The text is released, and the caller releases what comes back.
-     */
+    /** To be called on the event loop. The text is released, and the caller releases what comes back. */
     Future<ByteBuf> echo(ByteBuf text) {
         Promise<ByteBuf> echo = channel.eventLoop().newPromise();
         if (!channel.isActive()) {
@@ -67,9 +69,9 @@ final class RedisClient extends SimpleChannelInboundHandler<RedisMessage> {
         }
 
         pending.add(echo);
-        channel.writeAndFlush(
-            new ArrayRedisMessage(List.of(new FullBulkStringRedisMessage(ECHO.duplicate()), new FullBulkStringRedisMessage(text))),
-            channel.voidPromise());
+        var command = List.<RedisMessage>of(
+            new FullBulkStringRedisMessage(ECHO.duplicate()), new FullBulkStringRedisMessage(text));
+        channel.writeAndFlush(new ArrayRedisMessage(command), channel.voidPromise());
         return echo;
     }
 
