@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
-# HTTP plaintext, an unmodified minimal API under wrk: 50 connections, the server on core 0 and wrk on core 1. Prints the
-# server's CPU time per request in microseconds, for each round and as a median, over Kestrel's sockets, and over epoll
-# on the thread pool and inline, in turn.
-# Needs wrk (Debian: wrk). usage: perf/checks/http-plaintext.sh [ROUNDS]
+# Loads an unmodified minimal API that sends HTTP plaintext with wrk: 50 connections, the server on core 0 and
+# wrk on core 1. Prints the server's CPU time per request in microseconds, the median and each round, over
+# Kestrel's sockets, over epoll on the thread pool, and over epoll inline. The three take turns.
+# Needs wrk (Debian: wrk).
+# usage: perf/checks/http-plaintext.sh [ROUNDS]
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 

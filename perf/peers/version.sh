@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# version.sh NAME: what a peer is made of and built with, on one line. Exit status 1: nobody knows.
-# The compilers of Debian, as in the build scripts, whichever others are in the path.
+# version.sh NAME: prints what a peer is made of and built with, on one line. The exit status is 1 if that is
+# unknown. It asks Debian's compilers, as the build scripts do, even if others are in the path.
 set -euo pipefail
 
-# Of a Debian package, without what Debian added.
+# package NAME: the upstream version of a Debian package.
 package() { dpkg-query -W -f '${source:Upstream-Version}' "$1"; }
 
 case ${1:-} in

@@ -3,11 +3,11 @@ using System.Text.Json;
 namespace LineServer.Perf.Tests;
 
 /// <summary>
-/// lineperf on the C server and on ours, on both transports. It checks every reply; no time is asserted.
+/// lineperf on the C server and on ours, on both transports. lineperf checks every reply; no times are asserted.
 /// </summary>
 public class CompareTests
 {
-    // Each kind of line and of connection, for a short time: a tenth of a second brings thousands of replies.
+    // All kinds of lines and connections, for a short time: a tenth of a second has thousands of replies.
     private static readonly string[] Workloads = ["request-reply", "pipelined", "big-lines", "mixed", "churn", "scale-100"];
     private static readonly string[] Servers = ["c-epoll", "sockets", "epoll"];
 
@@ -23,7 +23,7 @@ public class CompareTests
             Assert.True(exitStatus == 0, notes);
             using var document = JsonDocument.Parse(File.ReadAllText(file));
 
-            // A server that could not be started does not fail a comparison. It fails this test.
+            // A server that cannot be started does not fail a comparison, but it fails this test.
             Assert.Empty(document.RootElement.GetProperty("absences").EnumerateArray().Select(absence => absence.GetProperty("reason").GetString()));
             JsonElement[] rounds = [.. document.RootElement.GetProperty("measurements").EnumerateArray()];
             Assert.Equal(
@@ -31,7 +31,7 @@ public class CompareTests
                 rounds.Select(round => $"{round.GetProperty("workload").GetString()}: {round.GetProperty("server").GetString()}"),
                 StringComparer.Ordinal);
 
-            // On a busy machine the first reply may come after that tenth of a second. Latencies include later replies.
+            // On a busy machine the first reply may arrive after that tenth of a second. Latencies include later ones.
             Assert.All(rounds.Select(round => round.GetProperty("measured")), measured =>
                 Assert.NotEqual(0, measured.GetProperty("lines").GetInt64() + measured.GetProperty("fromSent").GetProperty("count").GetInt64()));
         }

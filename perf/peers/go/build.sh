@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# build.sh OUTPUT: compiles the peer with Debian's compiler and go-redis, whichever others there are. Debian has its
-# Go libraries in a GOPATH, and not as modules.
+# build.sh OUTPUT: compiles the peer with Debian's compiler and go-redis, even if others are in the path.
+# Debian has its Go libraries in a GOPATH, and not as modules.
 set -euo pipefail
 cd "$(dirname "$0")"
 export GOCACHE="$1.d" GOPATH=/usr/share/gocode GO111MODULE=off CGO_ENABLED=0

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# build.sh OUTPUT: compiles the peer; OUTPUT becomes java by exec, with the classes in OUTPUT.d.
+# build.sh OUTPUT: compiles the peer to OUTPUT.d, and makes OUTPUT a script that runs it (exec).
 set -euo pipefail
 cd "$(dirname "$0")"
 jars=$(printf ':/usr/share/java/netty-%s.jar' common buffer resolver transport handler codec codec-redis)
