@@ -1,9 +1,11 @@
 using System.Buffers;
 using System.Buffers.Text;
+using System.Diagnostics.CodeAnalysis;
 using System.Globalization;
 using System.IO.Pipelines;
 using System.Net.Sockets;
 using System.Runtime.CompilerServices;
+using System.Threading.Tasks.Sources;
 using LineServer.Framing;
 using LineServer.Hosting.Testing;
 using LineServer.Hosting.Tests.Support;
@@ -62,12 +64,17 @@ public class AllocationTests
         }
     }
 
-    /// <summary>Its own state machine is pooled, so whatever is allocated is ours.</summary>
-    [Fact]
-    public async Task Lines_that_await_allocate_nothing_of_ours()
+    /// <summary>The handler's own state machine is pooled, so whatever is allocated is ours.</summary>
+    [Theory]
+    [InlineData(1)]
+    [InlineData(16)]
+    [InlineData(64)]
+    public async Task Lines_that_await_allocate_nothing_of_ours(int concurrentLines)
     {
+        const int Rounds = 200;
         await using var server = new LoopServer();
-        ConnectionEndpoint endpoint = await server.ListenAsync(() => new Metered());
+        ConnectionEndpoint endpoint = await server.ListenAsync(
+            () => concurrentLines == 1 ? new Metered() : new MeteredByHand(), options: options => options.MaxConcurrentLines = concurrentLines);
         using Socket client = await endpoint.ConnectAsync();
         string lines = string.Concat(Enumerable.Repeat("line\n", 64));
         for (int i = 0; i < 200; i++)
@@ -77,14 +84,14 @@ public class AllocationTests
         }
 
         long before = await AllocatedAsync();
-        for (int i = 0; i < 20; i++)
+        for (int i = 0; i < Rounds; i++)
         {
             await client.SendTextAsync(lines);
             await client.ReceiveTextAsync(lines.Length);
         }
 
-        // Now and then another thread has emptied the runtime's pool of state machines.
-        Assert.InRange(await AllocatedAsync() - before, 0, 20 * 64);
+        // Now and then another thread has emptied the runtime's pools of state machines and arrays.
+        Assert.InRange(await AllocatedAsync() - before, 0, Rounds * 64);
 
         async Task<long> AllocatedAsync()
         {
@@ -93,21 +100,74 @@ public class AllocationTests
         }
     }
 
+    private static void Reply(LineMemory line, LineOutput reply)
+    {
+        if (line.Span.SequenceEqual("bytes"u8))
+        {
+            Span<byte> digits = stackalloc byte[20];
+            Utf8Formatter.TryFormat(GC.GetAllocatedBytesForCurrentThread(), digits, out _, new StandardFormat('D', 20));
+            reply.WriteLine(digits);
+            return;
+        }
+
+        reply.WriteLine(line.Span);
+    }
+
     private sealed class Metered : LineHandler
     {
         [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
         public override async ValueTask OnLineAsync(LineMemory line, LineOutput reply, CancellationToken cancellationToken)
         {
             await Task.Yield();
-            if (line.Span.SequenceEqual("bytes"u8))
+            Reply(line, reply);
+        }
+    }
+
+    // The runtime pools one state machine per thread and one per core: too few for several lines at once.
+    private sealed class MeteredByHand : LineHandler
+    {
+        private readonly Stack<Waiting> _free = new();
+
+        [SuppressMessage("Usage", "VSTHRD001", Justification = "What an await does, without its allocations.")]
+        public override ValueTask OnLineAsync(LineMemory line, LineOutput reply, CancellationToken cancellationToken)
+        {
+            if (!_free.TryPop(out Waiting? waiting))
             {
-                Span<byte> digits = stackalloc byte[20];
-                Utf8Formatter.TryFormat(GC.GetAllocatedBytesForCurrentThread(), digits, out _, new StandardFormat('D', 20));
-                reply.WriteLine(digits);
-                return;
+                waiting = new Waiting(this);
             }
 
-            reply.WriteLine(line.Span);
+            (waiting.Line, waiting.Output) = (line, reply);
+            SynchronizationContext.Current!.Post(static state => ((Waiting)state!).End(), waiting);
+            return new ValueTask(waiting, waiting.Version);
+        }
+
+        private sealed class Waiting(MeteredByHand owner) : IValueTaskSource
+        {
+            private ManualResetValueTaskSourceCore<bool> _core;
+
+            public LineMemory Line { get; set; }
+
+            public LineOutput? Output { get; set; }
+
+            public short Version => _core.Version;
+
+            public void End()
+            {
+                Reply(Line, Output!);
+                _core.SetResult(true);
+            }
+
+            public void GetResult(short token)
+            {
+                _core.GetResult(token);
+                _core.Reset();
+                owner._free.Push(this);
+            }
+
+            public ValueTaskSourceStatus GetStatus(short token) => _core.GetStatus(token);
+
+            public void OnCompleted(Action<object?> continuation, object? state, short token, ValueTaskSourceOnCompletedFlags flags) =>
+                _core.OnCompleted(continuation, state, token, flags);
         }
     }
 

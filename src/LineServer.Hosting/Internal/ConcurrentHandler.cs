@@ -82,7 +82,7 @@ internal sealed class ConcurrentHandler(LineHandler handler, ConnectionLoop loop
     /// <remarks>Throws what the handler has thrown, after the replies to lines before that.</remarks>
     public void TakeEnded()
     {
-        while (_count > 0 && At(0).Task.IsCompleted)
+        while (_count > 0 && loop.HasEnded(At(0).Task))
         {
             Take();
         }

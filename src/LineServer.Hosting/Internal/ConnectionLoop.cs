@@ -92,6 +92,9 @@ internal sealed class ConnectionLoop : ILinkedItem<ConnectionLoop>, IThreadPoolW
     /// <summary>Until when the handler that is to be awaited has time.</summary>
     public long HandlerDeadline => HasPendingLines ? _concurrent.Deadline : Table.DeadlineAfter(Endpoint.Limits.HandlerTimeout);
 
+    /// <summary>True if the handler of a line has ended.</summary>
+    public bool HasEnded(ValueTask task) => _inbox.HasEnded(task);
+
     /// <summary>True if several lines may be pending at once.</summary>
     public bool IsConcurrent => _concurrent is not null;
 

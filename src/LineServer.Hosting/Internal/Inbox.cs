@@ -214,6 +214,9 @@ internal sealed class Inbox : LineConnection
     /// <summary>For the loop: code of the handler has run on the event loop.</summary>
     public void OnHandlerRan() => _pendingHandler?.OnHandlerRan();
 
+    /// <summary>For the loop: true if the handler of a line has ended.</summary>
+    public bool HasEnded(ValueTask task) => _pendingHandler?.HasEnded(task) ?? task.IsCompleted;
+
     /// <summary>For the loop: the connection has ended.</summary>
     public void End()
     {

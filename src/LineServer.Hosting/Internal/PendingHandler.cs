@@ -19,9 +19,10 @@ internal sealed class PendingHandler(ConnectionLoop loop, Inbox inbox, IEventLoo
 {
     private IHandlerRequest? _request;
     private AtEnd? _atEnd;
-    private Action? _wakeAction;
+    private Action? _endAction;
     private ValueTask _task; // the handler's; default while none is pending
-    private bool _isRegistered; // the end of the task sets the signal
+    private bool _isRegistered; // the end of the task calls OnEnded
+    private volatile bool _hasCalledBack; // it has
     private bool _isAtEnd; // the loop is at the end of its iteration
     private volatile bool _isReading; // the loop reads on while the handler is pending
 
@@ -33,6 +34,9 @@ internal sealed class PendingHandler(ConnectionLoop loop, Inbox inbox, IEventLoo
     public bool HasLoop => EventLoop is not null;
 
     private bool IsOnLoop => EventLoop is { IsCurrent: true };
+
+    // OnHandlerRan follows the code of the handler on its loop.
+    private bool IsInContext => SynchronizationContext.Current is { } context && context == loop.Context;
 
     /// <summary>
     /// For the handler: posts a request to the loop. It must await one request before it posts the next.
@@ -72,7 +76,7 @@ internal sealed class PendingHandler(ConnectionLoop loop, Inbox inbox, IEventLoo
 
             // Read this first: what the handler staged before it ended, or before its request, must be sent
             // before the request completes.
-            bool hasEnded = task.IsCompleted;
+            bool hasEnded = HasEnded(task);
             loop.Deadlines.EndWatch();
             IHandlerRequest? request = TakeRequest();
             if (request is not null || !SendsLater(hasEnded))
@@ -127,7 +131,7 @@ internal sealed class PendingHandler(ConnectionLoop loop, Inbox inbox, IEventLoo
         Register();
         // Either this sees what another thread has just done, or that thread sees that the loop reads.
         Interlocked.MemoryBarrier();
-        if (task.IsCompleted || loop.StagedReplies > 0)
+        if (HasEnded(task) || loop.StagedReplies > 0)
         {
             loop.CancelRead();
         }
@@ -139,26 +143,30 @@ internal sealed class PendingHandler(ConnectionLoop loop, Inbox inbox, IEventLoo
     /// <summary>The handler has staged something while it is pending.</summary>
     public void OnStaged()
     {
-        // OnHandlerRan follows the code of the handler on its loop.
-        if (SynchronizationContext.Current is null || SynchronizationContext.Current != loop.Context)
+        if (!IsInContext)
         {
             Wake();
         }
     }
 
+    /// <summary>
+    /// True if the handler of a line has ended. Once its task calls back, the call counts and not its state: the result of
+    /// a pooled task must not be taken while another thread is about to make the call.
+    /// </summary>
+    public bool HasEnded(ValueTask task) => _isRegistered && task == _task ? _hasCalledBack : task.IsCompleted;
+
     /// <summary>Code of the handler has run in its context, and may have ended it.</summary>
     public void OnHandlerRan()
     {
-        if (!IsWaiting && !_isReading)
-        {
-            return;
-        }
-
         if (!IsOnLoop || loop.MustMove)
         {
-            Wake();
+            Wake(); // the loop may be about to wait, on another thread
         }
-        else if (_task.IsCompleted)
+        else if (!IsWaiting && !_isReading)
+        {
+            // The loop looks itself before it waits.
+        }
+        else if (HasEnded(_task))
         {
             if (loop.IsConcurrent)
             {
@@ -180,8 +188,14 @@ internal sealed class PendingHandler(ConnectionLoop loop, Inbox inbox, IEventLoo
         if (_task != task)
         {
             _task = task;
-            _isRegistered = false;
+            _isRegistered = _hasCalledBack = _isAtEnd = false;
         }
+    }
+
+    private void OnEnded()
+    {
+        _hasCalledBack = true;
+        OnStaged();
     }
 
     private void Wake()
@@ -203,7 +217,7 @@ internal sealed class PendingHandler(ConnectionLoop loop, Inbox inbox, IEventLoo
     /// </remarks>
     private void Register()
     {
-        if (_isRegistered)
+        if (_isRegistered || _task.IsCompleted)
         {
             return;
         }
@@ -213,7 +227,7 @@ internal sealed class PendingHandler(ConnectionLoop loop, Inbox inbox, IEventLoo
         SynchronizationContext.SetSynchronizationContext(EventLoop is null ? null : loop.Context);
         try
         {
-            _task.GetAwaiter().UnsafeOnCompleted(_wakeAction ??= Wake);
+            _task.GetAwaiter().UnsafeOnCompleted(_endAction ??= OnEnded);
         }
         finally
         {
@@ -352,7 +366,7 @@ internal sealed class PendingHandler(ConnectionLoop loop, Inbox inbox, IEventLoo
             TryRunWaiter();
             _isAtEnd = false;
         }
-        else if (loop.MustMove || _task.IsCompleted || loop.HasToSend)
+        else if (loop.MustMove || HasEnded(_task) || loop.HasToSend)
         {
             loop.CancelRead();
         }

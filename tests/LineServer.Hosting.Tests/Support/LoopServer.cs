@@ -9,21 +9,33 @@ namespace LineServer.Hosting.Tests.Support;
 internal sealed class LoopServer : IAsyncDisposable
 {
     private readonly EpollTransportFactory _transport;
-    private readonly TestServer _server = new();
+    private readonly TestServer _server;
 
-    public LoopServer(TimeSpan? blockedThreshold = null, ILoggerFactory? log = null) => _transport = new(
-        Options.Create(new EpollTransportOptions { LoopCount = 1, MaxWriteBufferSize = 0, HeldLoopThreshold = blockedThreshold }),
-        log ?? NullLoggerFactory.Instance);
+    public LoopServer(
+        TimeSpan? blockedThreshold = null, ILoggerFactory? log = null, TimeProvider? time = null, ILoggerFactory? hostingLog = null)
+    {
+        _transport = new EpollTransportFactory(
+            Options.Create(new EpollTransportOptions { LoopCount = 1, MaxWriteBufferSize = 0, HeldLoopThreshold = blockedThreshold }),
+            log ?? NullLoggerFactory.Instance);
+        _server = new TestServer(time: time, log: hostingLog);
+    }
 
     /// <summary>Where the caller runs: "loop" on the transport's thread, else "pool".</summary>
     public static string Here => Thread.CurrentThread.Name?.StartsWith("epoll-", StringComparison.Ordinal) == true ? "loop" : "pool";
 
     public Task<ConnectionEndpoint> ListenAsync(
-        Func<LineHandlerBase> handler, HandlerScheduling scheduling = HandlerScheduling.Auto, Action<EndpointBuilder>? configure = null) => _server.ListenAsync(endpoint =>
+        Func<LineHandlerBase> handler,
+        HandlerScheduling scheduling = HandlerScheduling.Auto,
+        Action<EndpointBuilder>? configure = null,
+        Action<LineOptions>? options = null) => _server.ListenAsync(endpoint =>
     {
         endpoint.Transport = _transport;
         configure?.Invoke(endpoint);
-        endpoint.UseLines(_ => handler(), options => options.Scheduling = scheduling);
+        endpoint.UseLines(_ => handler(), lines =>
+        {
+            lines.Scheduling = scheduling;
+            options?.Invoke(lines);
+        });
     });
 
     public async ValueTask DisposeAsync()

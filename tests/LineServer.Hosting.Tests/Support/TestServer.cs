@@ -2,12 +2,16 @@ using System.Collections.Concurrent;
 using System.Net;
 using System.Net.Sockets;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Options;
 
 namespace LineServer.Hosting.Tests.Support;
 
 /// <summary>A <see cref="ConnectionServer"/> in this process.</summary>
-internal sealed class TestServer(ConnectionLimits? limits = null, TimeProvider? time = null, long? maxTotalBufferSize = null) : IAsyncDisposable
+internal sealed class TestServer(
+    ConnectionLimits? limits = null, TimeProvider? time = null, long? maxTotalBufferSize = null, ILoggerFactory? log = null)
+    : IAsyncDisposable
 {
     private readonly TaskCompletionSource<ConnectionEndpoint> _failed = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private ConnectionServer? _server;
@@ -29,6 +33,7 @@ internal sealed class TestServer(ConnectionLimits? limits = null, TimeProvider? 
     {
         var services = new ServiceCollection();
         services.AddSingleton(time ?? TimeProvider.System);
+        services.AddSingleton(log ?? NullLoggerFactory.Instance);
         var options = new ConnectionServerOptions { EndpointFailed = endpoint => _failed.TrySetResult(endpoint) };
         options.Limits = limits ?? options.Limits;
         options.MaxTotalBufferSize = maxTotalBufferSize ?? options.MaxTotalBufferSize;

@@ -4,8 +4,8 @@ using LineServer.Transports.Epoll.Internal;
 namespace LineServer.Transports.Tests.Transports;
 
 /// <summary>
-/// The kernel's calls, told in the order in which they were made; and a first send of some bytes may take the first of them alone. Static: one test at a time
-/// uses it.
+/// The kernel's calls, recorded in order. A test can make sends throw, block, or take only their first byte. Static: one test
+/// at a time uses it.
 /// </summary>
 internal readonly unsafe struct RecordingSystemCalls : ISystemCalls
 {
@@ -18,6 +18,9 @@ internal readonly unsafe struct RecordingSystemCalls : ISystemCalls
         get => _throwing;
         set => _throwing = value;
     }
+
+    /// <summary>Runs before each send, with its socket.</summary>
+    public static Action<int>? BeforeSend { get; set; }
 
     /// <summary>Receives that brought something, and sends.</summary>
     public static ConcurrentQueue<(bool IsSend, int Socket)> Calls { get; } = new();
@@ -41,6 +44,7 @@ internal readonly unsafe struct RecordingSystemCalls : ISystemCalls
 
     public static nint Send(int socket, byte* buffer, nint length)
     {
+        BeforeSend?.Invoke(socket);
         ThrowIfPlanned(socket);
         Calls.Enqueue((true, socket));
         return LinuxSystemCalls.Send(socket, buffer, _sendsFallShort ? 1 : length);
@@ -48,6 +52,7 @@ internal readonly unsafe struct RecordingSystemCalls : ISystemCalls
 
     public static nint SendMessage(int socket, IoVector* pieces, int count)
     {
+        BeforeSend?.Invoke(socket);
         ThrowIfPlanned(socket);
         Calls.Enqueue((true, socket));
         return LinuxSystemCalls.SendMessage(socket, pieces, count);

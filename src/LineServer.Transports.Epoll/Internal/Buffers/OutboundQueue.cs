@@ -13,6 +13,9 @@ internal sealed class OutboundQueue
     /// </summary>
     public PipeWait Wait;
 
+    // More are worth a piece of their own.
+    private const int LargestAppended = 1024;
+
     private Piece[] _pieces = new Piece[4];
     private int _first;
     private int _count;
@@ -49,6 +52,28 @@ internal sealed class OutboundQueue
         At(_count++) = new Piece { Array = array, Start = start, End = end };
     }
 
+    /// <summary>
+    /// Appends a few flushed bytes to the last piece, so that they leave with it. Returns false if there is no room.
+    /// </summary>
+    public bool TryAppend(ReadOnlySpan<byte> bytes)
+    {
+        if (_count == 0 || _flushedCount < _count || bytes.Length > LargestAppended)
+        {
+            return false;
+        }
+
+        ref Piece last = ref At(_count - 1);
+        if (bytes.Length > last.Array.Length - last.End)
+        {
+            return false;
+        }
+
+        bytes.CopyTo(last.Array.AsSpan(last.End));
+        last.End += bytes.Length;
+        UnsentBytes += bytes.Length;
+        return true;
+    }
+
     /// <summary>Inserts a flushed piece before all others.</summary>
     public void AddFirst(byte[] array, int start, int end)
     {
@@ -81,6 +106,11 @@ internal sealed class OutboundQueue
     public unsafe nint Send<TCalls>(int descriptor)
         where TCalls : struct, ISystemCalls
     {
+        if (_flushedCount == 1)
+        {
+            return SendOne<TCalls>(descriptor);
+        }
+
         int count = Math.Min(_flushedCount, IoVector.MaxCount);
         IoVector* vectors = stackalloc IoVector[IoVector.MaxCount];
         nint sent;
@@ -105,13 +135,7 @@ internal sealed class OutboundQueue
             sent = TCalls.SendMessage(descriptor, vectors, count);
         }
 
-        if (sent > 0)
-        {
-            _sentInIteration += sent;
-            Remove(sent);
-        }
-
-        return sent;
+        return Remove(sent);
     }
 
     /// <summary>Drops all pieces.</summary>
@@ -146,8 +170,24 @@ internal sealed class OutboundQueue
 
     private byte[]? ArrayAt(int index) => index < _flushedCount ? At(index).Array : null;
 
-    private void Remove(long count)
+    private unsafe nint SendOne<TCalls>(int descriptor)
+        where TCalls : struct, ISystemCalls
     {
+        ref Piece piece = ref At(0);
+        nint sent;
+        fixed (byte* bytes = piece.Array)
+        {
+            sent = TCalls.Send(descriptor, bytes + piece.Start, piece.End - piece.Start);
+        }
+
+        return Remove(sent);
+    }
+
+    /// <summary>Removes what was sent; does nothing after an error.</summary>
+    private nint Remove(nint sent)
+    {
+        long count = Math.Max(sent, 0);
+        _sentInIteration += count;
         UnsentBytes -= count;
         while (count > 0)
         {
@@ -161,6 +201,8 @@ internal sealed class OutboundQueue
                 _flushedCount--;
             }
         }
+
+        return sent;
     }
 
     private void RemoveFirst()

@@ -12,13 +12,17 @@ namespace LineServer.Transports.Epoll.Internal;
 /// <remarks>
 /// Usually there is one array, rented for the first byte and returned when the kernel has taken the bytes. On
 /// the loop, a flush may hand the array to <see cref="PendingWrites"/>, which has it sent after the
-/// connection's group was handled. Everything else goes through <see cref="OutboundQueue"/>, which is also
-/// the lock for the queued bytes.
+/// connection's group was handled; on the thread pool, a small flush is left to <see cref="HeldFlushes"/>. It then leaves
+/// together with what follows: HTTP servers flush a body and its end separately. All but the usual case goes through
+/// <see cref="OutboundQueue"/>, which is also the lock for the queued bytes.
 /// </remarks>
 internal sealed unsafe class SocketWriter<TCalls>(SocketConnection<TCalls> connection)
-    : PipeWriter, IValueTaskSource<FlushResult>, IThreadPoolWorkItem, IPendingWriter
+    : PipeWriter, IValueTaskSource<FlushResult>, IThreadPoolWorkItem, IPendingWriter, IHeldWriter
     where TCalls : struct, ISystemCalls
 {
+    // A larger flush is worth a send of its own.
+    private const int LargestHeld = 4096;
+
     private const int CancelRequested = 1; // CancelPendingFlush
     private const int TokenCancelled = 2;
 
@@ -31,7 +35,7 @@ internal sealed unsafe class SocketWriter<TCalls>(SocketConnection<TCalls> conne
     private int _route;
     private volatile Stage _stage;
     private volatile bool _isPending; // the loop holds an array, which must be sent before everything else
-    private volatile bool _isSendDue; // the loop sends more without an edge
+    private volatile bool _isSendDue; // the loop or a work item sends more without an edge
     private bool _isReturning = true; // arrays go back to the pool
 
     /// <summary>
@@ -178,6 +182,7 @@ internal sealed unsafe class SocketWriter<TCalls>(SocketConnection<TCalls> conne
         if (_stage != Stage.Completed)
         {
             _isReturning = false; // an owner that has not completed the writer may still write to its array
+            SendDue();
             Complete();
         }
     }
@@ -195,12 +200,7 @@ internal sealed unsafe class SocketWriter<TCalls>(SocketConnection<TCalls> conne
     /// <summary>On the loop, after a post.</summary>
     public void OnPosted()
     {
-        if (_isSendDue)
-        {
-            _isSendDue = false;
-            SendMore();
-        }
-
+        SendDue();
         if (Volatile.Read(ref _queue) is { } queue && !(connection.RunsInline && queue.Wait.TryRunLate()))
         {
             EndWaitOnLoop();
@@ -254,6 +254,19 @@ internal sealed unsafe class SocketWriter<TCalls>(SocketConnection<TCalls> conne
         SendMore();
         // A flush, completion or disposal on the loop calls this, so the awaiter must not run here.
         Volatile.Read(ref _queue)?.Wait.Signal(connection, this);
+    }
+
+    void IHeldWriter.SendHeld()
+    {
+        Use use = connection.Enter();
+        if (use == Use.None)
+        {
+            return; // the loop has sent it, or nobody can
+        }
+
+        SendDue();
+        connection.Exit(use);
+        _queue!.Wait.Signal(connection, this);
     }
 
     /// <summary>On the thread pool: ends a wait, or runs its late awaiter.</summary>
@@ -379,6 +392,12 @@ internal sealed unsafe class SocketWriter<TCalls>(SocketConnection<TCalls> conne
             return;
         }
 
+        if (mayDefer && MayHold(length))
+        {
+            Hold();
+            return;
+        }
+
         nint sent;
         fixed (byte* bytes = _array)
         {
@@ -400,7 +419,48 @@ internal sealed unsafe class SocketWriter<TCalls>(SocketConnection<TCalls> conne
         FlushThroughQueue();
     }
 
-    // A second small flush within an iteration joins the first: HTTP servers flush a body and its end separately.
+    private bool MayHold(int length) =>
+        !connection.RunsInline
+        && length <= LargestHeld
+        && (connection.MaxUnsentSize is not { } limit || length < limit)
+        && Thread.CurrentThread.IsThreadPoolThread;
+
+    /// <summary>Queues the flush for <see cref="HeldFlushes"/>.</summary>
+    private void Hold()
+    {
+        _size.Note(_end - _start, isFilled: false);
+        OutboundQueue queue = Queue;
+        lock (queue)
+        {
+            AddArray(queue);
+            queue.Flush();
+            _isSendDue = true;
+            if (Interlocked.CompareExchange(ref _route, Route.Queued, Route.Direct) == Route.Lost)
+            {
+                queue.Clear();
+            }
+        }
+
+        try
+        {
+            connection.Loop.Held.Add(this);
+        }
+        catch (OutOfMemoryException)
+        {
+            SendDue();
+        }
+    }
+
+    private void SendDue()
+    {
+        if (_isSendDue)
+        {
+            _isSendDue = false;
+            SendMore();
+        }
+    }
+
+    // A second small flush within an iteration joins the first.
     private bool TryAppendPending()
     {
         if (IsLost || IsQueueing || _queue is { UnflushedBytes: > 0 }
@@ -418,7 +478,11 @@ internal sealed unsafe class SocketWriter<TCalls>(SocketConnection<TCalls> conne
         OutboundQueue queue = Queue;
         lock (queue)
         {
-            if (_end > _start)
+            if (_end > _start && queue.TryAppend(_array.AsSpan(_start, _end - _start)))
+            {
+                ReturnArray();
+            }
+            else if (_end > _start)
             {
                 AddArray(queue);
             }

@@ -132,6 +132,9 @@ internal sealed unsafe class EventLoop
     /// <summary>Notified when the loop wakes; null if nobody watches.</summary>
     public BlockedLoopWatcher? Watcher { get; set; }
 
+    /// <summary>Sends what was flushed on the thread pool. Thread-safe.</summary>
+    public HeldFlushes Held { get; } = new();
+
     /// <summary>Rents an array of at least this size. Thread-safe.</summary>
     public byte[] Rent(int size) => IsCurrent ? _buffers.Rent(size) : ArrayPool<byte>.Shared.Rent(size);
 
@@ -542,7 +545,7 @@ internal sealed unsafe class EventLoop
     }
 
     [SuppressMessage("Design", "CA1031", Justification = "What reports a failure cannot fail.")]
-    private void Fail(IEventSource source, Exception exception)
+    public void Fail(IEventSource source, Exception exception)
     {
         source.OnFailed(exception);
         try

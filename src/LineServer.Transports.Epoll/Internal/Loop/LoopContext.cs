@@ -113,7 +113,7 @@ internal sealed class LoopContext(EventLoop loop, IEventSource source, IEventLoo
         }
         catch (Exception e)
         {
-            source.OnFailed(e);
+            loop.Fail(source, e);
         }
     }
 }
