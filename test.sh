@@ -22,6 +22,7 @@ needed=(
   "ip iproute2"
   "gcc gcc"
   "chromium chromium"
+  "redis-check-rdb redis-tools"
 )
 missing=()
 for entry in "${needed[@]}"; do

@@ -2,6 +2,7 @@ using System.Diagnostics.CodeAnalysis;
 using System.Threading.Channels;
 using LineServer.Framing;
 using LineServer.Hosting;
+using StackExchange.Redis;
 
 namespace LineServer.Perf.AwaitServer;
 
@@ -63,6 +64,16 @@ internal sealed class ReplyThenWait : LineHandler
     {
         reply.WriteLine(line.Span);
         await Task.Delay(10, cancellationToken);
+    }
+}
+
+/// <summary>Sends each line to Redis, and replies with what Redis sends back.</summary>
+internal sealed class AwaitRemote(IServer redis) : LineHandler
+{
+    public override async ValueTask OnLineAsync(LineMemory line, LineOutput reply, CancellationToken cancellationToken)
+    {
+        ReadOnlyMemory<byte> returned = await redis.EchoAsync(line.Memory);
+        reply.WriteLine(returned.Span);
     }
 }
 

@@ -6,6 +6,7 @@ using LineServer.Transports.Epoll;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
+using StackExchange.Redis;
 
 // A line echo server whose handlers await or block: lineperf measures what waiting costs.
 var port = new Option<int>("--port")
@@ -23,9 +24,23 @@ var handler = new Option<string>("--handler")
     Description = "What is done with each line before the reply.",
     DefaultValueFactory = _ => "await-yield",
 };
+var redis = new Option<int>("--redis")
+{
+    Description = "The port on 127.0.0.1 of the Redis that await-remote asks.",
+    DefaultValueFactory = _ => 6379,
+};
+var maxConcurrentLines = new Option<int>("--max-concurrent-lines")
+{
+    Description = "Lines of a connection that a handler handles at once, at most.",
+    DefaultValueFactory = _ => 1,
+};
 transport.AcceptOnlyFromAmong("epoll", "sockets");
-handler.AcceptOnlyFromAmong("echo", "at-once", "await-yield", "await-task", "reply-then-wait", "sleep", "sleep-delegate", "deadlock");
-var command = new RootCommand("A line echo server whose handlers await or block.") { port, transport, handler };
+handler.AcceptOnlyFromAmong(
+    "echo", "at-once", "await-yield", "await-task", "await-remote", "reply-then-wait", "sleep", "sleep-delegate", "deadlock");
+var command = new RootCommand("A line echo server whose handlers await or block.")
+{
+    port, transport, handler, redis, maxConcurrentLines,
+};
 command.SetAction(async (parsed, cancellation) =>
 {
     HostApplicationBuilder builder = Host.CreateEmptyApplicationBuilder(new HostApplicationBuilderSettings());
@@ -37,13 +52,22 @@ command.SetAction(async (parsed, cancellation) =>
         builder.Services.AddEpollTransport(options => options.MaxWriteBufferSize = 0);
     }
 
+    if (parsed.GetValue(handler) == "await-remote")
+    {
+        var remote = new IPEndPoint(IPAddress.Loopback, parsed.GetValue(redis));
+        ConnectionMultiplexer connection = await ConnectionMultiplexer.ConnectAsync($"{remote}");
+        builder.Services.AddSingleton(connection.GetServer(remote));
+    }
+
     var address = new IPEndPoint(IPAddress.Loopback, parsed.GetValue(port));
     builder.Services.AddLineServer(server => server.Listen(address, endpoint => _ = parsed.GetValue(handler) switch
     {
         "at-once" => endpoint.UseLines<AtOnce>(),
-        "await-yield" => endpoint.UseLines<AwaitYield>(),
+        "await-yield" => endpoint.UseLines<AwaitYield>(lines => lines.MaxConcurrentLines = parsed.GetValue(maxConcurrentLines)),
         "await-task" => endpoint.UseLines<AwaitTask>(),
         "reply-then-wait" => endpoint.UseLines<ReplyThenWait>(),
+        "await-remote" => endpoint.UseLines<AwaitRemote>(
+            lines => lines.MaxConcurrentLines = parsed.GetValue(maxConcurrentLines)),
         "sleep" => endpoint.UseLines<Sleep>(),
         "sleep-delegate" => endpoint.UseLines(SleepingDelegate()),
         "deadlock" => endpoint.UseLines<Deadlock>(),

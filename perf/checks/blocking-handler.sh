@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
-# A handler that blocks its thread for 200 ms on every thousandth line, beside 1,000 quiet connections that send a line
-# per second each. Prints the longest waits of the quiet ones in the first two seconds, in which the handler blocks for
-# the first time, and in the two seconds after; and the server's warnings. For comparison: a delegate, which stays on its
-# event loop and blocks on every thousandth line of all connections; and a handler that waits for a task that needs the
-# loop, which would be a deadlock without the take-over. Fails if a handler was not moved, or with more than one warning.
+# Runs a handler that blocks its thread for 200 ms on every thousandth line, beside 1,000 quiet connections
+# that send a line per second each. Prints the longest wait of the quiet connections in the first two seconds,
+# in which the handler blocks for the first time, and in the two seconds after, and the server's warnings. For
+# comparison, it does the same with a delegate, which stays on its event loop and blocks on every thousandth
+# line of all connections, and with a handler that waits for a task that needs the loop, which would be a
+# deadlock without the take-over. Fails if a handler was not moved, or if there was more than one warning.
 # usage: perf/checks/blocking-handler.sh [HANDLER...]
 set -euo pipefail
 cd "$(dirname "$0")/../.."

@@ -1,9 +1,11 @@
 #!/usr/bin/env bash
-# HTTP plaintext, an unmodified minimal API under wrk: 50 connections, the server on core 0 and wrk on core 1. Prints the
-# server's CPU time per request in microseconds over Kestrel's sockets, and over epoll on the thread pool and inline, with
-# their ratios to sockets: the median and the range of rounds of one second, in turn.
-# Needs wrk (Debian: wrk). usage: perf/checks/http-plaintext.sh [ROUNDS [SERVER...]]
-# Each further SERVER is an httpserver of another build, which is measured over epoll on the thread pool, too.
+# Loads an unmodified minimal API that sends HTTP plaintext with wrk: 50 connections, the server on core 0 and
+# wrk on core 1. Prints the server's CPU time per request in microseconds over Kestrel's sockets, over epoll on
+# the thread pool and over epoll inline, and its ratio to sockets: median and range of rounds of one second.
+# The variants take turns. Each further SERVER is an httpserver of another build, which is measured over epoll
+# on the thread pool, too.
+# Needs wrk (Debian: wrk).
+# usage: perf/checks/http-plaintext.sh [ROUNDS [SERVER...]]
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 

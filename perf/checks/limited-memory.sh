@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
-# Clients that never read, at a daemon in a memory cgroup. Prints the longest wait of a good client beside them, the
-# peak of the cgroup's memory, and what is left of it after they have gone. Fails if the daemon did not live, if the
-# good client waited longer than a second, or if it could not be served afterwards.
-# Needs python3, and root to make the cgroup. usage: perf/checks/limited-memory.sh [TRANSPORT] [MIB] [CLIENTS]
+# Connects clients that never read to a daemon in a memory cgroup. Prints the longest wait of a good client
+# beside them, the cgroup's peak memory, and its memory after they have gone. Fails if the daemon died, if the
+# good client waited longer than a second, or if clients were not served afterwards.
+# Needs python3, and root to make the cgroup.
+# usage: perf/checks/limited-memory.sh [TRANSPORT] [MIB] [CLIENTS]
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
@@ -25,7 +26,7 @@ import collections, os, re, socket, subprocess, sys, threading, time
 daemon, transport, clients, group, used, peak = sys.argv[1:7]
 clients = int(clients)
 LINES = b"never read, never read, never read\n" * 2000
-# The shell enters the cgroup, and becomes the daemon.
+# The shell enters the cgroup, and the daemon replaces it (exec).
 server = subprocess.Popen(
     ["sh", "-c", 'echo $$ >"$0/cgroup.procs"; exec "$@"', group, daemon, "--listen", "tcp://127.0.0.1:0", "--transport", transport],
     stderr=subprocess.PIPE, text=True)
@@ -48,7 +49,7 @@ def send_what_is_taken(s):
         while s.send(LINES) > 0:
             pass
     except OSError:
-        pass  # full, or closed because it held most
+        pass  # full, or closed because this connection held the most memory
 
 good, longest, failure, hostile = connect(), 0.0, None, []
 before = memory(used)

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# What a burst leaves: resident memory before, at the end of, and 5 s after 2,000 connections at once that send 64 KiB each and read it back,
-# under each of some settings of the garbage collector. Needs python3. docs/decisions/0006 has the numbers.
+# Measures what a burst leaves in memory. 2,000 connections at once send 64 KiB each and read it back. Prints
+# the resident memory before, at the end, and 5 s later, under several settings of the garbage collector.
+# docs/decisions/0006 has the figures. Needs python3.
 # usage: perf/checks/memory-after-burst.sh [TRANSPORT]
 set -euo pipefail
 cd "$(dirname "$0")/../.."

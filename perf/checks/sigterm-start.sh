@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# SIGTERM at many moments of a start, STEP ms apart: prints how often the daemon ended with which exit status.
-# 0: in order. 143: the signal came before the runtime had a handler. Any other is a fault, and the exit status is 1.
+# Sends SIGTERM to the daemon at many moments of its start, STEP ms apart, and counts its exit statuses. 0 is
+# an orderly end. 143 means that the signal came before the runtime had a handler. Any other status is a
+# fault; with one, this script ends with status 1.
 # usage: perf/checks/sigterm-start.sh [MOMENTS] [STEP]
 set -euo pipefail
 cd "$(dirname "$0")/../.."
@@ -14,10 +15,11 @@ trap 'rm -f "$log"' EXIT
 declare -A ended
 faults=0
 for ((ms = 0; ms < moments * step; ms += step)); do
-  # --preserve-status: the daemon's own status, not 124. A daemon that goes on after 30 s is killed: 137.
+  # --preserve-status gives the daemon's own status, not 124. A daemon that is still running after 30 s is
+  # killed: 137.
   status=0
   seconds=$(printf '%d.%03d' $((ms / 1000)) $((ms % 1000)))
-  # timeout(1) takes 0 for "never".
+  # To timeout(1), 0 means "never".
   [[ $ms == 0 ]] && seconds=0.0001
   env --default-signal timeout --preserve-status --kill-after=30 "$seconds" "$daemon" --listen tcp://127.0.0.1:0 >"$log" 2>&1 || status=$?
   ended[$status]=$((${ended[$status]:-0} + 1))

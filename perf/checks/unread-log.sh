@@ -1,8 +1,10 @@
 #!/usr/bin/env bash
-# Standard error goes to a pipe that nobody reads, at information level, while clients send lines that are too
-# long. Prints how many were served and the longest wait of a good client; then SIGTERM, and how long the end took.
-# Fails if a client was not served within a second, or if the end took longer than DrainTimeout and a second.
-# Needs python3. usage: perf/checks/unread-log.sh [TRANSPORT] [SECONDS]
+# Runs a daemon whose standard error, at information level, is a pipe that nobody reads, while clients send
+# lines that are too long. Prints how many lines of a good client were served, and its longest wait. Then
+# sends SIGTERM, and prints how long the end took. Fails if a client was not served within a second, or if the
+# end took longer than DrainTimeout plus a second.
+# Needs python3.
+# usage: perf/checks/unread-log.sh [TRANSPORT] [SECONDS]
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
@@ -23,7 +25,7 @@ unread, write_end = os.pipe()
 os.set_blocking(write_end, False)
 try:
     while True:
-        os.write(write_end, b"x" * 4096)  # full before the daemon writes its first line
+        os.write(write_end, b"x" * 4096)  # the pipe is full before the daemon writes its first line
 except BlockingIOError:
     os.set_blocking(write_end, True)
 server = subprocess.Popen(

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# A server that is wrong on purpose must be caught each time: it drops one line in 10 million (or in $1), swaps two, flips a bit.
-# Needs lineperf built (-c Release). Exit status 0 when all were caught.
+# Checks that lineperf catches a server that is wrong on purpose. Once in 10 million lines (or in $1), the
+# server drops a line, swaps two, or flips a bit. Needs lineperf (built with -c Release). The exit status is 0
+# if all three were caught.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 lineperf=perf/LineServer.Perf/bin/Release/net10.0/lineperf

@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
-# Builds the peers into perf/peers/bin: all of them, or those that are named. One that is newer than its sources is left as it is.
-# Installs the Debian packages that they need as root, or says what is missing. A peer that cannot be built does not stop the others: the reason goes to
-# standard error and to bin/NAME.reason, and the exit status is 1 in the end.
+# Builds the peers into perf/peers/bin: all of them, or the named ones. A peer that is newer than its sources
+# is not built again. As root it installs the Debian packages that they need; otherwise it names the missing
+# ones. A peer that cannot be built does not stop the others: the reason goes to standard error and to
+# bin/NAME.reason, and the exit status is 1.
 set -uo pipefail
 cd "$(dirname "$0")" || exit
 
-# What a peer needs of Debian: a file (or pattern) that a package brings, then the package.
+# needs PEER: what a peer needs from Debian, as pairs of a file (or pattern) and the package that has it.
 needs() {
   local c="/usr/bin/gcc gcc /usr/include/stdio.h libc6-dev"
   local rust="/usr/bin/rustc rustc /usr/bin/gcc gcc /usr/include/stdio.h libc6-dev"
@@ -17,7 +18,7 @@ needs() {
     tokio) echo "$cargo" ;;
     tokio-codec) echo "$cargo /usr/share/cargo/registry/tokio-util-[0-9]* librust-tokio-util-dev /usr/share/cargo/registry/futures-0* librust-futures-dev" ;;
     rust-threads) echo "$rust" ;;
-    go) echo "/usr/bin/go golang-go" ;;
+    go) echo "/usr/bin/go golang-go /usr/share/gocode/src/gopkg.in/redis.v5/redis.go golang-gopkg-redis.v5-dev" ;;
     netty) echo "/usr/bin/javac openjdk-17-jdk-headless /usr/share/java/netty-codec.jar libnetty-java" ;;
     # Not redis-server: that package would start a server of its own. The program is the same file.
     redis) echo "/usr/bin/redis-check-rdb redis-tools" ;;
@@ -27,7 +28,7 @@ needs() {
   esac
 }
 
-# Of what these peers need, the packages that are not there.
+# missing PEER...: the packages that these peers need and that are not installed.
 missing() {
   local peer i list packages=()
   for peer in "$@"; do
@@ -46,7 +47,7 @@ install() {
 not_built() { # PEER REASON
   echo "$1: not built: $2" >&2
   echo "$2" >"bin/$1.reason"
-  # An old one would pass for what the sources say now.
+  # An old program would pass for one built from the current sources.
   rm -rf "bin/$1" "bin/$1.d"
   status=1
 }
@@ -60,13 +61,13 @@ for peer in "${peers[@]}"; do needs "$peer" >/dev/null || exit; done
 mapfile -t packages < <(missing "${peers[@]}")
 if ((${#packages[@]} && EUID == 0)); then
   apt-get update -q >&2
-  # One that Debian does not have must not keep the others away.
+  # A package that Debian does not have must not prevent the installation of the others.
   install "${packages[@]}" || for package in "${packages[@]}"; do install "$package"; done
 fi
 
 status=0
 mkdir -p bin
-# One at a time: two would write the same files.
+# One build at a time: two would write the same files.
 exec {lock}>bin/.lock
 flock "$lock"
 for peer in "${peers[@]}"; do
@@ -76,7 +77,8 @@ for peer in "${peers[@]}"; do
     continue
   fi
   if [[ -x bin/$peer && -z $(find "$peer" \( -name bin -o -name obj \) -prune -o -newer "bin/$peer" -type f -print) ]]; then continue; fi
-  # Not in place: the old one may be running. What a peer has beside its program is in a folder of the program's name and '.d'.
+  # Not built in place, because the old program may be running. Other files of a peer are in a folder with the
+  # program's name and '.d'.
   new=bin/$peer.new
   rm -rf "$new" "$new.d"
   if "$peer/build.sh" "$PWD/$new" >"bin/$peer.log" 2>&1 && [[ -x $new ]]; then

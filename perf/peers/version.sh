@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# version.sh NAME: what a peer is made of and built with, on one line. Exit status 1: nobody knows.
-# The compilers of Debian, as in the build scripts, whichever others are in the path.
+# version.sh NAME: prints what a peer is made of and built with, on one line. The exit status is 1 if that is
+# unknown. It asks Debian's compilers, as the build scripts do, even if others are in the path.
 set -euo pipefail
 
-# Of a Debian package, without what Debian added.
+# package NAME: the upstream version of a Debian package.
 package() { dpkg-query -W -f '${source:Upstream-Version}' "$1"; }
 
 case ${1:-} in
@@ -12,9 +12,12 @@ case ${1:-} in
   libevent) echo "libevent $(package libevent-dev), gcc $(gcc -dumpfullversion)" ;;
   tokio | tokio-codec) echo "tokio $(package librust-tokio-dev), $(/usr/bin/rustc --version | cut -d' ' -f1,2)" ;;
   rust-threads) /usr/bin/rustc --version | cut -d' ' -f1,2 ;;
-  go) /usr/bin/go version | sed -E 's/^go version go([^ ]+).*/go \1/' ;;
+  go) echo "$(/usr/bin/go version | sed -E 's/^go version go([^ ]+).*/go \1/'), go-redis $(package golang-gopkg-redis.v5-dev)" ;;
   netty) echo "Netty $(package libnetty-java), $(java -version 2>&1 | head -n1 | sed -E 's/"//g')" ;;
   redis) echo "redis $(package redis-tools)" ;;
-  kestrel-pipelines | cs-threads | cs-streamreader) echo ".NET SDK $(dotnet --version)" ;;
+  kestrel-pipelines)
+    redis=$(sed -nE 's/.*"StackExchange.Redis" Version="([^"]+)".*/\1/p' "$(dirname "$0")/../../Directory.Packages.props")
+    echo ".NET SDK $(dotnet --version), StackExchange.Redis $redis" ;;
+  cs-threads | cs-streamreader) echo ".NET SDK $(dotnet --version)" ;;
   *) exit 1 ;;
 esac

@@ -5,7 +5,7 @@ using LineServer.Perf.Work;
 
 namespace LineServer.Perf.Tests;
 
-/// <summary>Where connections go, and where they come from.</summary>
+/// <summary>Target and source addresses of connections.</summary>
 public class AddressTests
 {
     private static readonly Workload Pipelined = new("test", WorkloadKind.ClosedLoop, Connections: 6, Window: 16, LineSize: 8) { MaxLineSize = 2000 };
@@ -72,7 +72,7 @@ public class AddressTests
         Assert.Contains("does not have the address", Assert.Throws<RunFailedException>(() => Run(server.Address.From([IPAddress.Parse("192.0.2.1")]))).Message);
     }
 
-    // It passes when every reply has come, and is right: how many there are in that time is the machine's affair.
+    // It passes if every reply arrived and was right. Their number depends on the machine.
     private static void Run(TargetAddress server, Workload? workload = null) =>
         new WorkloadRun(server, process: null) { WarmUp = TimeSpan.Zero, Time = TimeSpan.FromSeconds(0.1) }.Measure(workload ?? Pipelined);
 }

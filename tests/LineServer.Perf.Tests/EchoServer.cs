@@ -4,7 +4,10 @@ using LineServer.Perf.Load;
 
 namespace LineServer.Perf.Tests;
 
-/// <summary>A line echo server in this process, as wrong as a test wants it: a thread a connection, one write for the lines of a read.</summary>
+/// <summary>
+/// A line echo server in this process, with the mistakes that a test wants. It has a thread per connection, and sends the
+/// replies to the lines of a read in one write.
+/// </summary>
 internal sealed class EchoServer : IDisposable
 {
     private readonly Socket _listener;
@@ -12,8 +15,11 @@ internal sealed class EchoServer : IDisposable
     private readonly List<Socket> _clients = [];
     private readonly HashSet<IPAddress> _clientAddresses = [];
 
-    /// <param name="reply">From a line, with its LF, and its number in its connection to what is sent; null closes the connection.</param>
-    /// <param name="at">Where it listens; null for a port of 127.0.0.1.</param>
+    /// <param name="reply">
+    /// Gets the number of a line in its connection and the line with its LF, and returns what is sent; null closes the
+    /// connection.
+    /// </param>
+    /// <param name="at">The address to listen on; null for a free port of 127.0.0.1.</param>
     public EchoServer(Func<int, byte[], IEnumerable<byte[]>?> reply, EndPoint? at = null)
     {
         _reply = (number, line) => reply(number, line) ?? throw new IOException("the test closes the connection");
@@ -28,7 +34,7 @@ internal sealed class EchoServer : IDisposable
 
     public TargetAddress Address => TargetAddress.Of(EndPoint);
 
-    /// <summary>Connections that were ever accepted.</summary>
+    /// <summary>The number of connections accepted so far.</summary>
     public int Accepted
     {
         get
@@ -40,7 +46,7 @@ internal sealed class EchoServer : IDisposable
         }
     }
 
-    /// <summary>Where they came from.</summary>
+    /// <summary>Their source addresses.</summary>
     public IReadOnlyList<IPAddress> ClientAddresses
     {
         get

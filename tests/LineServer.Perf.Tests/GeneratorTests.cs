@@ -10,7 +10,7 @@ using LineServer.Perf.Work;
 
 namespace LineServer.Perf.Tests;
 
-/// <summary>The generator itself: its weight, and how it is divided.</summary>
+/// <summary>The generator: what it allocates, and how several share the connections.</summary>
 public class GeneratorTests
 {
     private static readonly Workload Closed = new("test", WorkloadKind.ClosedLoop, Connections: 7, Window: 2, LineSize: 32);
@@ -92,7 +92,7 @@ public class GeneratorTests
         using var server = new EchoServer(EchoServer.Same);
         Workload idle = Closed with { Kind = WorkloadKind.Idle, Connections = 9, Steps = [3, 9] };
         Measurement measured = Run(server, idle, generators: 2, Environment.ProcessId);
-        Assert.Equal(0, server.Accepted % 9); // Those of the warm-up, too.
+        Assert.Equal(0, server.Accepted % 9); // The connections of the warm-up count, too.
         Assert.InRange(server.Accepted / 9, SteadyCost.Least + 1, SteadyCost.Most + 1);
         Assert.Equal([3, 9], measured.IdleSteps!.Select(step => step.Connections));
     }
@@ -100,7 +100,7 @@ public class GeneratorTests
     [Fact]
     public void A_wrong_reply_in_another_process_says_which_connection_of_all()
     {
-        // Seven connections: the second process has those from 4 on.
+        // Of seven connections, the second process has those from number 4 on.
         using var server = new EchoServer((number, line) =>
         {
             line[20] ^= (byte)(number == 50 && line[7] == 'F' ? 1 : 0);

@@ -8,7 +8,7 @@ using LineServer.Perf.Work;
 
 namespace LineServer.Perf.Tests;
 
-/// <summary>What each kind of work does, and what fails it.</summary>
+/// <summary>What each kind of work does, and what makes it fail.</summary>
 public class KindsTests
 {
     private static readonly Workload Ingest = new("test", WorkloadKind.Ingest, Connections: 3, Window: 1, LineSize: 32);
@@ -18,7 +18,7 @@ public class KindsTests
     private static readonly Workload SlowReaders = new("test", WorkloadKind.SlowReaders, Connections: 3, Window: 1, LineSize: 32)
     {
         SlowConnections = 2,
-        SlowWindow = 20, // So many the kernel takes alone.
+        SlowWindow = 20, // The kernel alone takes that many.
         SlowLineSize = 4096,
     };
 
@@ -140,7 +140,7 @@ public class KindsTests
         using var server = new EchoServer(EchoServer.Same);
         Measurement measured = Run(server, SlowReaders);
         Assert.NotNull(measured.WithoutSlowReaders);
-        // How much of it the kernel takes before nothing moves for a while is the kernel's choice.
+        // The kernel decides how much it takes before nothing moves for a while.
         Assert.InRange(measured.UnreadBytes!.Value, 4096, 2 * 20 * 4096);
         using var wrong = new EchoServer((number, line) => line.Length == 4096 && number == 15 ? [] : [line]);
         Assert.Contains("line 15, byte", Fails(wrong, SlowReaders));

@@ -55,7 +55,7 @@ public class LineTemplateTests
     }
 
     [Theory]
-    [InlineData(8, 65_530, 65_538)] // Four letters of the place are there: 65,536 of them differ.
+    [InlineData(8, 65_530, 65_538)] // It has four letters of the place: enough for 65,536 places.
     [InlineData(8, 65_538, 65_530)]
     [InlineData(8, 3, 2)]
     [InlineData(12, 1_000_000, 1_000_007)]

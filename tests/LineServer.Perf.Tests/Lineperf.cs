@@ -2,19 +2,19 @@ using System.Diagnostics;
 
 namespace LineServer.Perf.Tests;
 
-/// <summary>The command, as a process of its own: it pins itself to cores.</summary>
+/// <summary>Runs the command in a process of its own, because it pins itself to cores.</summary>
 internal static class Lineperf
 {
     public static string Program { get; } = Path.Combine(AppContext.BaseDirectory, "lineperf");
 
     public static Task<(int ExitStatus, string Output, string Notes)> RunAsync(params string[] args) => RunWithPathAsync(path: null, args);
 
-    /// <param name="path">Where it looks for other programs; null for where we do.</param>
-    /// <param name="args">The command's.</param>
+    /// <param name="path">Its PATH; null for that of the tests.</param>
+    /// <param name="args">Its arguments.</param>
     public static Task<(int ExitStatus, string Output, string Notes)> RunWithPathAsync(string? path, params string[] args) => RunAsync(Program, path, args);
 
-    /// <param name="program">Another copy of it, or what becomes it.</param>
-    /// <param name="args">The command's.</param>
+    /// <param name="program">Another copy of lineperf, or a program that replaces itself by it.</param>
+    /// <param name="args">Its arguments.</param>
     public static Task<(int ExitStatus, string Output, string Notes)> RunAtAsync(string program, params string[] args) => RunAsync(program, path: null, args);
 
     private static async Task<(int ExitStatus, string Output, string Notes)> RunAsync(string program, string? path, string[] args)

@@ -3,7 +3,7 @@ using LineServer.Perf.Servers;
 
 namespace LineServer.Perf.Tests;
 
-/// <summary>perf/measure.sh, with stand-ins for all that it builds and calls.</summary>
+/// <summary>perf/measure.sh, with stand-ins for everything that it builds and calls.</summary>
 public sealed class MeasureScriptTests : IDisposable
 {
     private readonly string _folder = Directory.CreateTempSubdirectory().FullName;

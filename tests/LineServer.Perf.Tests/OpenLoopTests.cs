@@ -35,7 +35,7 @@ public class OpenLoopTests
         Assert.InRange(loop.FromDue.Count, Connections, due + 1);
         Assert.Equal(loop.FromDue.Count, loop.FromSent.Count);
 
-        // Only what was in flight was sent before the pause ended; half of the rest was due for half of it.
+        // Before the pause ended, only the lines in flight were sent; half of the others had been due for half of it.
         Assert.True(loop.FromSent.Max >= Pause / 2, $"the first line waited {loop.FromSent.Max} ns");
         Assert.True(loop.FromDue.Max >= loop.FromSent.Max, $"the longest from due {loop.FromDue.Max} ns, from sent {loop.FromSent.Max} ns");
         Assert.True(loop.FromSent.Percentile(50) <= loop.FromDue.Percentile(50), $"median from sent {loop.FromSent.Percentile(50)} ns");

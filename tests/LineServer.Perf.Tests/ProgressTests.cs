@@ -110,7 +110,7 @@ public class ProgressTests
         Assert.Matches("0:0[0-9] elapsed, 0:0[0-9] left", shown);
     }
 
-    // As from a shell in a terminal, whatever the process of the tests ignores.
+    // Default signals, as from a shell in a terminal: the process of the tests may ignore some.
     private static Process Start(params string[] args) => Process.Start(new ProcessStartInfo("env", ["--default-signal", Lineperf.Program, .. args])
     {
         UseShellExecute = false,

@@ -4,7 +4,7 @@ using LineServer.Perf.Work;
 
 namespace LineServer.Perf.Tests;
 
-/// <summary>What connections cost by their number.</summary>
+/// <summary>The kind of work scale: what connections cost, by their number.</summary>
 public class ScaleTests
 {
     private static readonly Workload Scale = new("test", WorkloadKind.Scale, Connections: 20, Window: 1, LineSize: 32);
@@ -20,7 +20,7 @@ public class ScaleTests
         });
         Measurement measured = Run(server, Environment.ProcessId);
 
-        // Others that warmed it up, and went; then these.
+        // First the connections of the warm-up, which were closed; then these.
         Assert.Equal(0, connections % Scale.Connections);
         Assert.InRange(connections / Scale.Connections, SteadyCost.Least + 1, SteadyCost.Most + 1);
         Assert.True(measured.Lines > 0);
@@ -28,7 +28,7 @@ public class ScaleTests
         Assert.True(measured.ServerOpeningCpuSeconds > 0);
         Assert.NotNull(measured.BytesPerConnection);
 
-        // A thread for each waits for its next line, in this very process: it is switched away from.
+        // The server has a thread per connection, in this process. Waiting for the next line is a context switch.
         Assert.True(measured.ServerSwitchesPerLine > 0);
     }
 
@@ -44,7 +44,7 @@ public class ScaleTests
         Measurement measured = new WorkloadRun(TargetAddress.Of(server.EndPoint), Environment.ProcessId) { WarmUp = TimeSpan.Zero, Time = TimeSpan.FromSeconds(0.1) }
             .Measure(Scale with { Kind = WorkloadKind.ClosedLoop });
 
-        // All but two of each connection: the first, and the one that is all of a warm-up without time.
+        // All but two lines of each connection: the first one, and the only one of a warm-up without time.
         Assert.Equal(Interlocked.Read(ref lines), measured.Lines + (2 * Scale.Connections));
     }
 

@@ -7,7 +7,7 @@ using LineServer.Perf.Servers;
 
 namespace LineServer.Perf.Tests;
 
-/// <summary>How a server is started, found to be the one that is measured, and ended: on real processes.</summary>
+/// <summary>Starting and ending a server, and checking that it is the process that is measured; with real processes.</summary>
 public class ServerProcessTests
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(20);
@@ -27,7 +27,7 @@ public class ServerProcessTests
         Assert.False(Answers(port));
     }
 
-    // The shell waits for it, in two ways; it ends as soon as it can; it ends when the server listens.
+    // The shell waits for the server, in two ways; it ends at once; it ends when the server listens.
     [Theory]
     [InlineData("sh -c 'PROGRAM; true'")]
     [InlineData("sh -c 'PROGRAM & wait'")]
@@ -38,14 +38,15 @@ public class ServerProcessTests
         string folder = Directory.CreateTempSubdirectory().FullName;
         try
         {
-            // The file's name says which port it got. A shell that does not wait makes it first: its program may be killed before it opens it.
+            // The file's name is the server's port. A shell that does not wait creates the file itself, because
+            // the server may be killed before it does.
             string file = $"{folder}/{{port}}";
             command = command.Replace("FILE", file, StringComparison.Ordinal).Replace("PROGRAM", $"{Program} 2>{file}", StringComparison.Ordinal);
             string message = Assert.Throws<RunFailedException>(() => ServerProcess.Start(ServerCommand.Parse($"mine={command}"), Cores.Parse("--server-cpus", "0"))).Message;
             Assert.Contains("into the background", message);
             int port = int.Parse(Path.GetFileName(Assert.Single(Directory.GetFiles(folder))), CultureInfo.InvariantCulture);
 
-            // The kernel ends it in its own time.
+            // The kernel may take a while to end it.
             Assert.True(SpinWait.SpinUntil(() => !Answers(port), Patience), "it has outlived its process group");
         }
         finally

@@ -7,8 +7,8 @@ public class SteadyCostTests
 {
     [Theory]
     [InlineData(6, new double[] { 10 })] // compiled ahead
-    [InlineData(6, new double[] { 10, 14, 12, 10.1 })] // and disturbed
-    [InlineData(10, new double[] { 28, 42, 42, 38, 34, 23, 23, 26, 26, 26 })] // a JIT, by the second
+    [InlineData(6, new double[] { 10, 14, 12, 10.1 })] // compiled ahead, and disturbed
+    [InlineData(10, new double[] { 28, 42, 42, 38, 34, 23, 23, 26, 26, 26 })] // a JIT: its cost in each second
     [InlineData(8, new double[] { 40, 39, 38, 30, 29.5, 29 })]
     [InlineData(24, new double[] { 1000, 900, 800, 700, 600, 500, 450, 400, 350, 300, 250, 200, 180, 160, 140, 120, 100, 90, 80, 70, 60, 50, 40, 30, 20, 10 })]
     public void Work_is_repeated_until_it_gets_no_cheaper(int times, double[] costs)

@@ -4,7 +4,7 @@ using LineServer.Perf.Servers;
 
 namespace LineServer.Perf.Tests;
 
-/// <summary>perf/checks/open-loop.sh does this in full size, through the command line.</summary>
+/// <summary>A short form of perf/checks/open-loop.sh.</summary>
 public class StoppedServerTests
 {
     [Fact]
@@ -24,7 +24,7 @@ public class StoppedServerTests
         loop.Run(Clock.Now + Stopped);
         loop.Finish();
 
-        // A third of all lines were due while it was stopped, and the longest of them waited all that time. Sent into it were 50.
+        // A third of all lines were due while it was stopped; one of them waited all that time. Only 50 were in flight.
         Assert.True(loop.FromDue.Percentile(99) >= Stopped / 2, $"p99 from due {loop.FromDue.Percentile(99)} ns");
         Assert.True(loop.FromDue.Percentile(99) >= loop.FromSent.Percentile(90) * 2, $"p90 from sent {loop.FromSent.Percentile(90)} ns, p99 from due {loop.FromDue.Percentile(99)} ns");
         Assert.True(loop.FromSent.Max >= Stopped / 2, $"the longest from sent {loop.FromSent.Max} ns");

@@ -58,6 +58,24 @@ public class WorkloadFileTests
     }
 
     [Fact]
+    public void A_workload_may_ask_for_several_lines_of_a_connection_at_once()
+    {
+        string file = Write("""
+            {
+              "workloads": [
+                { "name": "one", "kind": "closed-loop", "connections": 1, "window": 8, "lineSize": 32, "handler": "await-remote" },
+                { "name": "eight", "kind": "closed-loop", "connections": 1, "window": 8, "lineSize": 32, "handler": "await-remote", "concurrentLines": 8 }
+              ]
+            }
+            """);
+        var workloads = Workloads.Load(file);
+        File.Delete(file);
+        Assert.Equal((1, 8), (workloads.Find("one").ConcurrentLines, workloads.Find("eight").ConcurrentLines));
+        Assert.EndsWith(", handler await-remote", workloads.Find("one").Summary);
+        Assert.EndsWith(", handler await-remote, 8 lines of a connection at once", workloads.Find("eight").Summary);
+    }
+
+    [Fact]
     public void Workloads_whose_handler_awaits_run_only_by_name()
     {
         var workloads = Workloads.Load();
@@ -65,6 +83,7 @@ public class WorkloadFileTests
             [
                 "await-yield", "await-yield-pipelined", "await-yield-many",
                 "await-task", "await-task-pipelined", "await-task-many",
+                "await-remote", "await-remote-pipelined", "await-remote-concurrent", "await-remote-many",
             ],
             workloads.All.Except(workloads.RunByDefault).Select(workload => workload.Name),
             StringComparer.Ordinal);
@@ -83,10 +102,12 @@ public class WorkloadFileTests
     [InlineData(2, "lower-case letters, digits and dashes, not 'A b'", "{ \"workloads\": [\n { \"name\": \"A b\", \"kind\": \"churn\" } ] }")]
     [InlineData(3, "there is no kind 'loop'; there are: closed-loop, open-loop", "{ \"workloads\": [\n { \"name\": \"a\",\n \"kind\": \"loop\" } ] }")]
     [InlineData(2, "has no 'window'; it has: connections, lineSize", "{ \"workloads\": [\n { \"name\": \"a\", \"kind\": \"churn\", \"connections\": 1, \"lineSize\": 32, \"window\": 1 } ] }")]
-    [InlineData(3, "there is no 'handler' 'await-nothing' that replies; there are: echo, await-yield, await-task", "{ \"workloads\": [\n { \"name\": \"a\", \"kind\": \"closed-loop\", \"connections\": 1, \"window\": 1, \"lineSize\": 32,\n \"handler\": \"await-nothing\" } ] }")]
+    [InlineData(3, "there is no 'handler' 'await-nothing' that replies; there are: echo, await-yield, await-task, await-remote", "{ \"workloads\": [\n { \"name\": \"a\", \"kind\": \"closed-loop\", \"connections\": 1, \"window\": 1, \"lineSize\": 32,\n \"handler\": \"await-nothing\" } ] }")]
     [InlineData(2, "there is no 'handler' 'discard' that replies", "{ \"workloads\": [\n { \"name\": \"a\", \"kind\": \"closed-loop\", \"connections\": 1, \"window\": 1, \"lineSize\": 32, \"handler\": \"discard\" } ] }")]
     [InlineData(2, "'handler' is a string, not 5", "{ \"workloads\": [\n { \"name\": \"a\", \"kind\": \"closed-loop\", \"connections\": 1, \"window\": 1, \"lineSize\": 32, \"handler\": 5 } ] }")]
     [InlineData(3, "'a' is of kind open-loop, which has no 'handler'", "{ \"workloads\": [\n { \"name\": \"a\", \"kind\": \"open-loop\", \"connections\": 1, \"window\": 1, \"lineSize\": 32, \"rate\": 5,\n \"handler\": \"await-yield\" } ] }")]
+    [InlineData(3, "'concurrentLines' is a whole number from 1 to 4, not 5", "{ \"workloads\": [\n { \"name\": \"a\", \"kind\": \"closed-loop\", \"connections\": 1, \"window\": 4, \"lineSize\": 32, \"handler\": \"await-remote\",\n \"concurrentLines\": 5 } ] }")]
+    [InlineData(3, "'concurrentLines' needs the 'handler' 'await-remote'", "{ \"workloads\": [\n { \"name\": \"a\", \"kind\": \"closed-loop\", \"connections\": 1, \"window\": 4, \"lineSize\": 32, \"handler\": \"await-task\",\n \"concurrentLines\": 2 } ] }")]
     [InlineData(2, "the workload 'a' has no 'connections'", "{ \"workloads\": [\n { \"name\": \"a\", \"kind\": \"churn\", \"lineSize\": 32 } ] }")]
     [InlineData(3, "'connections' is a whole number from 1 to 1000000, not 0", "{ \"workloads\": [\n { \"name\": \"a\", \"kind\": \"churn\", \"lineSize\": 32,\n \"connections\": 0 } ] }")]
     [InlineData(2, "'lineSize' is a whole number from 8 to 65536, not 7.5", "{ \"workloads\": [\n { \"name\": \"a\", \"kind\": \"churn\", \"connections\": 1, \"lineSize\": 7.5 } ] }")]

@@ -3,10 +3,10 @@ using LineServer.Perf.Work;
 
 namespace LineServer.Perf.Tests;
 
-/// <summary>A server made wrong on purpose is caught each time.</summary>
+/// <summary>lineperf catches a server that is wrong on purpose, each time.</summary>
 public class WrongReplyTests
 {
-    // Late enough that it falls into the stream, and not into the opening of the connections.
+    // Late enough to be in the stream, and not in the first replies, when connections open.
     private const int WrongLine = 1000;
 
     [Theory]
@@ -16,7 +16,7 @@ public class WrongReplyTests
     {
         using var server = new EchoServer(EchoServer.Same);
         Measurement measured = Run(server, connections, window);
-        // On a busy machine all replies may come after the time is over.
+        // On a busy machine, all replies may arrive after the time is over.
         Assert.True(measured.Lines + measured.FromSent!.Count > 0);
     }
 
@@ -105,7 +105,7 @@ public class WrongReplyTests
     [InlineData(30)]
     public void In_mixed_sizes_a_line_that_is_dropped_is_told_by_the_next(int place)
     {
-        // Each place of the cycle has a size of its own; the shortest has seven letters for both numbers.
+        // Every place in the cycle has its own size; the shortest line has seven letters for both numbers.
         int wrong = (32 * 10) + place;
         using var server = new EchoServer((number, line) => number == wrong ? [] : [line]);
         string message = FailsMixed(server);
@@ -140,7 +140,7 @@ public class WrongReplyTests
     [Fact]
     public void Two_connections_whose_replies_are_exchanged_are_told()
     {
-        // Each line of the second connection is answered with one of the first, whose number is the same.
+        // The reply to each line of the second connection is the line of the first that has the same number.
         using var server = new EchoServer((number, line) =>
         {
             line[7] = number > WrongLine && line[7] == (byte)'B' ? (byte)'A' : line[7];
@@ -155,7 +155,7 @@ public class WrongReplyTests
     private static string FailsMixed(EchoServer server) =>
         Assert.Throws<RunFailedException>(() => Run(server.Address, Workload(connections: 1, window: 16) with { LineSize = 8, MaxLineSize = 1024 }, TimeSpan.FromSeconds(5))).Message;
 
-    // A wrong server ends the run long before its time is over, but for a lost line, which is found when the run ends.
+    // A wrong server ends the run long before its time is over. Only a lost line is found at the end.
     private static Measurement Run(EchoServer server, int connections, int window, TimeSpan? time = null) => Run(server.Address, Workload(connections, window), time);
 
     private static Measurement Run(TargetAddress server, Workload workload, TimeSpan? time = null, TimeSpan? replyTimeout = null) =>

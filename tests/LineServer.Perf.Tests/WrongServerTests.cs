@@ -21,6 +21,6 @@ public class WrongServerTests
         Assert.Contains("expected '", message);
         Assert.Contains("got '", message);
         Assert.Contains(problem, message);
-        Assert.InRange(server.Faults, 1, 2); // Another one may be on its way while the first is found.
+        Assert.InRange(server.Faults, 1, 2); // A second one may be on its way when the first is found.
     }
 }

@@ -43,15 +43,17 @@ internal sealed class Comparison(ComparisonOptions options, TextWriter notes, Tu
             }
         }
 
+        ServerProcess? redis = null;
         try
         {
+            redis = StartRedis(workload);
             for (int number = 1; number <= options.Rounds; number++)
             {
                 foreach (ServerCommand server in number % 2 == 1 ? options.Servers : options.Servers.Reverse())
                 {
                     if (!Interruption.IsRequested && !IsAbsent(workload, server))
                     {
-                        Run(workload, server, number);
+                        Run(workload, server, number, redis);
                     }
                 }
             }
@@ -62,6 +64,8 @@ internal sealed class Comparison(ComparisonOptions options, TextWriter notes, Tu
             {
                 Stop(server);
             }
+
+            redis?.Dispose();
         }
 
         // Only after an interruption are there servers without a round and without an absence.
@@ -79,11 +83,34 @@ internal sealed class Comparison(ComparisonOptions options, TextWriter notes, Tu
     private string? WhyNot(Workload workload, ServerCommand server) =>
         _cannotStart.GetValueOrDefault(server.Name) ?? server.WhyNot(workload);
 
-    private void Run(Workload workload, ServerCommand server, int number)
+    // Without the Redis that a workload needs, none of its servers can be measured.
+    private ServerProcess? StartRedis(Workload workload)
+    {
+        if (options.Servers.All(server => IsAbsent(workload, server)))
+        {
+            return null;
+        }
+
+        try
+        {
+            return Redis.StartFor(workload, options.GeneratorCores);
+        }
+        catch (RunFailedException e)
+        {
+            foreach (ServerCommand server in options.Servers.Where(server => !IsAbsent(workload, server)))
+            {
+                LeaveOut(workload, server, e.Message, failed: false);
+            }
+
+            return null;
+        }
+    }
+
+    private void Run(Workload workload, ServerCommand server, int number, ServerProcess? redis)
     {
         notes.WriteLine($"{workload.Name}, round {number} of {options.Rounds}: {server.Name}{turns.Next()}");
         bool isFirst = !_running.ContainsKey(server.Name);
-        if (isFirst && !TryStart(workload, server))
+        if (isFirst && !TryStart(workload, server, redis))
         {
             return;
         }
@@ -114,11 +141,11 @@ internal sealed class Comparison(ComparisonOptions options, TextWriter notes, Tu
         }
     }
 
-    private bool TryStart(Workload workload, ServerCommand server)
+    private bool TryStart(Workload workload, ServerCommand server, ServerProcess? redis)
     {
         try
         {
-            _running.Add(server.Name, ServerProcess.Start(server, options.ServerCores, workload.Handler));
+            _running.Add(server.Name, ServerProcess.Start(server, options.ServerCores, workload, redis));
             return true;
         }
         catch (RunFailedException e)

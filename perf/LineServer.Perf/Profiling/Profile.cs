@@ -28,7 +28,8 @@ internal sealed record Profile
         // The tool inherits these cores, so it disturbs the generator rather than the server.
         GeneratorCores.PinThisProcess();
         Measurement measured;
-        using (var process = ServerProcess.Start(Server, ServerCores, Workload.Handler))
+        using (ServerProcess? redis = Redis.StartFor(Workload, GeneratorCores))
+        using (var process = ServerProcess.Start(Server, ServerCores, Workload, redis))
         {
             try
             {

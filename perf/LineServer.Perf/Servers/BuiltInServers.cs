@@ -14,6 +14,9 @@ internal static class BuiltInServers
     private static readonly string[] Awaiting =
         [ServerHandler.Echo, ServerHandler.Discard, ServerHandler.AwaitYield, ServerHandler.AwaitTask];
 
+    // Their handler await-remote can handle several lines of a connection at once.
+    private static readonly string[] Asking = [.. Awaiting, ServerHandler.AwaitRemote];
+
     public static readonly ServerCommand[] All =
     [
         Peer("c-epoll"),
@@ -26,9 +29,9 @@ internal static class BuiltInServers
         Peer("tokio") with { Handlers = Awaiting },
         Peer("tokio-codec"),
         Peer("rust-threads"),
-        Peer("go") with { Handlers = Awaiting },
-        Peer("netty"),
-        Peer("kestrel-pipelines") with { Handlers = Awaiting },
+        Peer("go") with { Handlers = Asking, ConcurrencyOption = "--concurrency" },
+        Peer("netty") with { Handlers = Asking, ConcurrencyOption = "--concurrency" },
+        Peer("kestrel-pipelines") with { Handlers = Asking, ConcurrencyOption = "--concurrency" },
         Peer("cs-threads"),
         Peer("cs-streamreader"),
         Peer("redis", options: "") with { Protocol = LineProtocol.RedisPing },
@@ -70,7 +73,8 @@ internal static class BuiltInServers
         AwaitServer,
         "dotnet build perf/LineServer.Perf.AwaitServer/LineServer.Perf.AwaitServer.csproj -c Release")
     {
-        Handlers = [ServerHandler.Echo, ServerHandler.AwaitYield, ServerHandler.AwaitTask],
+        Handlers = [ServerHandler.Echo, ServerHandler.AwaitYield, ServerHandler.AwaitTask, ServerHandler.AwaitRemote],
+        ConcurrencyOption = "--max-concurrent-lines",
         VersionBy = $"dotnet {AwaitServer} --version",
     };
 }

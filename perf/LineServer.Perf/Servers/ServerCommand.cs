@@ -8,6 +8,7 @@ namespace LineServer.Perf.Servers;
 /// <param name="Command">
 /// One program with its arguments, in shell syntax; the shell is replaced by it (exec). {port}, {root} (the
 /// checkout) and {handler} (the name of the handler) are replaced. A command without {handler} echoes.
+/// For the handler await-remote, --redis with the port of that Redis follows.
 /// </param>
 /// <param name="Needs">A file that must exist, relative to the checkout; null for none.</param>
 /// <param name="BuiltBy">The command that builds that file.</param>
@@ -31,6 +32,12 @@ internal sealed record ServerCommand(
         ? [ServerHandler.Echo, ServerHandler.Discard]
         : [ServerHandler.Echo];
 
+    /// <summary>
+    /// The option that takes the number of lines of a connection that the server handles at once; null if it
+    /// handles one after the other. Workloads that ask for more than one add it to the command.
+    /// </summary>
+    public string? ConcurrencyOption { get; init; }
+
     /// <summary>The protocol that the server speaks.</summary>
     public LineProtocol Protocol { get; init; } = LineProtocol.Echo;
 
@@ -45,10 +52,22 @@ internal sealed record ServerCommand(
     /// <summary>What the server lacks for this workload; null if it lacks nothing.</summary>
     public string? WhyNot(Workload workload) =>
         !Handlers.Contains(workload.Handler, StringComparer.Ordinal) ? $"has no {workload.Handler} mode"
+        : workload.ConcurrentLines > 1 && ConcurrencyOption is null ? "handles one line of a connection at a time"
         : !Protocol.Allows(workload.Lines)
             || (workload.SlowConnections > 0 && !Protocol.Allows(LineSizes.Same(workload.SlowLineSize)))
             ? $"has no lines of that size in {Protocol.Name}"
         : null;
+
+    /// <summary>The command for a workload, with everything but {root} replaced.</summary>
+    /// <param name="port">The port that the server listens on.</param>
+    /// <param name="workload">One that the server supports; null to echo.</param>
+    /// <param name="redisPort">For the handler await-remote: the port of the Redis on 127.0.0.1.</param>
+    public string For(int port, Workload? workload = null, int? redisPort = null) =>
+        Command
+            .Replace("{port}", $"{port}", StringComparison.Ordinal)
+            .Replace("{handler}", workload?.Handler ?? ServerHandler.Echo, StringComparison.Ordinal) +
+        (redisPort is null ? "" : $" --redis {redisPort}") +
+        (workload is { ConcurrentLines: > 1 and int lines } ? $" {ConcurrencyOption} {lines}" : "");
 
     /// <summary>Parses 'name=command with {port}'.</summary>
     /// <exception cref="UsageException">The text does not have that form.</exception>

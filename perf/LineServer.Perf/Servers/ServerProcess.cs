@@ -33,20 +33,20 @@ internal sealed class ServerProcess : IDisposable
     public int Id => _process.Id;
 
     /// <summary>Starts a server on these cores and waits until it listens.</summary>
-    /// <param name="server">A server that supports the handler.</param>
+    /// <param name="server">A server that supports the workload.</param>
     /// <param name="cores">The cores that it may use.</param>
-    /// <param name="handler">One of its handlers.</param>
+    /// <param name="workload">Says how the server is started; null to echo.</param>
+    /// <param name="redis">The Redis that it asks, if the workload needs one.</param>
     /// <exception cref="RunFailedException">
     /// The server cannot be started, does not listen in time, or another process than the one that was
     /// started listens.
     /// </exception>
-    public static ServerProcess Start(ServerCommand server, Cores cores, string handler = ServerHandler.Echo)
+    public static ServerProcess Start(
+        ServerCommand server, Cores cores, Workload? workload = null, ServerProcess? redis = null)
     {
         Prepare(server);
         int port = FreePort();
-        string command = server.Command
-            .Replace("{port}", port.ToString(), StringComparison.Ordinal)
-            .Replace("{handler}", handler, StringComparison.Ordinal);
+        string command = server.For(port, workload, redis?.EndPoint.Port);
         if (command.Contains("{root}", StringComparison.Ordinal))
         {
             // Only if needed: with other servers, lineperf also works outside its checkout.

@@ -18,6 +18,11 @@ internal static class ServerHandler
     /// </summary>
     public const string AwaitTask = "await-task";
 
+    /// <summary>
+    /// Sends the line's text to a Redis on loopback (ECHO), and replies with what Redis sends back.
+    /// </summary>
+    public const string AwaitRemote = "await-remote";
+
     /// <summary>Those that reply with the line.</summary>
-    public static readonly IReadOnlyList<string> Replying = [Echo, AwaitYield, AwaitTask];
+    public static readonly IReadOnlyList<string> Replying = [Echo, AwaitYield, AwaitTask, AwaitRemote];
 }

@@ -45,6 +45,12 @@ internal sealed record Workload(
         Kind == WorkloadKind.Ingest ? ServerHandler.Discard : ServerHandler.Echo;
 
     /// <summary>
+    /// The largest number of lines of a connection that the server handles at once. It replies in the order of
+    /// the lines all the same.
+    /// </summary>
+    public int ConcurrentLines { get; init; } = 1;
+
+    /// <summary>
     /// True if the workload runs only where it is named. Few servers have a handler that awaits; all others
     /// would be absent from its table.
     /// </summary>
@@ -86,7 +92,9 @@ internal sealed record Workload(
     private string LinesText =>
         MaxLineSize > LineSize ? $"lines of {LineSize:N0} to {MaxLineSize:N0} bytes" : $"lines of {LineSize:N0} bytes";
 
-    private string HandlerText => Handler == ServerHandler.Echo ? "" : $", handler {Handler}";
+    private string HandlerText =>
+        (Handler == ServerHandler.Echo ? "" : $", handler {Handler}") +
+        (ConcurrentLines == 1 ? "" : $", {ConcurrentLines:N0} lines of a connection at once");
 
     private string RateText => Load > 0 ? $"{Load:0 %} of the server's capacity in" : Quantity.Rate(Rate);
 }

@@ -14,7 +14,10 @@ internal sealed class WorkloadFields(Func<long, string, UsageException> wrong)
 
     private static readonly (string Name, WorkloadKind Kind, string[] Fields)[] Kinds =
     [
-        ("closed-loop", WorkloadKind.ClosedLoop, ["connections", "window", "lineSize", "maxLineSize", "handler"]),
+        (
+            "closed-loop",
+            WorkloadKind.ClosedLoop,
+            ["connections", "window", "lineSize", "maxLineSize", "handler", "concurrentLines"]),
         ("open-loop", WorkloadKind.OpenLoop, ["connections", "window", "lineSize", "maxLineSize", "rate", "load"]),
         ("ingest", WorkloadKind.Ingest, ["connections", "lineSize", "maxLineSize"]),
         ("idle", WorkloadKind.Idle, ["steps", "lineSize", "active", "rate"]),
@@ -97,6 +100,11 @@ internal sealed class WorkloadFields(Func<long, string, UsageException> wrong)
             workload = workload with { Handler = Handler(start) };
         }
 
+        if (_fields.ContainsKey("concurrentLines"))
+        {
+            workload = workload with { ConcurrentLines = ConcurrentLines(workload, start) };
+        }
+
         return workload.Kind == WorkloadKind.Idle && workload.Active > 0 != workload.Rate > 0
             ? throw wrong(
                 start, $"'{name}': 'active' and 'rate' need each other: the active connections share the rate")
@@ -112,6 +120,13 @@ internal sealed class WorkloadFields(Func<long, string, UsageException> wrong)
                 _fields["handler"].Place,
                 $"there is no 'handler' '{name}' that replies; there are: {string.Join(", ", ServerHandler.Replying)}");
     }
+
+    private int ConcurrentLines(Workload workload, long start) =>
+        workload.Handler == ServerHandler.AwaitRemote
+            ? Whole("concurrentLines", start, 1, workload.Window)
+            : throw wrong(
+                _fields["concurrentLines"].Place,
+                $"'concurrentLines' needs the 'handler' '{ServerHandler.AwaitRemote}'");
 
     private (double Rate, double Load) Rate(WorkloadKind kind, long start)
     {

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# build.sh OUTPUT: compiles the peer; OUTPUT becomes java by exec, with the classes in OUTPUT.d.
+# build.sh OUTPUT: compiles the peer to OUTPUT.d, and makes OUTPUT a script that runs it (exec).
 set -euo pipefail
 cd "$(dirname "$0")"
-jars=$(printf ':/usr/share/java/netty-%s.jar' common buffer resolver transport codec)
-javac -Xlint:all -Werror -cp "${jars#:}" -d "$1.d" EchoServer.java
+jars=$(printf ':/usr/share/java/netty-%s.jar' common buffer resolver transport handler codec codec-redis)
+javac -Xlint:all -Werror -cp "${jars#:}" -d "$1.d" ./*.java
 cat >"$1" <<END
 #!/bin/sh
 exec java -cp "\$0.d$jars" EchoServer "\$@"

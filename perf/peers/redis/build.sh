@@ -1,6 +1,8 @@
 #!/usr/bin/env bash
-# build.sh OUTPUT: a script that becomes Debian's redis-server by exec, in memory only. The program is a server when it is called redis-server.
-# It listens on 127.0.0.1 only; to its protected mode the generator's further addresses, 127.0.0.2 and so on, would be foreign.
+# build.sh OUTPUT: makes OUTPUT a script that runs Debian's redis-server (exec), in memory only.
+# redis-check-rdb is the same program, and is the server if it is called redis-server. It listens on 127.0.0.1
+# only. Its protected mode is off, because it would refuse the generator's further addresses, 127.0.0.2 and so
+# on.
 set -euo pipefail
 cat >"$1" <<'END'
 #!/bin/bash

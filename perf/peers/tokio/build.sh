@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# build.sh OUTPUT: compiles the peer, with Debian's compiler and crates, whichever others there are.
+# build.sh OUTPUT: compiles the peer with Debian's compiler and crates, even if others are in the path.
 set -euo pipefail
 cd "$(dirname "$0")"
 export RUSTC=/usr/bin/rustc CARGO_TARGET_DIR="$1.d"

@@ -13,7 +13,7 @@ public class ProfileTests
         Assert.True(exitStatus == 0, notes);
         Assert.Contains("c-epoll, request-reply: 50 connections", output);
 
-        // Lines on their way when strace comes and goes are a few of very many.
+        // Few of the many lines are in flight when strace attaches and detaches.
         Assert.InRange(ALine(output, "recvfrom"), 0.9, 1.1);
         Assert.InRange(ALine(output, "sendto"), 0.9, 1.1);
     }

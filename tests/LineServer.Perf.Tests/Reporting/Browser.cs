@@ -2,10 +2,10 @@ using System.Diagnostics;
 
 namespace LineServer.Perf.Tests.Reporting;
 
-/// <summary>Debian's chromium, without a window: what a real browser makes of a page.</summary>
+/// <summary>Shows a page in a real browser: Debian's chromium, without a window.</summary>
 internal static class Browser
 {
-    /// <summary>The page after its scripts have run, and what it said on the console.</summary>
+    /// <summary>The page after its scripts have run, and its messages on the console.</summary>
     public static async Task<(string Dom, string Console)> OpenAsync(string page)
     {
         (string output, string notes) = await RunAsync("--dump-dom", page);
@@ -14,7 +14,7 @@ internal static class Browser
 
     public static async Task<Picture> PhotographAsync(string page, int width, int height)
     {
-        // It tells the kind of picture by the file's name.
+        // chromium derives the format of the picture from the file's name.
         string folder = Directory.CreateTempSubdirectory().FullName, file = Path.Combine(folder, "page.png");
         try
         {
@@ -32,7 +32,7 @@ internal static class Browser
         string profile = Directory.CreateTempSubdirectory().FullName;
         try
         {
-            // Ended by timeout(1) should it hang. No sandbox: root has none, and the page is our own.
+            // timeout(1) ends it if it hangs. There is no sandbox, because root has none; the page is our own.
             using Process process = Process.Start(new ProcessStartInfo(
                 "timeout",
                 ["100", "chromium", "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--hide-scrollbars", "--no-first-run", "--enable-logging=stderr", "--v=0", $"--user-data-dir={profile}", "--virtual-time-budget=2000", .. args])

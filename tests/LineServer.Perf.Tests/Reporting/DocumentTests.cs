@@ -3,8 +3,9 @@ using LineServer.Perf.Servers;
 namespace LineServer.Perf.Tests.Reporting;
 
 /// <summary>
-/// The documents hold the tables of a measurement, not the measurement: it is 5 MB, and grows with each run. So a table cannot be made anew here;
-/// what is checked is that the documents agree with each other, and that nothing larger comes back.
+/// The documents have the tables of a measurement. The measurement itself has 5 MB and is not in the tree, so the tables
+/// cannot be made again here. These tests check that the documents agree with each other, and that no measurement gets
+/// into the tree again.
 /// </summary>
 public class DocumentTests
 {

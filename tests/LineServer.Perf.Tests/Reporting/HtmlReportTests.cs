@@ -6,7 +6,7 @@ using LineServer.Perf.Reporting;
 
 namespace LineServer.Perf.Tests.Reporting;
 
-/// <summary>The page, looked at in a real browser.</summary>
+/// <summary>The page in a real browser.</summary>
 public sealed partial class HtmlReportTests : IDisposable
 {
     private const string ByConnections = "<h2 id=\"by-connections\">By the number of connections</h2>";
@@ -20,7 +20,7 @@ public sealed partial class HtmlReportTests : IDisposable
         (string dom, string console) = await Browser.OpenAsync(Write());
         Assert.Empty(console);
 
-        // Of the script's last line: it has run to its end.
+        // The script's last line sets this, so the script ran to its end.
         Assert.Contains("data-ready=\"4\"", dom);
         string[] figures = [.. dom.Split("<figure").Skip(1)];
         Assert.Equal(
@@ -39,7 +39,7 @@ public sealed partial class HtmlReportTests : IDisposable
             Assert.All(Sample.Measured, server => Assert.Contains($"<g data-s=\"{Escape(server)}\"", figure));
             Assert.Matches("<(rect class=\"bar\"|circle class=\"(median|mark)\")", figure);
 
-            // A title and a description for who cannot see it, and the figures as a table.
+            // A title and a description for readers who cannot see the chart, and the figures as a table.
             Assert.Matches("role=\"img\" aria-labelledby=\"(?<id>[^ ]+)-t \\k<id>-d\"><title id=\"\\k<id>-t\">[^<]+</title><desc id=\"\\k<id>-d\">[^<]+</desc>", figure);
             Assert.Contains("<table>", figure);
         });
@@ -64,7 +64,7 @@ public sealed partial class HtmlReportTests : IDisposable
             StringComparer.Ordinal);
         Assert.All(figures, (figure, i) =>
         {
-            // Of ten connections nobody knows the memory.
+            // There is no figure for the memory of ten connections.
             string[] numbers = i == 3 ? ["1,000", "10,000"] : ["10", "1,000", "10,000"];
             string[] lines = [.. figure.Split("<g ").Skip(1).Select(line => line.Split("</g>")[0])];
             Assert.Equal(["events", "threads"], lines.Select(line => line.Split('"')[1]), StringComparer.Ordinal);
@@ -135,7 +135,7 @@ public sealed partial class HtmlReportTests : IDisposable
         string page = HtmlReport.Of(Sample.Document);
         Assert.DoesNotMatch("(?i)(src|href)\\s*=(?!\"#)|@import|url\\(|https?://|fetch\\(", page);
 
-        // One identity for one element.
+        // Every id belongs to one element.
         Assert.Distinct(Identity().Matches(page).Select(match => match.Value), StringComparer.Ordinal);
     }
 
@@ -171,7 +171,7 @@ public sealed partial class HtmlReportTests : IDisposable
             Assert.Matches("(more|less) is better", figure.Split("</figcaption>")[0]);
             Assert.Matches("<text class=\"better [a-z]+\"[^>]*>(better →|← better|↑ better|↓ better)</text>", figure);
 
-            // Whoever cannot see it reads of the axes in the description; whoever can, at the axes.
+            // The description names the axes for readers who cannot see the chart; for the others, the axes do.
             int told = figure.Contains("oth axes are logarithmic", StringComparison.Ordinal) ? 2 : figure.Contains("logarithmic.</desc>", StringComparison.Ordinal) ? 1 : 0;
             Assert.Equal(told, LogarithmicAxis().Count(figure));
         });
@@ -232,7 +232,7 @@ public sealed partial class HtmlReportTests : IDisposable
         Assert.All(parts, part => from = page.IndexOf(part, from, StringComparison.Ordinal) is >= 0 and int at ? at : throw new Xunit.Sdk.XunitException($"not here, or not in this order: {part}"));
     }
 
-    // By the definition of WCAG 2.
+    // The contrast ratio as WCAG 2 defines it.
     private static double Contrast(int one, int other)
     {
         (double a, double b) = (Luminance(one), Luminance(other));

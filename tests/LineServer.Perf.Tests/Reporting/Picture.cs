@@ -3,7 +3,10 @@ using System.IO.Compression;
 
 namespace LineServer.Perf.Tests.Reporting;
 
-/// <summary>The pixels of a PNG file, as much of the format as a browser's screenshot uses: eight bits a channel, colours, not interlaced.</summary>
+/// <summary>
+/// The pixels of a PNG file. It reads what a browser's screenshot uses of the format: colours with eight bits per channel,
+/// not interlaced.
+/// </summary>
 internal sealed class Picture
 {
     private const int SignatureSize = 8;
@@ -55,7 +58,8 @@ internal sealed class Picture
 
     public int CountColours() => Enumerable.Range(0, Width * Height).Select(i => this[i % Width, i / Width]).Distinct().Count();
 
-    // Each row begins with how it was told from its neighbours: left (a), above (b), above and left (c).
+    // Each row begins with its filter, the way it was predicted from its neighbours: left (a), above (b), above and
+    // left (c).
     private static byte[] Unfilter(Stream rows, int rowSize, int height, int channels)
     {
         byte[] pixels = new byte[rowSize * height];

@@ -8,7 +8,7 @@ public class RankingTests
     [Fact]
     public void A_ratio_is_taken_within_its_round()
     {
-        // The machine was ten times slower in the second round, for both.
+        // In the second round the machine was ten times slower, for both servers.
         Ranking ranking = Of(("a", 1, 100), ("b", 1, 200), ("b", 2, 2000), ("a", 2, 1000));
         Assert.Equal([2, 2], ranking.RatioOf("b", Lines)!.Rounds);
         Assert.Equal([1, 1], ranking.RatioOf("a", Lines)!.Rounds);

@@ -5,7 +5,9 @@ using LineServer.Perf.Work;
 
 namespace LineServer.Perf.Tests.Reporting;
 
-/// <summary>A comparison whose figures are made up: three servers, one that could not be started, and every kind of chart.</summary>
+/// <summary>
+/// A comparison with invented figures: three servers, one that could not be started, and every kind of chart.
+/// </summary>
 internal static class Sample
 {
     public const int Rounds = 3;
@@ -14,7 +16,7 @@ internal static class Sample
 
     public static ComparisonDocument Document { get; } = Make();
 
-    /// <summary>Those that have figures.</summary>
+    /// <summary>The servers that have figures.</summary>
     public static IEnumerable<string> Measured => Names[..3];
 
     /// <summary>A distribution around this many microseconds, with a long tail.</summary>
@@ -67,7 +69,8 @@ internal static class Sample
         };
     }
 
-    // The second server costs twice what the first does in every round; the third lies on both sides of the first, and far away when lines are pipelined.
+    // In every round, the second server costs twice as much as the first. The third is on both sides of the first, and
+    // far away when lines are pipelined.
     private static Measurement Measure(Workload workload, int server, int number)
     {
         double cost = server switch { 0 => 1, 1 => 2 + (0.1 * number), _ => workload.Name == "pipelined" ? 60 : number == 1 ? 0.9 : 1.1 };

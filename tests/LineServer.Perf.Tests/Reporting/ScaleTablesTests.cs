@@ -9,7 +9,10 @@ public class ScaleTablesTests
 {
     private static readonly int[] Numbers = [10_000, 10, 1_000];
 
-    /// <summary>Made up: threads keep up with ten connections, hardly with a thousand, and not with ten thousand; "dead" never started.</summary>
+    /// <summary>
+    /// Invented figures: threads keep up with ten connections, hardly with a thousand, and not with ten thousand; "dead"
+    /// never started.
+    /// </summary>
     internal static ComparisonDocument Document { get; } = new()
     {
         Format = ComparisonDocument.CurrentFormat,

@@ -1,3 +1,0 @@
-module lineserver/peers/go
-
-go 1.19
