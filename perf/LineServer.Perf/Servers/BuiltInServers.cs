@@ -28,7 +28,7 @@ internal static class BuiltInServers
         Peer("libevent"),
         Peer("tokio") with { Handlers = Awaiting },
         Peer("tokio-codec"),
-        Peer("rust-threads"),
+        Peer("rust-threads") with { Handlers = Awaiting },
         Peer("go") with { Handlers = Asking, ConcurrencyOption = "--concurrency" },
         Peer("netty") with { Handlers = Asking, ConcurrencyOption = "--concurrency" },
         Peer("kestrel-pipelines") with { Handlers = Asking, ConcurrencyOption = "--concurrency" },

@@ -6,7 +6,6 @@ using System.Runtime.CompilerServices;
 using LineServer.Connections;
 using LineServer.Framing;
 using Microsoft.AspNetCore.Connections;
-using Microsoft.Extensions.DependencyInjection;
 
 namespace LineServer.Hosting.Internal;
 
@@ -16,8 +15,8 @@ namespace LineServer.Hosting.Internal;
 /// through its <see cref="Inbox"/>.
 /// </summary>
 /// <remarks>
-/// Its parts: the read in progress, the deadlines, the output, a handler being awaited
-/// (<see cref="PendingHandler"/>), and the close (<see cref="OrderlyClose"/>).
+/// Its parts: the handler (<see cref="HandlerInUse"/>), the read in progress, the deadlines, the output, a handler being
+/// awaited (<see cref="PendingHandler"/>), and the close (<see cref="OrderlyClose"/>).
 /// </remarks>
 [SuppressMessage("Design", "CA1031", Justification = "Only this connection ends, whatever a handler or a transport throws, or if memory runs out.")]
 internal sealed class ConnectionLoop : ILinkedItem<ConnectionLoop>, IThreadPoolWorkItem
@@ -28,9 +27,7 @@ internal sealed class ConnectionLoop : ILinkedItem<ConnectionLoop>, IThreadPoolW
     private readonly Inbox _inbox;
     private readonly PipeReader _input;
     private readonly TransportOutput _output;
-    private LineBatchHandler? _handler;
-    private ConcurrentHandler? _concurrent; // the handler, if several lines may be pending
-    private IServiceScope? _scope;
+    private HandlerInUse _handler;
     private ReplyBuffer? _replies;
     private ReadInProgress _read;
     private Deadlines _deadlines = new();
@@ -84,19 +81,19 @@ internal sealed class ConnectionLoop : ILinkedItem<ConnectionLoop>, IThreadPoolW
     public int StagedReplies => _replies?.Staged ?? 0;
 
     /// <summary>Resumes the handler on its event loop after an await; null on the thread pool.</summary>
-    public HandlerContext? Context => _handler?.Context;
+    public HandlerContext? Context => _handler.Context;
 
     /// <summary>The bytes of replies that are not sent yet.</summary>
     public int StagedBytes => StagedReplies + _output.Staged;
 
     /// <summary>Until when the handler that is to be awaited has time.</summary>
-    public long HandlerDeadline => HasPendingLines ? _concurrent.Deadline : Table.DeadlineAfter(Endpoint.Limits.HandlerTimeout);
+    public long HandlerDeadline => HasPendingLines ? Concurrent.Deadline : Table.DeadlineAfter(Endpoint.Limits.HandlerTimeout);
 
     /// <summary>True if the handler of a line has ended.</summary>
     public bool HasEnded(ValueTask task) => _inbox.HasEnded(task);
 
     /// <summary>True if several lines may be pending at once.</summary>
-    public bool IsConcurrent => _concurrent is not null;
+    public bool IsConcurrent => Concurrent is not null;
 
     /// <summary>True if there is something to send.</summary>
     public bool HasToSend => StagedBytes > 0 || _inbox.HasMail;
@@ -106,8 +103,10 @@ internal sealed class ConnectionLoop : ILinkedItem<ConnectionLoop>, IThreadPoolW
 
     private ConnectionTable Table => Endpoint.Connections;
 
-    [MemberNotNullWhen(true, nameof(_concurrent))]
-    private bool HasPendingLines => _concurrent is { HasPending: true };
+    private ConcurrentHandler? Concurrent => _handler.Concurrent;
+
+    [MemberNotNullWhen(true, nameof(Concurrent))]
+    private bool HasPendingLines => Concurrent is { HasPending: true };
 
     private bool IsClosing => _inbox.State >= ConnectionState.Closing;
 
@@ -145,7 +144,7 @@ internal sealed class ConnectionLoop : ILinkedItem<ConnectionLoop>, IThreadPoolW
 
                     if (MustMove)
                     {
-                        await MoveToThreadPoolAsync();
+                        await HandlerInUse.MoveToThreadPoolAsync();
                     }
 
                     Hold(0);
@@ -328,21 +327,7 @@ internal sealed class ConnectionLoop : ILinkedItem<ConnectionLoop>, IThreadPoolW
 
     private ValueTask<bool> ConnectAsync()
     {
-        HandlerContext? context = null;
-        if (_inbox.Features.Get<IEventLoopFeature>() is { } eventLoop)
-        {
-            // Read once: the endpoint may move at any moment.
-            bool runsOnLoop = Endpoint.RunsOnLoop;
-            eventLoop.RunsInline = runsOnLoop;
-            eventLoop.Handler = Endpoint;
-            context = runsOnLoop && Endpoint.MayBlock ? eventLoop.CreateContext(Endpoint, afterCallback: this) : null;
-        }
-
-        LineHandlerBase handler = MakeHandler(context);
-        _concurrent = handler is LineHandler shared && Endpoint.Options.MaxConcurrentLines > 1 ? new ConcurrentHandler(shared, this, _output) : null;
-        _handler = handler as LineBatchHandler ?? _concurrent ?? (LineBatchHandler)new PerLineHandler((LineHandler)handler);
-        _handler.Attach(_inbox);
-        PlaceHandler(context);
+        LineHandlerBase handler = _handler.Create(this, _inbox, _output);
         _isConnected = true;
         if (Endpoint.Handlers.Greets(handler))
         {
@@ -353,52 +338,12 @@ internal sealed class ConnectionLoop : ILinkedItem<ConnectionLoop>, IThreadPoolW
         return new ValueTask<bool>(true);
     }
 
-    private void PlaceHandler(HandlerContext? context)
-    {
-        if (_handler!.NeverBlocks)
-        {
-            Endpoint.Pin();
-        }
-
-        bool isPerLine = _handler.Made is LineHandler;
-        if (context is not null && (Endpoint.MayBlock || isPerLine))
-        {
-            _handler.Context = context;
-        }
-        else if (isPerLine)
-        {
-            UseContext();
-        }
-    }
-
-    // A batch handler that never blocks gets it when it first awaits: few do, and it is memory of each idle connection.
-    private void UseContext()
-    {
-        if (Endpoint.RunsOnLoop)
-        {
-            _handler!.Context = _inbox.Features.Get<IEventLoopFeature>()?.CreateContext(Endpoint, afterCallback: this);
-        }
-    }
-
-    private LineHandlerBase MakeHandler(HandlerContext? context)
-    {
-        HandlerEntry entry = context?.Enter() ?? default;
-        try
-        {
-            return Endpoint.Handlers.Make(ref _scope);
-        }
-        finally
-        {
-            context?.Leave(entry);
-        }
-    }
-
     private async ValueTask<bool> GreetAsync()
     {
         try
         {
             WatchHandler();
-            ValueTask connected = CallHandler(static loop => loop._handler!.OnConnectedAsync(loop.Replies, loop._inbox.Aborted));
+            ValueTask connected = _handler.Call(this, static loop => loop._handler.Handler!.OnConnectedAsync(loop.Replies, loop._inbox.Aborted));
             if (connected.IsCompletedSuccessfully)
             {
                 connected.GetAwaiter().GetResult();
@@ -416,7 +361,7 @@ internal sealed class ConnectionLoop : ILinkedItem<ConnectionLoop>, IThreadPoolW
             Replies.Release();
         }
 
-        if (_handler is not PerLineHandler)
+        if (_handler.Handler is not PerLineHandler)
         {
             _replies = null;
         }
@@ -429,7 +374,7 @@ internal sealed class ConnectionLoop : ILinkedItem<ConnectionLoop>, IThreadPoolW
     {
         if (HasPendingLines)
         {
-            _inbox.PendingHandler.WatchWhileReading(_concurrent.First);
+            _inbox.PendingHandler.WatchWhileReading(Concurrent.First);
         }
 
         ValueTask<ReadResult> read = _input.ReadAsync(CancellationToken.None);
@@ -445,12 +390,12 @@ internal sealed class ConnectionLoop : ILinkedItem<ConnectionLoop>, IThreadPoolW
     {
         if (HasPendingLines)
         {
-            _deadlines.WatchRead(Table, Endpoint.Limits, _read.IsWithinLine, _concurrent.Deadline);
-            Hold(_read.HeldBytes + (Endpoint.Budget is null ? 0 : _concurrent.HeldBytes));
+            _deadlines.WatchRead(Table, Endpoint.Limits, _read.IsWithinLine, Concurrent.Deadline);
+            Hold(_read.HeldBytes + (Endpoint.Budget is null ? 0 : Concurrent.HeldBytes));
             return;
         }
 
-        _concurrent?.Rest();
+        Concurrent?.Rest();
         _deadlines.WatchRead(Table, Endpoint.Limits, _read.IsWithinLine);
         Hold(_read.HeldBytes);
     }
@@ -565,6 +510,9 @@ internal sealed class ConnectionLoop : ILinkedItem<ConnectionLoop>, IThreadPoolW
         return false;
     }
 
+    // The first of several pending lines may call back yet: PendingHandler.HasEnded.
+    private bool HasEndedWell(in ValueTask task) => task.IsCompletedSuccessfully && (!IsConcurrent || HasEnded(task));
+
     private ValueTask GiveBatchesAsync()
     {
         if (IsClosing)
@@ -574,7 +522,7 @@ internal sealed class ConnectionLoop : ILinkedItem<ConnectionLoop>, IThreadPoolW
 
         int takenBefore = _read.Lines.LinesTaken;
         ValueTask task = GiveBatch();
-        return task.IsCompletedSuccessfully && _read.IsExhausted ? default : GiveOnAsync(task, takenBefore);
+        return HasEndedWell(task) && _read.IsExhausted ? default : GiveOnAsync(task, takenBefore);
     }
 
     /// <summary>True if the handler may get more of the batch before anything else is done for the connection.</summary>
@@ -604,39 +552,9 @@ internal sealed class ConnectionLoop : ILinkedItem<ConnectionLoop>, IThreadPoolW
     {
         _read.BeginCall();
         WatchHandler();
-        return _handler!.Context is null
-            ? _handler.OnBatch(new LineBatch(this, _read.Lines, _output))
-            : CallHandler(static loop => loop._handler!.OnBatch(new LineBatch(loop, loop._read.Lines, loop._output)));
-    }
-
-    /// <summary>Calls the handler within its context.</summary>
-    private ValueTask CallHandler(Func<ConnectionLoop, ValueTask> call)
-    {
-        if (Context is not { } context)
-        {
-            return call(this);
-        }
-
-        HandlerEntry entry = context.Enter();
-        try
-        {
-            return call(this);
-        }
-        finally
-        {
-            context.Leave(entry);
-        }
-    }
-
-    /// <summary>Goes on on the thread pool: a handler of the endpoint has blocked its event loop.</summary>
-    /// <remarks>
-    /// The connection's reads and flushes go on to complete on the loop: other code, such as middleware, may be waiting for
-    /// them too. Later connections are on the thread pool from their start.
-    /// </remarks>
-    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
-    private static async ValueTask MoveToThreadPoolAsync()
-    {
-        await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
+        return Context is null
+            ? _handler.Handler!.OnBatch(new LineBatch(this, _read.Lines, _output))
+            : _handler.Call(this, static loop => loop._handler.Handler!.OnBatch(new LineBatch(loop, loop._read.Lines, loop._output)));
     }
 
     /// <summary>The handler is pending, or left lines: sends its replies and calls it again.</summary>
@@ -645,7 +563,7 @@ internal sealed class ConnectionLoop : ILinkedItem<ConnectionLoop>, IThreadPoolW
     {
         while (true)
         {
-            bool waited = !task.IsCompletedSuccessfully;
+            bool waited = !HasEndedWell(task);
             if (waited)
             {
                 await _inbox.PendingHandler.JoinAsync(task);
@@ -670,16 +588,16 @@ internal sealed class ConnectionLoop : ILinkedItem<ConnectionLoop>, IThreadPoolW
 
             if (!progressed)
             {
-                throw new InvalidOperationException($"{_handler!.GetType()} took no line, staged nothing, and waits for nothing: it would be called again for ever.");
+                throw new InvalidOperationException($"{_handler.Handler!.GetType()} took no line, staged nothing, and waits for nothing: it would be called again for ever.");
             }
 
             if (MustMove)
             {
-                await MoveToThreadPoolAsync();
+                await HandlerInUse.MoveToThreadPoolAsync();
             }
-            else if (waited && Context is null && _inbox.PendingHandler.HasLoop)
+            else if (waited && _inbox.PendingHandler.HasLoop)
             {
-                UseContext();
+                _handler.UseContext(this, _inbox);
             }
 
             takenBefore = _read.Lines.LinesTaken;
@@ -768,7 +686,7 @@ internal sealed class ConnectionLoop : ILinkedItem<ConnectionLoop>, IThreadPoolW
     {
         if (HasPendingLines)
         {
-            _concurrent.TakeEnded();
+            Concurrent.TakeEnded();
             MoveReplies(isBetweenReplies: false);
         }
 
@@ -782,8 +700,8 @@ internal sealed class ConnectionLoop : ILinkedItem<ConnectionLoop>, IThreadPoolW
     {
         try
         {
-            await _inbox.PendingHandler.JoinAsync(_concurrent!.BeginJoin());
-            _concurrent.TakeEnded();
+            await _inbox.PendingHandler.JoinAsync(Concurrent!.BeginJoin());
+            Concurrent.TakeEnded();
         }
         catch (Exception e)
         {
@@ -902,7 +820,7 @@ internal sealed class ConnectionLoop : ILinkedItem<ConnectionLoop>, IThreadPoolW
     {
         // A handler that is cancelled, or whose client ends within a payload, has not failed.
         bool endsAnyway = _inbox.CloseReason != CloseReason.None && error is OperationCanceledException or EndOfStreamException;
-        _concurrent?.Fail();
+        Concurrent?.Fail();
         RequestClose(CloseReason.HandlerError);
         if (!endsAnyway)
         {
@@ -918,21 +836,21 @@ internal sealed class ConnectionLoop : ILinkedItem<ConnectionLoop>, IThreadPoolW
     {
         if (MustMove)
         {
-            await MoveToThreadPoolAsync();
+            await HandlerInUse.MoveToThreadPoolAsync();
         }
 
         IsHandlingLine = false;
-        _concurrent?.Rest();
+        Concurrent?.Rest();
         _inbox.DropRequest();
         _deadlines.EndWatch();
-        await new OrderlyClose(this, _inbox, _input, _output, _read.IsLast).RunAsync(_handler);
+        await new OrderlyClose(this, _inbox, _input, _output, _read.IsLast).RunAsync(_handler.Handler);
         _deadlines.EndWatch();
         _inbox.End();
         try
         {
             if (_isConnected)
             {
-                await CallHandler(static loop => loop._handler!.OnDisconnectedAsync(loop._inbox.CloseReason));
+                await _handler.Call(this, static loop => loop._handler.Handler!.OnDisconnectedAsync(loop._inbox.CloseReason));
             }
         }
         catch (Exception e)
@@ -940,9 +858,9 @@ internal sealed class ConnectionLoop : ILinkedItem<ConnectionLoop>, IThreadPoolW
             Endpoint.Log.HandlerFailed(e, _inbox, nameof(LineHandlerBase.OnDisconnectedAsync));
         }
 
-        if (HandlerSource.HasToBeDisposed(_handler?.Made, _scope))
+        if (_handler.HasToBeDisposed)
         {
-            await CallHandler(static loop => HandlerSource.DisposeAsync(loop._handler?.Made, loop._scope, loop.Endpoint.Log, loop._inbox));
+            await _handler.Call(this, static loop => loop._handler.DisposeAsync(loop.Endpoint.Log, loop._inbox));
         }
     }
 }
