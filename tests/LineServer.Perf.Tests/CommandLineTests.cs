@@ -25,8 +25,8 @@ public class CommandLineTests
     }
 
     [Theory]
-    [InlineData("await-yield", "awaits-sockets awaits-epoll tokio go netty kestrel-pipelines")]
-    [InlineData("await-task-pipelined", "awaits-sockets awaits-epoll tokio go netty kestrel-pipelines")]
+    [InlineData("await-yield", "awaits-sockets awaits-epoll tokio rust-threads go netty kestrel-pipelines")]
+    [InlineData("await-task-pipelined", "awaits-sockets awaits-epoll tokio rust-threads go netty kestrel-pipelines")]
     [InlineData("await-remote-many", "awaits-sockets awaits-epoll go netty kestrel-pipelines")]
     [InlineData("await-remote-concurrent", "awaits-sockets awaits-epoll go netty kestrel-pipelines")]
     public void Ours_and_some_peers_have_handlers_that_await(string workload, string servers)
