@@ -144,6 +144,9 @@ public sealed class HeldFlushTests : IAsyncLifetime
     {
         Pair pair = await _listening.PairAsync(socket => socket.NoDelay = true);
         _pairs.Add(pair);
+        // The first edge says that the socket is writable. If it came later, the loop would wait for a send that is blocked.
+        await pair.Peer.SendAsync("x"u8.ToArray()).InTime();
+        pair.Input.AdvanceTo((await pair.Input.ReadAsync().AsTask().InTime()).Buffer.End);
         return pair;
     }
 }
