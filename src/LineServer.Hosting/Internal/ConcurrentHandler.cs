@@ -161,7 +161,6 @@ internal sealed class ConcurrentHandler(LineHandler handler, ConnectionLoop loop
         return line;
     }
 
-    [SuppressMessage("Usage", "VSTHRD002", Justification = "It has ended.")]
     private void Take()
     {
         PendingLine line = At(0);
@@ -179,7 +178,7 @@ internal sealed class ConcurrentHandler(LineHandler handler, ConnectionLoop loop
         _first = (_first + 1) & (_ring.Length - 1);
         _count--;
         loop.UseReplies(_count > 0 && !_hasFailed ? At(0).Replies : null);
-        task.GetAwaiter().GetResult();
+        loop.TakeResult(task);
     }
 
     private void Grow()

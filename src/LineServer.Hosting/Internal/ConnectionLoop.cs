@@ -574,8 +574,24 @@ internal sealed class ConnectionLoop : ILinkedItem<ConnectionLoop>, IThreadPoolW
 
         int takenBefore = _read.Lines.LinesTaken;
         ValueTask task = GiveBatch();
-        return task.IsCompletedSuccessfully && _read.IsExhausted ? default : GiveOnAsync(task, takenBefore);
+        if (!HasSucceeded(task) || !_read.IsExhausted)
+        {
+            return GiveOnAsync(task, takenBefore);
+        }
+
+        TakeResult(task);
+        return default;
     }
+
+    /// <summary>Takes the result of a task that <see cref="HasEnded"/>, which may be used again from then on.</summary>
+    [SuppressMessage("Usage", "VSTHRD002", Justification = "It has ended.")]
+    public void TakeResult(ValueTask task)
+    {
+        _inbox.Forget(task);
+        task.GetAwaiter().GetResult();
+    }
+
+    private bool HasSucceeded(ValueTask task) => task.IsCompletedSuccessfully && HasEnded(task);
 
     /// <summary>True if the handler may get more of the batch before anything else is done for the connection.</summary>
     public bool MayGoOn =>
@@ -645,14 +661,14 @@ internal sealed class ConnectionLoop : ILinkedItem<ConnectionLoop>, IThreadPoolW
     {
         while (true)
         {
-            bool waited = !task.IsCompletedSuccessfully;
+            bool waited = !HasSucceeded(task);
             if (waited)
             {
                 await _inbox.PendingHandler.JoinAsync(task);
             }
             else
             {
-                task.GetAwaiter().GetResult();
+                TakeResult(task);
                 _deadlines.EndWatch();
                 if (_read.IsExhausted)
                 {

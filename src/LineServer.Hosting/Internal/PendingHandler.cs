@@ -157,6 +157,15 @@ internal sealed class PendingHandler(ConnectionLoop loop, Inbox inbox, IEventLoo
     /// </summary>
     public bool HasEnded(ValueTask task) => _isRegistered && task == _task ? _hasCalledBack : task.IsCompleted;
 
+    /// <summary>The result of a task is about to be taken: a task that equals it later is another line's.</summary>
+    public void Forget(ValueTask task)
+    {
+        if (task == _task)
+        {
+            Begin(default);
+        }
+    }
+
     /// <summary>Code of the handler has run in its context, and may have ended it.</summary>
     public void OnHandlerRan()
     {
