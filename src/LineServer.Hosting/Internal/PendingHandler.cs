@@ -409,6 +409,10 @@ internal sealed class PendingHandler(ConnectionLoop loop, Inbox inbox, IEventLoo
         else
         {
             Register();
+            if (HasEnded(_task))
+            {
+                loop.CancelRead(); // it has ended since the look, and was not registered
+            }
         }
     }
 
