@@ -899,7 +899,8 @@ internal sealed class ConnectionLoop : ILinkedItem<ConnectionLoop>, IThreadPoolW
         return false;
     }
 
-    private void WatchHandler()
+    /// <summary>The time of the handler begins.</summary>
+    public void WatchHandler()
     {
         if (Endpoint.HasHandlerTimeout)
         {
