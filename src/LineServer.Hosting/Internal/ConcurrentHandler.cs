@@ -41,13 +41,13 @@ internal sealed class ConcurrentHandler(LineHandler handler, ConnectionLoop loop
     {
         get
         {
-            int held = 0;
+            long held = 0;
             for (int i = 0; i < _count; i++)
             {
                 held += At(i).HeldBytes;
             }
 
-            return held;
+            return (int)Math.Min(held, int.MaxValue / 2); // other bytes are added
         }
     }
 

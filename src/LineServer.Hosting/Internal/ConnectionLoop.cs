@@ -89,6 +89,9 @@ internal sealed class ConnectionLoop : ILinkedItem<ConnectionLoop>, IThreadPoolW
     /// <summary>The bytes of replies that are not sent yet.</summary>
     public int StagedBytes => StagedReplies + _output.Staged;
 
+    /// <summary>The bytes held for the lines that are pending at once.</summary>
+    public int PendingBytes => Endpoint.Budget is null || !HasPendingLines ? 0 : _concurrent.HeldBytes;
+
     /// <summary>Until when the handler that is to be awaited has time.</summary>
     public long HandlerDeadline => HasPendingLines ? _concurrent.Deadline : Table.DeadlineAfter(Endpoint.Limits.HandlerTimeout);
 
@@ -446,7 +449,7 @@ internal sealed class ConnectionLoop : ILinkedItem<ConnectionLoop>, IThreadPoolW
         if (HasPendingLines)
         {
             _deadlines.WatchRead(Table, Endpoint.Limits, _read.IsWithinLine, _concurrent.Deadline);
-            Hold(_read.HeldBytes + (Endpoint.Budget is null ? 0 : _concurrent.HeldBytes));
+            Hold(_read.HeldBytes + PendingBytes);
             return;
         }
 
@@ -845,7 +848,7 @@ internal sealed class ConnectionLoop : ILinkedItem<ConnectionLoop>, IThreadPoolW
 
     private async ValueTask<bool> EndFlushAsync(ValueTask<FlushResult> flush, int staged)
     {
-        Hold(_read.HeldBytes + staged);
+        Hold(_read.HeldBytes + staged + PendingBytes);
         _deadlines.Watch(Wait.Send, Table.DeadlineAfter(Endpoint.Limits.SendTimeout));
         try
         {

@@ -101,7 +101,7 @@ internal sealed class PendingHandler(ConnectionLoop loop, Inbox inbox, IEventLoo
             if (_isRegistered)
             {
                 // A wait that ends within an iteration is not charged: each charge is an atomic operation.
-                loop.Hold(loop.Read.HeldBytes + loop.StagedBytes);
+                loop.Hold(loop.Read.HeldBytes + loop.StagedBytes + loop.PendingBytes);
             }
 
             await WaitAsync().ConfigureAwait(false);
