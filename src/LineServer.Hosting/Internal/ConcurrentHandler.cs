@@ -41,13 +41,13 @@ internal sealed class ConcurrentHandler(LineHandler handler, ConnectionLoop loop
     {
         get
         {
-            int held = 0;
+            long held = 0;
             for (int i = 0; i < _count; i++)
             {
                 held += At(i).HeldBytes;
             }
 
-            return held;
+            return (int)Math.Min(held, int.MaxValue / 2); // other bytes are added
         }
     }
 
@@ -129,6 +129,7 @@ internal sealed class ConcurrentHandler(LineHandler handler, ConnectionLoop loop
     {
         PendingLine pending = Add();
         LineMemory copy = pending.Copy(line);
+        loop.WatchHandler();
         pending.Deadline = loop.Endpoint.HasHandlerTimeout
             ? loop.Endpoint.Connections.DeadlineAfter(loop.Endpoint.Limits.HandlerTimeout)
             : long.MaxValue;
@@ -161,7 +162,6 @@ internal sealed class ConcurrentHandler(LineHandler handler, ConnectionLoop loop
         return line;
     }
 
-    [SuppressMessage("Usage", "VSTHRD002", Justification = "It has ended.")]
     private void Take()
     {
         PendingLine line = At(0);
@@ -179,7 +179,7 @@ internal sealed class ConcurrentHandler(LineHandler handler, ConnectionLoop loop
         _first = (_first + 1) & (_ring.Length - 1);
         _count--;
         loop.UseReplies(_count > 0 && !_hasFailed ? At(0).Replies : null);
-        task.GetAwaiter().GetResult();
+        loop.TakeResult(task);
     }
 
     private void Grow()

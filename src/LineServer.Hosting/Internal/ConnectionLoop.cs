@@ -86,6 +86,9 @@ internal sealed class ConnectionLoop : ILinkedItem<ConnectionLoop>, IThreadPoolW
     /// <summary>The bytes of replies that are not sent yet.</summary>
     public int StagedBytes => StagedReplies + _output.Staged;
 
+    /// <summary>The bytes held for the lines that are pending at once.</summary>
+    public int PendingBytes => Endpoint.Budget is null || !HasPendingLines ? 0 : Concurrent.HeldBytes;
+
     /// <summary>Until when the handler that is to be awaited has time.</summary>
     public long HandlerDeadline => HasPendingLines ? Concurrent.Deadline : Table.DeadlineAfter(Endpoint.Limits.HandlerTimeout);
 
@@ -391,7 +394,7 @@ internal sealed class ConnectionLoop : ILinkedItem<ConnectionLoop>, IThreadPoolW
         if (HasPendingLines)
         {
             _deadlines.WatchRead(Table, Endpoint.Limits, _read.IsWithinLine, Concurrent.Deadline);
-            Hold(_read.HeldBytes + (Endpoint.Budget is null ? 0 : Concurrent.HeldBytes));
+            Hold(_read.HeldBytes + PendingBytes);
             return;
         }
 
@@ -510,9 +513,6 @@ internal sealed class ConnectionLoop : ILinkedItem<ConnectionLoop>, IThreadPoolW
         return false;
     }
 
-    // The first of several pending lines may call back yet: PendingHandler.HasEnded.
-    private bool HasEndedWell(in ValueTask task) => task.IsCompletedSuccessfully && (!IsConcurrent || HasEnded(task));
-
     private ValueTask GiveBatchesAsync()
     {
         if (IsClosing)
@@ -522,8 +522,24 @@ internal sealed class ConnectionLoop : ILinkedItem<ConnectionLoop>, IThreadPoolW
 
         int takenBefore = _read.Lines.LinesTaken;
         ValueTask task = GiveBatch();
-        return HasEndedWell(task) && _read.IsExhausted ? default : GiveOnAsync(task, takenBefore);
+        if (!HasSucceeded(task) || !_read.IsExhausted)
+        {
+            return GiveOnAsync(task, takenBefore);
+        }
+
+        TakeResult(task);
+        return default;
     }
+
+    /// <summary>Takes the result of a task that <see cref="HasEnded"/>, which may be used again from then on.</summary>
+    [SuppressMessage("Usage", "VSTHRD002", Justification = "It has ended.")]
+    public void TakeResult(ValueTask task)
+    {
+        _inbox.Forget(task);
+        task.GetAwaiter().GetResult();
+    }
+
+    private bool HasSucceeded(ValueTask task) => task.IsCompletedSuccessfully && HasEnded(task);
 
     /// <summary>True if the handler may get more of the batch before anything else is done for the connection.</summary>
     public bool MayGoOn =>
@@ -563,14 +579,14 @@ internal sealed class ConnectionLoop : ILinkedItem<ConnectionLoop>, IThreadPoolW
     {
         while (true)
         {
-            bool waited = !HasEndedWell(task);
+            bool waited = !HasSucceeded(task);
             if (waited)
             {
                 await _inbox.PendingHandler.JoinAsync(task);
             }
             else
             {
-                task.GetAwaiter().GetResult();
+                TakeResult(task);
                 _deadlines.EndWatch();
                 if (_read.IsExhausted)
                 {
@@ -747,7 +763,7 @@ internal sealed class ConnectionLoop : ILinkedItem<ConnectionLoop>, IThreadPoolW
 
     private async ValueTask<bool> EndFlushAsync(ValueTask<FlushResult> flush, int staged)
     {
-        Hold(_read.HeldBytes + staged);
+        Hold(_read.HeldBytes + staged + PendingBytes);
         _deadlines.Watch(Wait.Send, Table.DeadlineAfter(Endpoint.Limits.SendTimeout));
         try
         {
@@ -801,7 +817,8 @@ internal sealed class ConnectionLoop : ILinkedItem<ConnectionLoop>, IThreadPoolW
         return false;
     }
 
-    private void WatchHandler()
+    /// <summary>The time of the handler begins.</summary>
+    public void WatchHandler()
     {
         if (Endpoint.HasHandlerTimeout)
         {

@@ -217,6 +217,9 @@ internal sealed class Inbox : LineConnection
     /// <summary>For the loop: true if the handler of a line has ended.</summary>
     public bool HasEnded(ValueTask task) => _pendingHandler?.HasEnded(task) ?? task.IsCompleted;
 
+    /// <summary>For the loop: the result of a line's task is about to be taken.</summary>
+    public void Forget(ValueTask task) => _pendingHandler?.Forget(task);
+
     /// <summary>For the loop: the connection has ended.</summary>
     public void End()
     {

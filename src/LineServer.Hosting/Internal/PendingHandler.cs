@@ -26,6 +26,7 @@ internal sealed class PendingHandler(ConnectionLoop loop, Inbox inbox, IEventLoo
     private volatile bool _hasCalledBack; // it has
     private bool _isAtEnd; // the loop is at the end of its iteration
     private volatile bool _isReading; // the loop reads on while the handler is pending
+    private volatile bool _isElsewhere; // the loop began to wait off its event loop, which must only wake it
 
     // While the join waits, only this loop resumes it, also after the endpoint has moved to the thread pool: the connection
     // moves between two calls of its handler.
@@ -70,7 +71,8 @@ internal sealed class PendingHandler(ConnectionLoop loop, Inbox inbox, IEventLoo
         _deadline = loop.HandlerDeadline;
         while (true)
         {
-            if (!IsOnLoop || _isAtEnd)
+            bool isOnLoop = NoteWhere();
+            if (!isOnLoop || _isAtEnd)
             {
                 Register();
             }
@@ -101,7 +103,7 @@ internal sealed class PendingHandler(ConnectionLoop loop, Inbox inbox, IEventLoo
             if (_isRegistered)
             {
                 // A wait that ends within an iteration is not charged: each charge is an atomic operation.
-                loop.Hold(loop.Read.HeldBytes + loop.StagedBytes);
+                loop.Hold(loop.Read.HeldBytes + loop.StagedBytes + loop.PendingBytes);
             }
 
             await WaitAsync().ConfigureAwait(false);
@@ -124,7 +126,7 @@ internal sealed class PendingHandler(ConnectionLoop loop, Inbox inbox, IEventLoo
         Begin(task);
         _isReading = true;
         loop.WatchReplies(EventLoop is null ? null : this);
-        if (IsOnLoop)
+        if (NoteWhere())
         {
             LookAtEnd();
             return;
@@ -157,10 +159,19 @@ internal sealed class PendingHandler(ConnectionLoop loop, Inbox inbox, IEventLoo
     /// </summary>
     public bool HasEnded(ValueTask task) => _isRegistered && task == _task ? _hasCalledBack : task.IsCompleted;
 
+    /// <summary>The result of a task is about to be taken: a task that equals it later is another line's.</summary>
+    public void Forget(ValueTask task)
+    {
+        if (task == _task)
+        {
+            Begin(default);
+        }
+    }
+
     /// <summary>Code of the handler has run in its context, and may have ended it.</summary>
     public void OnHandlerRan()
     {
-        if (!IsOnLoop || loop.MustMove)
+        if (!IsOnLoop || _isElsewhere || loop.MustMove)
         {
             Wake(); // the loop may be about to wait, on another thread
         }
@@ -222,7 +233,25 @@ internal sealed class PendingHandler(ConnectionLoop loop, Inbox inbox, IEventLoo
     private void OnEnded()
     {
         _hasCalledBack = true;
+        Interlocked.MemoryBarrier(); // see NoteWhere
         OnStaged();
+    }
+
+    /// <summary>The loop is about to look, and then to wait: true on its event loop.</summary>
+    /// <remarks>
+    /// It waits elsewhere if it began on the thread pool, as under Kestrel, or if middleware completes its reads there. Either
+    /// it sees what the handler has just done, or the handler's thread sees where it waits.
+    /// </remarks>
+    private bool NoteWhere()
+    {
+        bool isOnLoop = IsOnLoop;
+        _isElsewhere = !isOnLoop;
+        if (!isOnLoop)
+        {
+            Interlocked.MemoryBarrier();
+        }
+
+        return isOnLoop;
     }
 
     private void Wake()
@@ -393,13 +422,17 @@ internal sealed class PendingHandler(ConnectionLoop loop, Inbox inbox, IEventLoo
             TryRunWaiter();
             _isAtEnd = false;
         }
-        else if (loop.MustMove || HasEnded(_task) || loop.HasToSend)
+        else if (_isElsewhere || loop.MustMove || HasEnded(_task) || loop.HasToSend)
         {
             loop.CancelRead();
         }
         else
         {
             Register();
+            if (HasEnded(_task))
+            {
+                loop.CancelRead(); // it has ended since the look, and was not registered
+            }
         }
     }
 

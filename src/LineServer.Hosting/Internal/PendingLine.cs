@@ -28,8 +28,9 @@ internal sealed class PendingLine(byte delimiter)
         int length = line.RawSpan.Length;
         if (_copy.Length < length)
         {
+            byte[] larger = ArrayPool<byte>.Shared.Rent(length); // first, because it may fail
             Return();
-            _copy = ArrayPool<byte>.Shared.Rent(length);
+            _copy = larger;
         }
 
         return line.CopyTo(_copy);

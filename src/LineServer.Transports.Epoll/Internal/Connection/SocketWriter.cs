@@ -264,7 +264,9 @@ internal sealed unsafe class SocketWriter<TCalls>(SocketConnection<TCalls> conne
             return; // the loop has sent it, or nobody can
         }
 
-        SendDue();
+        // Whatever the mark says: the loop may have cleared it just before the flush was queued.
+        _isSendDue = false;
+        SendMore();
         connection.Exit(use);
         _queue!.Wait.Signal(connection, this);
     }

@@ -486,6 +486,9 @@ internal sealed unsafe class EventLoop
     {
         if (_nextAtEnd == _ending.Count)
         {
+            // If the loop was taken over in the last of them, they are still here.
+            _ending.Clear();
+            _nextAtEnd = 0;
             if (_atEnd.Count == 0)
             {
                 return true;
