@@ -6,7 +6,7 @@ namespace LineServer.Framing;
 
 /// <summary>
 /// A line in the buffer that was read; nothing is copied. It is valid until the next line is read. Use
-/// <see cref="ToMemory"/> to pass it to an asynchronous method.
+/// <see cref="ToMemory()"/> to pass it to an asynchronous method.
 /// </summary>
 public readonly ref struct Line
 {
@@ -74,17 +74,14 @@ public readonly ref struct Line
         new(IsOrdinary ? _reader.Scan.MemoryAt(in _start, _rawLength) : _reader.Scan.GatherFoundLine()[.._rawLength], _length, _kind);
 
     /// <summary>
-    /// Copies the line with its terminator to the start of <paramref name="destination"/>. The copy stays valid as long as
-    /// that memory does.
+    /// The same as a copy in <paramref name="buffer"/>, terminator included. It is valid as long as the buffer is.
     /// </summary>
-    /// <exception cref="ArgumentException">
-    /// <paramref name="destination"/> is shorter than <see cref="RawSpan"/>.
-    /// </exception>
-    public LineMemory CopyTo(Memory<byte> destination)
+    /// <exception cref="ArgumentException"><paramref name="buffer"/> is shorter than <see cref="RawSpan"/>.</exception>
+    public LineMemory ToMemory(Memory<byte> buffer)
     {
         ReadOnlySpan<byte> raw = RawSpan;
-        raw.CopyTo(destination.Span);
-        return new LineMemory(destination[..raw.Length], _length, _kind);
+        raw.CopyTo(buffer.Span);
+        return new LineMemory(buffer[..raw.Length], _length, _kind);
     }
 
     /// <summary>Same as <see cref="Span"/>.</summary>

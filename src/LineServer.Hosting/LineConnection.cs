@@ -75,7 +75,7 @@ public abstract class LineConnection
     /// <exception cref="OperationCanceledException">The connection has ended.</exception>
     /// <exception cref="InvalidOperationException">
     /// The call is not made within <see cref="LineHandler.OnLineAsync"/>, or the previous request was not
-    /// awaited.
+    /// awaited, or <see cref="LineOptions.MaxConcurrentLines"/> is above 1.
     /// </exception>
     public abstract ValueTask FlushAsync();
 
@@ -92,7 +92,7 @@ public abstract class LineConnection
     /// </exception>
     /// <exception cref="InvalidOperationException">
     /// The call is not made within <see cref="LineHandler.OnLineAsync"/>, or the previous request was not
-    /// awaited.
+    /// awaited, or <see cref="LineOptions.MaxConcurrentLines"/> is above 1.
     /// </exception>
     public abstract ValueTask<ReadOnlySequence<byte>> ReadPayloadAsync(int count);
 

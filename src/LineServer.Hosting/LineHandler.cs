@@ -3,12 +3,16 @@ using LineServer.Framing;
 namespace LineServer.Hosting;
 
 /// <summary>
-/// The kind of handler that can await: it gets one line at a time, in order. While it is pending, its staged
-/// replies and pushed lines are sent, and other connections are served.
+/// The kind of handler that can await: it gets one line at a time, in order, unless
+/// <see cref="LineOptions.MaxConcurrentLines"/> allows more. While it is pending, its staged replies and pushed lines are
+/// sent, and other connections are served.
 /// </summary>
 public abstract class LineHandler : LineHandlerBase
 {
-    /// <summary>Handles a line. The next line is not given before the returned task ends.</summary>
+    /// <summary>
+    /// Handles a line. The next line is not given before the returned task ends, unless
+    /// <see cref="LineOptions.MaxConcurrentLines"/> allows it.
+    /// </summary>
     /// <param name="line">
     /// Valid until the task ends or <see cref="LineConnection.ReadPayloadAsync"/> is called: copy what you
     /// need before.

@@ -2,7 +2,8 @@ namespace LineServer.Hosting;
 
 /// <summary>
 /// The base of <see cref="LineHandler"/> and <see cref="LineBatchHandler"/>. Each connection has its own
-/// instance, so keep the connection's state in fields. No two calls for a connection overlap.
+/// instance, so keep the connection's state in fields. No two calls for a connection overlap, except of
+/// <see cref="LineHandler.OnLineAsync"/> with <see cref="LineOptions.MaxConcurrentLines"/>.
 /// </summary>
 /// <remarks>
 /// The life of a handler:

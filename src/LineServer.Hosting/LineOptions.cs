@@ -8,7 +8,7 @@ namespace LineServer.Hosting;
 /// </summary>
 public sealed class LineOptions
 {
-    private const int LargestMaxConcurrentLines = 65536;
+    private const int LargestMaxConcurrentLines = 1024;
 
     /// <summary>The endpoint's name in logs and metrics. Defaults to its address.</summary>
     public string? Name { get; set; }
@@ -32,17 +32,27 @@ public sealed class LineOptions
     public HandlerScheduling Scheduling { get; set; }
 
     /// <summary>
-    /// How many lines of a connection a <see cref="LineHandler"/> handles at once: 1 to 65536. Defaults to 1: one after
-    /// the other.
+    /// How many lines of a connection a <see cref="LineHandler"/> handles at once: 1 to 1024. Defaults to 1: one after the
+    /// other. Other kinds of handler ignore it.
     /// </summary>
     /// <remarks>
+    /// <para>
     /// More is for lines that do not depend on each other: they wait together, such as for a database, and the server
-    /// reads on meanwhile. Lines begin in order, and replies leave in the order of lines, whichever ends first. The
-    /// calls share the handler: on an event loop they take turns at each <see langword="await"/>, on the thread pool they
-    /// run in parallel. <see cref="LineConnection.FlushAsync"/> and <see cref="LineConnection.ReadPayloadAsync"/> cannot
-    /// be used. If a line fails, those before it are answered, those that have begun after it are waited for, and their
-    /// replies are dropped. Each pending line is copied, so a client can make the server hold this many lines of
+    /// reads on meanwhile. Lines begin in order, and replies leave in the order of lines, whichever ends first.
+    /// </para>
+    /// <para>
+    /// The calls share one handler. Assume that they run in parallel: on an event loop they only take turns at each
+    /// <see langword="await"/>, but a handler that blocks moves to the thread pool.
+    /// <see cref="LineConnection.FlushAsync"/> and <see cref="LineConnection.ReadPayloadAsync"/> throw.
+    /// </para>
+    /// <para>
+    /// If a line fails, the lines before it are answered, and what it has staged is sent. Lines after it that have begun
+    /// are waited for, and their replies are dropped.
+    /// </para>
+    /// <para>
+    /// Each pending line is copied, so a client can make the server hold this many lines of
     /// <see cref="LineLimits.MaxLineSize"/>.
+    /// </para>
     /// </remarks>
     public int MaxConcurrentLines { get; set; } = 1;
 

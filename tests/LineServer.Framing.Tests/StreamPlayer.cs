@@ -125,12 +125,17 @@ internal sealed class StreamPlayer(byte[] stream, LineFormat format)
             SameBytes(content, line.Sequence.ToArray(), "line as a sequence");
             SameBytes(raw, line.RawSequence.ToArray(), "raw line as a sequence");
             Same(line.RawSequence.IsSingleSegment, line.IsSingleSegment, "in one piece");
-            LineMemory memory = line.ToMemory();
-            SameBytes(content, memory.Span, "line as memory");
-            SameBytes(content, ((ReadOnlyMemory<byte>)memory).Span, "line as memory");
-            SameBytes(raw, memory.RawMemory.Span, "raw line as memory");
-            Same((expected.Length, expected.IsTruncated, expected.IsIncomplete), (memory.Length, memory.IsTruncated, memory.IsIncomplete), "line as memory");
+            SameMemory(line.ToMemory(), "line as memory");
+            SameMemory(line.ToMemory(new byte[raw.Length + 1]), "line as a copy");
             return true;
+
+            void SameMemory(LineMemory memory, string what)
+            {
+                SameBytes(_stream.AsSpan(expected.Start, expected.Length), memory.Span, what);
+                SameBytes(_stream.AsSpan(expected.Start, expected.Length), ((ReadOnlyMemory<byte>)memory).Span, what);
+                SameBytes(_stream.AsSpan(expected.Start, expected.RawLength), memory.RawMemory.Span, $"raw {what}");
+                Same((expected.Length, expected.IsTruncated, expected.IsIncomplete), (memory.Length, memory.IsTruncated, memory.IsIncomplete), what);
+            }
         }
 
         private void TakeBatch()

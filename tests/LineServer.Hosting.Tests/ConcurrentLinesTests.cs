@@ -34,12 +34,12 @@ public sealed class ConcurrentLinesTests : IDisposable
 
     [Theory]
     [InlineData(0)]
-    [InlineData(65537)]
+    [InlineData(1025)]
     public void The_number_is_bounded(int lines)
     {
         OptionsValidationException error = Assert.Throws<OptionsValidationException>(() => LineTestConnection.Build(
             builder => builder.UseLines<Echo>(options => options.MaxConcurrentLines = lines)));
-        Assert.Equal($"MaxConcurrentLines must be 1 to 65536, not {lines}.", error.Message);
+        Assert.Equal($"MaxConcurrentLines must be 1 to 1024, not {lines}.", error.Message);
     }
 
     [Theory]

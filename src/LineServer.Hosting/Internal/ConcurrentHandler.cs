@@ -16,11 +16,13 @@ internal sealed class ConcurrentHandler(LineHandler handler, ConnectionLoop loop
 {
     private const int SmallestRing = 4;
 
+    // What an idle connection may keep: some 11 KB of empty lines. Larger bursts make new ones.
+    private const int LargestRestingRing = 64;
+
     private readonly int _maxLines = loop.Endpoint.Options.MaxConcurrentLines;
     private PendingLine?[] _ring = []; // its size is a power of two
     private int _first;
     private int _count;
-    private int _peak; // the largest count since the last rest
     private bool _hasFailed; // replies are dropped
 
     public override bool NeverBlocks => handler.NeverBlocks;
@@ -97,7 +99,7 @@ internal sealed class ConcurrentHandler(LineHandler handler, ConnectionLoop loop
         return task;
     }
 
-    /// <summary>A line has failed, or the output has: the replies to lines after it are dropped.</summary>
+    /// <summary>The connection has failed, with a line or otherwise: the replies to later lines are dropped.</summary>
     public void Fail()
     {
         _hasFailed = true;
@@ -112,14 +114,11 @@ internal sealed class ConcurrentHandler(LineHandler handler, ConnectionLoop loop
             line?.Release();
         }
 
-        // A burst may come again, but not for ever.
-        if (_ring.Length > SmallestRing && _peak <= _ring.Length / 4)
+        if (_ring.Length > LargestRestingRing)
         {
-            Array.Resize(ref _ring, _ring.Length / 2);
+            _ring = [];
             _first = 0;
         }
-
-        _peak = 0;
     }
 
     internal override void Attach(LineConnection connection) => handler.Attach(connection);
@@ -153,7 +152,6 @@ internal sealed class ConcurrentHandler(LineHandler handler, ConnectionLoop loop
         ref PendingLine? line = ref _ring[(_first + _count) & (_ring.Length - 1)];
         line ??= new PendingLine(loop.Endpoint.Format.Delimiter);
         _count++;
-        _peak = Math.Max(_peak, _count);
         if (_count == 1)
         {
             loop.UseReplies(line.Replies);

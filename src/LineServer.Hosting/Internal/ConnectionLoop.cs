@@ -63,7 +63,7 @@ internal sealed class ConnectionLoop : ILinkedItem<ConnectionLoop>, IThreadPoolW
 
     public CloseReason CloseReason => _inbox.CloseReason;
 
-    /// <summary>True while a <see cref="LineHandler"/> handles a line.</summary>
+    /// <summary>True while a <see cref="LineHandler"/> handles the only line that it may.</summary>
     public bool IsHandlingLine { get; set; }
 
     /// <summary>Where an asynchronous handler stages its replies.</summary>
@@ -393,7 +393,9 @@ internal sealed class ConnectionLoop : ILinkedItem<ConnectionLoop>, IThreadPoolW
     {
         if (HasPendingLines)
         {
-            _deadlines.WatchRead(Table, Endpoint.Limits, _read.IsWithinLine, Concurrent.Deadline);
+            // A line that has ended during a long flush is about to wake the read.
+            long deadline = HasEnded(Concurrent.First) ? long.MaxValue : Concurrent.Deadline;
+            _deadlines.WatchRead(Table, Endpoint.Limits, _read.IsWithinLine, deadline);
             Hold(_read.HeldBytes + PendingBytes);
             return;
         }

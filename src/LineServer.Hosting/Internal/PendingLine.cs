@@ -13,7 +13,7 @@ internal sealed class PendingLine(byte delimiter)
     /// <summary>Where the handler stages its replies.</summary>
     public ReplyBuffer Replies { get; } = new(delimiter);
 
-    /// <summary>The handler's; default once another awaits it.</summary>
+    /// <summary>The handler's; default once the loop joins it, or has taken its result.</summary>
     public ValueTask Task { get; set; }
 
     /// <summary>Until when the handler has time.</summary>
@@ -33,7 +33,7 @@ internal sealed class PendingLine(byte delimiter)
             _copy = larger;
         }
 
-        return line.CopyTo(_copy);
+        return line.ToMemory(_copy);
     }
 
     /// <summary>Returns the buffers to the pool.</summary>

@@ -9,7 +9,7 @@ namespace LineServer.Transports.Epoll.Internal;
 internal sealed class OutboundQueue
 {
     /// <summary>
-    /// The flush that waits for room. It is here, not in the writer, because most connections never need one.
+    /// The flush that waits for room. It is here, not in the writer, because most connections on a loop never need one.
     /// </summary>
     public PipeWait Wait;
 

@@ -589,7 +589,7 @@ internal sealed unsafe class SocketWriter<TCalls>(SocketConnection<TCalls> conne
         Interlocked.CompareExchange(ref _route, Route.Direct, Route.Queued);
     }
 
-    /// <summary>On the loop: sends queued bytes. A failure ends the connection.</summary>
+    /// <summary>On the loop, or within a use: sends queued bytes. A failure ends the connection.</summary>
     [SuppressMessage("Design", "CA1031", Justification = "Whatever is thrown here ends the connection.")]
     private void SendMore()
     {

@@ -11,7 +11,7 @@ namespace LineServer.Hosting.Tests;
 
 /// <summary>What an independent reader found in lines that are pending at once, and in take-overs.</summary>
 [Collection(nameof(Alone))]
-public sealed class ReadersFindingsTests
+public sealed class PendingRaceTests
 {
     private static readonly TimeSpan Bound = TimeSpan.FromSeconds(5);
 
