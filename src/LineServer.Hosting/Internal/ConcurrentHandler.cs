@@ -129,9 +129,7 @@ internal sealed class ConcurrentHandler(LineHandler handler, ConnectionLoop loop
         PendingLine pending = Add();
         LineMemory copy = pending.Copy(line);
         loop.WatchHandler();
-        pending.Deadline = loop.Endpoint.HasHandlerTimeout
-            ? loop.Endpoint.Connections.DeadlineAfter(loop.Endpoint.Limits.HandlerTimeout)
-            : long.MaxValue;
+        pending.Deadline = loop.Endpoint.Connections.DeadlineAfter(loop.Endpoint.Limits.HandlerTimeout);
         try
         {
             pending.Task = handler.OnLineAsync(copy, pending.Replies, aborted);

@@ -14,6 +14,8 @@ namespace LineServer.Hosting.Internal;
 /// Waiting  → Idle, waiter runs    (never: one waiter)
 /// Signaled → Signaled             → Idle, no wait
 /// </code>
+/// TryTakeWaiter makes Waiting Idle without running the waiter; PutWaiterBack makes it Waiting again, or runs the waiter if
+/// it is Signaled by then.
 /// </remarks>
 internal class WakeSignal : IValueTaskSource, IThreadPoolWorkItem
 {

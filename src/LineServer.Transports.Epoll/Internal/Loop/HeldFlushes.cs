@@ -21,18 +21,19 @@ internal sealed class HeldFlushes : IThreadPoolWorkItem
 
     void IThreadPoolWorkItem.Execute()
     {
-        while (_writers.TryDequeue(out IHeldWriter? writer))
+        // Not queued again for what comes meanwhile: that needs memory, and an exception here would end the process.
+        do
         {
-            writer.SendHeld();
-        }
+            while (_writers.TryDequeue(out IHeldWriter? writer))
+            {
+                writer.SendHeld();
+            }
 
-        Volatile.Write(ref _isQueued, 0);
-        // Either this sees a writer that was just added, or its adder sees that nothing is queued.
-        Interlocked.MemoryBarrier();
-        if (!_writers.IsEmpty)
-        {
-            Queue();
+            Volatile.Write(ref _isQueued, 0);
+            // Either this sees a writer that was just added, or its adder sees that nothing is queued.
+            Interlocked.MemoryBarrier();
         }
+        while (!_writers.IsEmpty && Interlocked.CompareExchange(ref _isQueued, 1, 0) == 0);
     }
 
     private void Queue()
