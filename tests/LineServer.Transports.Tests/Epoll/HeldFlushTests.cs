@@ -17,6 +17,7 @@ public sealed class HeldFlushTests : IAsyncLifetime
     private readonly SemaphoreSlim _blocks = new(0);
     private readonly SemaphoreSlim _gate = new(0);
     private Listening _listening = null!;
+    private Task _blocked = Task.CompletedTask;
 
     public async ValueTask InitializeAsync()
     {
@@ -33,6 +34,7 @@ public sealed class HeldFlushTests : IAsyncLifetime
     {
         RecordingSystemCalls.BeforeSend = null;
         RecordingSystemCalls.Throwing = -1;
+        await _blocked.InTime();
         foreach (Pair pair in _pairs)
         {
             await pair.DisposeAsync();
@@ -136,7 +138,8 @@ public sealed class HeldFlushTests : IAsyncLifetime
                 Assert.True(_gate.Wait(TimeSpan.FromSeconds(20)));
             }
         };
-        await OnPoolAsync(async () => await another.Output.WriteAsync("blocks"u8.ToArray()));
+        // Not awaited yet: the send that is blocked holds the lock that the rest of this flush may want.
+        _blocked = OnPoolAsync(async () => await another.Output.WriteAsync("blocks"u8.ToArray()));
         await _blocks.WaitAsync().InTime();
     }
 
