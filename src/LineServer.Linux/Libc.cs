@@ -123,6 +123,13 @@ internal static unsafe partial class Libc
         return descriptor >= 0 ? descriptor : -Marshal.GetLastPInvokeError();
     }
 
+    /// <summary>open(2) of a directory, to sync it. Returns −errno on failure.</summary>
+    public static int OpenDirectory(string path)
+    {
+        int descriptor = OpenWithMode(path, CloseOnExec, 0);
+        return descriptor >= 0 ? descriptor : -Marshal.GetLastPInvokeError();
+    }
+
     // O_NOFOLLOW is one of the few flags that differ between architectures.
     private static int NoFollow => RuntimeInformation.ProcessArchitecture == Architecture.Arm64 ? 0x8000 : 0x20000;
 
@@ -137,6 +144,18 @@ internal static unsafe partial class Libc
     [DllImport("libc", EntryPoint = "flock")]
     [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
     public static extern int Lock(int descriptor, int operation);
+
+    [DllImport("libc", EntryPoint = "fsync")]
+    [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
+    public static extern int Sync(int descriptor);
+
+    [DllImport("libc", EntryPoint = "fdatasync")]
+    [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
+    public static extern int SyncData(int descriptor);
+
+    [DllImport("libc", EntryPoint = "sync_file_range")]
+    [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
+    public static extern int SyncRange(int descriptor, long offset, long length, uint flags);
 
     [DllImport("libc", EntryPoint = "poll")]
     [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]

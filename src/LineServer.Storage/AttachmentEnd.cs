@@ -1,0 +1,20 @@
+namespace LineServer.Storage;
+
+/// <summary>Why an attachment takes no more lines.</summary>
+public enum AttachmentEnd
+{
+    /// <summary>It does.</summary>
+    None,
+
+    /// <summary>A newer attachment has taken the stream.</summary>
+    Superseded,
+
+    /// <summary>A write or a sync has failed. What was not committed may or may not have been kept.</summary>
+    StoreFailed,
+
+    /// <summary>The store has stopped.</summary>
+    StoreStopped,
+
+    /// <summary>Its owner has detached.</summary>
+    Detached,
+}

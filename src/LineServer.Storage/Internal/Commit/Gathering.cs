@@ -1,0 +1,91 @@
+namespace LineServer.Storage.Internal.Commit;
+
+/// <summary>
+/// Lines that wait for their commit, in the order in which they came, and the memory they lie in. Call all of it under
+/// the store's lock.
+/// </summary>
+internal sealed class Gathering(int maxCommitSize)
+{
+    // As much memory as usually circulates is kept; what a backlog needed beyond it is not.
+    private const int MaxSpareChunks = 32;
+    private const int MaxSpareGroups = 8;
+
+    private readonly Queue<Group> _full = new();
+    private readonly Stack<Chunk> _spareChunks = new();
+    private readonly Stack<Group> _spareGroups = new();
+    private Group _open = new();
+    private Chunk _chunk = new(Chunk.UsualSize) { Users = 1 };
+
+    public void Add(Attachment attachment, ItemKind kind) => _open.Add(attachment, kind);
+
+    public void AddLines(Attachment attachment, ReadOnlySpan<byte> lines, int count)
+    {
+        if (_open.Bytes > 0 && _open.Bytes + lines.Length > maxCommitSize)
+        {
+            _full.Enqueue(_open);
+            _open = NewGroup();
+        }
+
+        if (_chunk.Room < lines.Length)
+        {
+            Release(_chunk);
+            _chunk = NewChunk(lines.Length);
+        }
+
+        int start = _chunk.Used;
+        lines.CopyTo(_chunk.Bytes.AsSpan(start));
+        _chunk.Used += lines.Length;
+        _open.AddLines(attachment, _chunk, start, lines.Length, count);
+    }
+
+    /// <summary>Takes the next group to be committed.</summary>
+    public Group? Take()
+    {
+        if (_full.TryDequeue(out Group? group))
+        {
+            return group;
+        }
+
+        if (_open.IsEmpty)
+        {
+            return null;
+        }
+
+        group = _open;
+        _open = NewGroup();
+        return group;
+    }
+
+    /// <summary>A group has been committed and applied.</summary>
+    public void Release(Group group)
+    {
+        foreach (Chunk chunk in group.Chunks)
+        {
+            Release(chunk);
+        }
+
+        group.Clear();
+        if (_spareGroups.Count < MaxSpareGroups)
+        {
+            _spareGroups.Push(group);
+        }
+    }
+
+    private void Release(Chunk chunk)
+    {
+        if (--chunk.Users == 0 && chunk.Bytes.Length == Chunk.UsualSize && _spareChunks.Count < MaxSpareChunks)
+        {
+            chunk.Used = 0;
+            _spareChunks.Push(chunk);
+        }
+    }
+
+    private Group NewGroup() => _spareGroups.TryPop(out Group? spare) ? spare : new Group();
+
+    private Chunk NewChunk(int size)
+    {
+        Chunk chunk = size <= Chunk.UsualSize && _spareChunks.TryPop(out Chunk? spare) ? spare : new Chunk(Math.Max(size, Chunk.UsualSize));
+        chunk.Users = 1;
+        return chunk;
+    }
+}

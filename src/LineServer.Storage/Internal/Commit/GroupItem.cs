@@ -1,0 +1,28 @@
+using System.Runtime.InteropServices;
+
+namespace LineServer.Storage.Internal.Commit;
+
+/// <summary>What an attachment has asked for, in the order of asking: to attach, to store lines, to detach.</summary>
+[StructLayout(LayoutKind.Auto)]
+internal struct GroupItem
+{
+    public required Attachment Attachment;
+    public required ItemKind Kind;
+
+    // Lines, as they were gathered.
+    public Chunk? Chunk;
+    public int Start;
+    public int Bytes;
+    public int Lines;
+
+    // Set by the committer: where they go. No stream: they were dropped.
+    public StoredStream? Stream;
+    public long FirstLine;
+    public long Segment;
+    public long Offset;
+    public uint CrcAfter;
+
+    public readonly ReadOnlyMemory<byte> Text => Chunk!.Bytes.AsMemory(Start, Bytes);
+
+    public readonly long CountAfter => FirstLine + Lines - 1;
+}

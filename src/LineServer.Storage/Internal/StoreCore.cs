@@ -1,0 +1,650 @@
+using System.Diagnostics;
+using LineServer.Framing;
+using LineServer.Storage.Internal.Commit;
+using LineServer.Storage.Internal.Files;
+using LineServer.Storage.Internal.Log;
+using LineServer.Storage.Internal.Segments;
+
+namespace LineServer.Storage.Internal;
+
+/// <summary>
+/// An open store, from a recovery to the next failure or the end. It has no thread: one calls the committer's step, one
+/// the applier's, and any thread appends. Tests call all of them on one thread, in any order.
+/// </summary>
+/// <remarks>
+/// The way of a line: <see cref="TryAppend"/> gathers it, <see cref="CommitNext"/> writes it to the log, syncs and
+/// acknowledges it, <see cref="ApplyNext"/> writes it to its segment, <see cref="WriteCheckpoint"/> syncs the segments and
+/// frees the log.
+/// </remarks>
+internal sealed class StoreCore : IDisposable
+{
+    private readonly IStoreFiles _files;
+    private readonly StoreOptions _options;
+    private readonly StoreIdentity _identity;
+    private readonly long _epoch;
+
+    // Under the lock: what is gathered, and who waits.
+    private readonly Lock _lock = new();
+    private readonly Gathering _gathering;
+    private readonly HashSet<Attachment> _live = [];
+    private readonly List<Attachment> _waiting = [];
+    private readonly Queue<Group> _committed = new();
+    private long _uncommitted;
+    private long _unapplied;
+    private bool _isCommitterIdle;
+    private bool _isApplierIdle;
+    private AttachmentEnd _end;
+
+    // The committer's.
+    private readonly Dictionary<string, StoredStream> _streams = new(StringComparer.Ordinal);
+    private readonly LogFiles _log;
+    private readonly FrameWriter _frame = new();
+    private readonly List<Attachment> _touched = [];
+    private readonly List<Attachment> _toWake = [];
+    private Group? _inCommit; // its frame is built, and waits for room in the log
+    private long _lsn;
+
+    // The applier's.
+    private readonly SegmentFiles _segments;
+    private readonly List<AppliedStream> _applied;
+    private readonly List<Group> _applying = [];
+    private readonly List<AppliedStream> _pending = [];
+    private long _appliedLsn;
+    private long _checkpointedLsn;
+    private long _logBytesSinceCheckpoint;
+    private bool _isCheckpointDue; // the committer waits for one
+
+    /// <summary>For <see cref="Recovery"/>: a store whose checkpoint covers all that was accepted.</summary>
+    public StoreCore(IStoreFiles files, StoreOptions options, StoreIdentity identity, Checkpoint checkpoint, SegmentFiles segments)
+    {
+        _files = files;
+        _options = options;
+        _identity = identity;
+        _epoch = checkpoint.Epoch;
+        _lsn = _appliedLsn = _checkpointedLsn = checkpoint.Lsn;
+        _applied = [.. checkpoint.Streams];
+        _segments = segments;
+        _gathering = new Gathering(options.MaxCommitSize);
+        foreach (AppliedStream stream in _applied)
+        {
+            _streams.Add(stream.Name, new StoredStream(stream));
+        }
+
+        _log = new LogFiles(files, options.LogFileSize);
+    }
+
+    /// <summary>Called after an append, if the committer was idle. Any thread.</summary>
+    public Action? WakeCommitter { get; set; }
+
+    /// <summary>Called after a commit, if the applier was idle.</summary>
+    public Action? WakeApplier { get; set; }
+
+    public string Id => _identity.Id;
+
+    /// <summary>Frames that no checkpoint covers fill so much of the log that one should be written.</summary>
+    public bool IsCheckpointDue =>
+        Volatile.Read(ref _isCheckpointDue) || _logBytesSinceCheckpoint >= _options.LogFileSize / LogFiles.Count;
+
+    /// <summary>True if something was applied that no checkpoint covers.</summary>
+    public bool HasUncheckpointed => _appliedLsn > Volatile.Read(ref _checkpointedLsn);
+
+    /// <summary>Asks to attach. The committer answers.</summary>
+    public Task<StreamAttachment> AttachAsync(string stream, bool isShared, IAttachmentOwner owner)
+    {
+        var attachment = new Attachment(this, stream, isShared, owner);
+        bool mustWake;
+        lock (_lock)
+        {
+            if (_end != AttachmentEnd.None)
+            {
+                throw Unavailable(_end);
+            }
+
+            _live.Add(attachment);
+            _gathering.Add(attachment, ItemKind.Attach);
+            mustWake = TakeIdle(ref _isCommitterIdle);
+        }
+
+        Wake(mustWake);
+        return attachment.Answer.Task;
+    }
+
+    public AppendResult TryAppend(Attachment attachment, ReadOnlySpan<byte> lines, int count)
+    {
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(lines.Length, _options.MaxCommitSize, nameof(lines));
+        Debug.Assert(count > 0 && lines[^1] == LineFormat.LineFeed, "only whole lines are stored");
+        bool mustWake;
+        lock (_lock)
+        {
+            if (attachment.EndReason != AttachmentEnd.None)
+            {
+                return AppendResult.Ended;
+            }
+
+            if (!HasRoom(attachment, lines.Length))
+            {
+                return AppendResult.NoRoom;
+            }
+
+            _gathering.AddLines(attachment, lines, count);
+            attachment.Uncommitted += lines.Length;
+            _uncommitted += lines.Length;
+            mustWake = TakeIdle(ref _isCommitterIdle);
+        }
+
+        Wake(mustWake);
+        return AppendResult.Taken;
+    }
+
+    /// <summary>Begins a wait, unless what it is for has come.</summary>
+    public bool MustWait(Attachment attachment, Attachment.Wait wait)
+    {
+        lock (_lock)
+        {
+            Debug.Assert(attachment.WaitsFor == Attachment.Wait.Nothing, "an attachment waits twice");
+            if (_end != AttachmentEnd.None || HasCome(attachment, wait))
+            {
+                return false;
+            }
+
+            attachment.BeginWait(wait);
+            _waiting.Add(attachment);
+            return true;
+        }
+    }
+
+    /// <summary>The owner has gone.</summary>
+    public void Detach(Attachment attachment)
+    {
+        bool mustWake;
+        lock (_lock)
+        {
+            if (!_live.Remove(attachment) || _end != AttachmentEnd.None)
+            {
+                return;
+            }
+
+            _gathering.Add(attachment, ItemKind.Detach);
+            mustWake = TakeIdle(ref _isCommitterIdle);
+        }
+
+        Wake(mustWake);
+    }
+
+    /// <summary>The committer's step.</summary>
+    /// <exception cref="IOException">A write or a sync has failed: call <see cref="End"/>, then recover.</exception>
+    public CommitOutcome CommitNext()
+    {
+        if (_inCommit is null && !TryPrepare(out CommitOutcome outcome))
+        {
+            return outcome;
+        }
+
+        Group group = _inCommit!;
+        if (group.LogBytes > 0)
+        {
+            if (!_log.TryReserve(group.LogBytes, Volatile.Read(ref _checkpointedLsn)))
+            {
+                WaitForApplier(isCheckpointDue: true);
+                return CommitOutcome.Blocked;
+            }
+
+            _log.Write(_frame.Buffers, group.LogBytes, group.Lsn);
+            if (_options.Durability == Durability.Synced)
+            {
+                _log.Sync();
+            }
+        }
+
+        _inCommit = null;
+        Publish(group);
+        HandOver(group);
+        return CommitOutcome.Committed;
+    }
+
+    /// <summary>The applier's step: writes to the segments what was committed. Returns false if there was nothing.</summary>
+    /// <exception cref="IOException">A write or a sync has failed: call <see cref="End"/>, then recover.</exception>
+    public bool ApplyNext()
+    {
+        lock (_lock)
+        {
+            while (_committed.TryDequeue(out Group? group))
+            {
+                _applying.Add(group);
+            }
+
+            _isApplierIdle = _applying.Count == 0;
+            if (_isApplierIdle)
+            {
+                return false;
+            }
+        }
+
+        foreach (Group group in _applying)
+        {
+            Apply(group);
+        }
+
+        foreach (AppliedStream stream in _pending)
+        {
+            _segments.WritePending(stream);
+        }
+
+        _pending.Clear();
+        bool mustWake;
+        lock (_lock)
+        {
+            foreach (Group group in _applying)
+            {
+                _unapplied -= group.Bytes;
+                _gathering.Release(group);
+            }
+
+            mustWake = TakeIdle(ref _isCommitterIdle);
+        }
+
+        _applying.Clear();
+        Wake(mustWake);
+        if (_log.IsNextDue)
+        {
+            _log.PrepareNext();
+        }
+
+        return true;
+    }
+
+    /// <summary>The applier's: makes durable what was applied, and frees the log up to there.</summary>
+    /// <exception cref="IOException">A write or a sync has failed: call <see cref="End"/>, then recover.</exception>
+    public void WriteCheckpoint()
+    {
+        _segments.Sync();
+        new Checkpoint(_epoch, _appliedLsn, _applied).Write(_files);
+        _logBytesSinceCheckpoint = 0;
+        bool mustWake;
+        lock (_lock)
+        {
+            Volatile.Write(ref _checkpointedLsn, _appliedLsn);
+            Volatile.Write(ref _isCheckpointDue, false);
+            mustWake = TakeIdle(ref _isCommitterIdle);
+        }
+
+        Wake(mustWake);
+    }
+
+    /// <summary>Ends every attachment, and refuses new ones. Any thread; the first end wins.</summary>
+    public void End(AttachmentEnd end)
+    {
+        List<Attachment> ended;
+        List<Attachment> waiting;
+        lock (_lock)
+        {
+            if (_end != AttachmentEnd.None)
+            {
+                return;
+            }
+
+            _end = end;
+            ended = [.. _live];
+            waiting = [.. _waiting];
+            _live.Clear();
+            _waiting.Clear();
+        }
+
+        foreach (Attachment attachment in ended)
+        {
+            attachment.TryEnd(end);
+            attachment.Answer.TrySetException(Unavailable(end));
+            attachment.TellOwner();
+        }
+
+        foreach (Attachment attachment in waiting)
+        {
+            attachment.WaitsFor = Attachment.Wait.Nothing;
+            attachment.EndWait();
+        }
+    }
+
+    public void Dispose()
+    {
+        _log.Dispose();
+        _segments.Dispose();
+    }
+
+    private static StoreUnavailableException Unavailable(AttachmentEnd end) => end == AttachmentEnd.StoreFailed
+        ? new(StoreRefusal.Failed, "the store has failed, and is being recovered")
+        : new(StoreRefusal.Stopping, "the store is stopping");
+
+    private static bool TakeIdle(ref bool isIdle)
+    {
+        bool was = isIdle;
+        isIdle = false;
+        return was;
+    }
+
+    private void Wake(bool mustWake)
+    {
+        if (mustWake)
+        {
+            WakeCommitter?.Invoke();
+        }
+    }
+
+    private bool HasRoom(Attachment attachment, int bytes) =>
+        (attachment.Uncommitted == 0 || attachment.Uncommitted + bytes <= _options.MaxUncommittedPerAttachment)
+        && (_uncommitted == 0 || _uncommitted + bytes <= _options.MaxUncommitted);
+
+    // Half of the share, so that a waiting connection is not woken for a few bytes.
+    private bool HasCome(Attachment attachment, Attachment.Wait wait) => wait switch
+    {
+        Attachment.Wait.Room => attachment.EndReason != AttachmentEnd.None
+            || (attachment.Uncommitted <= _options.MaxUncommittedPerAttachment / 2 && _uncommitted <= _options.MaxUncommitted / 2),
+        _ => attachment.Uncommitted == 0,
+    };
+
+    private bool TryPrepare(out CommitOutcome outcome)
+    {
+        Group? group;
+        lock (_lock)
+        {
+            if (_unapplied >= _options.MaxUnapplied)
+            {
+                _isCommitterIdle = true;
+                outcome = CommitOutcome.Blocked;
+                return false;
+            }
+
+            group = _gathering.Take();
+            _isCommitterIdle = group is null;
+        }
+
+        outcome = CommitOutcome.Idle;
+        if (group is null)
+        {
+            return false;
+        }
+
+        if (Place(group.Items))
+        {
+            var frame = new Frame
+            {
+                Key = _identity.Key,
+                Epoch = _epoch,
+                Lsn = _lsn + 1,
+                IsSynced = _options.Durability == Durability.Synced,
+                Time = (DateTime.UtcNow - DateTime.UnixEpoch).Ticks / TimeSpan.TicksPerMicrosecond,
+            };
+            group.LogBytes = _frame.Build(ref frame, group.Items);
+            _lsn++;
+        }
+        else
+        {
+            group.LogBytes = 0;
+        }
+
+        group.Lsn = _lsn;
+        _inCommit = group;
+        return true;
+    }
+
+    /// <summary>Decides what becomes of each item, in order. Returns false if there are no lines to write.</summary>
+    private bool Place(Span<GroupItem> items)
+    {
+        bool hasLines = false;
+        foreach (ref GroupItem item in items)
+        {
+            switch (item.Kind)
+            {
+                case ItemKind.Attach:
+                    BeginAttachment(item.Attachment);
+                    break;
+                case ItemKind.Detach:
+                    EndAttachment(item.Attachment);
+                    break;
+                default:
+                    StoredStream stream = item.Attachment.Stored!;
+                    if (item.Attachment.IsShared || stream.Current == item.Attachment || !_options.Rules.FencesOlderAttachments)
+                    {
+                        PlaceLines(ref item, stream);
+                        hasLines = true;
+                    }
+
+                    break;
+            }
+        }
+
+        return hasLines;
+    }
+
+    private void PlaceLines(ref GroupItem item, StoredStream stream)
+    {
+        if (stream.Segment == 0 || stream.SegmentBytes >= _options.SegmentSize)
+        {
+            stream.Segment = stream.Count + 1;
+            stream.SegmentBytes = 0;
+        }
+
+        item.Stream = stream;
+        item.FirstLine = stream.Count + 1;
+        item.Segment = stream.Segment;
+        item.Offset = stream.SegmentBytes;
+        stream.Count += item.Lines;
+        stream.SegmentBytes += item.Bytes;
+        stream.Crc = item.CrcAfter = Crc32C.Append(stream.Crc, item.Text.Span);
+    }
+
+    private void BeginAttachment(Attachment attachment)
+    {
+        if (!_streams.TryGetValue(attachment.Stream, out StoredStream? stream))
+        {
+            if (_streams.Count >= _options.MaxStreams)
+            {
+                attachment.Refused = new(StoreRefusal.TooManyStreams, $"the store holds {_options.MaxStreams} streams, and takes no new one");
+                return;
+            }
+
+            stream = new StoredStream(new AppliedStream(attachment.Stream));
+            _streams.Add(attachment.Stream, stream);
+        }
+
+        bool isHeld = stream.Current is { EndReason: AttachmentEnd.None };
+        if (attachment.IsShared ? isHeld : stream.Sharers > 0)
+        {
+            attachment.Refused = new(StoreRefusal.InUse, "the stream is in use by writers of another kind");
+            return;
+        }
+
+        if (attachment.IsShared)
+        {
+            stream.Sharers++;
+        }
+        else
+        {
+            if (stream.Current is { } older && older.TryEnd(AttachmentEnd.Superseded))
+            {
+                Touch(older);
+            }
+
+            stream.Current = attachment;
+        }
+
+        attachment.Begin(stream);
+    }
+
+    private void EndAttachment(Attachment attachment)
+    {
+        if (attachment.Stored is not { } stream)
+        {
+            return;
+        }
+
+        if (attachment.IsShared)
+        {
+            stream.Sharers--;
+        }
+        else if (stream.Current == attachment)
+        {
+            stream.Current = null;
+        }
+
+        if (stream is { Count: 0, Current: null, Sharers: 0 })
+        {
+            _streams.Remove(stream.Name);
+        }
+    }
+
+    private void Touch(Attachment attachment)
+    {
+        if (!attachment.IsTouched)
+        {
+            attachment.IsTouched = true;
+            _touched.Add(attachment);
+        }
+    }
+
+    /// <summary>The group is durable: tells everyone whom it concerns, each once.</summary>
+    private void Publish(Group group)
+    {
+        foreach (ref GroupItem item in group.Items)
+        {
+            if (item is { Kind: ItemKind.Lines, Stream: not null })
+            {
+                item.Attachment.SetDurable(item.CountAfter);
+                Touch(item.Attachment);
+            }
+        }
+
+        lock (_lock)
+        {
+            foreach (ref GroupItem item in group.Items)
+            {
+                item.Attachment.Uncommitted -= item.Bytes;
+                _uncommitted -= item.Bytes;
+            }
+
+            TakeWaits();
+        }
+
+        foreach (ref GroupItem item in group.Items)
+        {
+            if (item.Kind == ItemKind.Attach)
+            {
+                Answer(item.Attachment);
+            }
+        }
+
+        foreach (Attachment attachment in _touched)
+        {
+            attachment.IsTouched = false;
+            attachment.TellOwner();
+        }
+
+        foreach (Attachment attachment in _toWake)
+        {
+            attachment.EndWait();
+        }
+
+        _touched.Clear();
+        _toWake.Clear();
+    }
+
+    private void TakeWaits()
+    {
+        for (int i = _waiting.Count - 1; i >= 0; i--)
+        {
+            Attachment attachment = _waiting[i];
+            if (HasCome(attachment, attachment.WaitsFor))
+            {
+                attachment.WaitsFor = Attachment.Wait.Nothing;
+                _toWake.Add(attachment);
+                _waiting[i] = _waiting[^1];
+                _waiting.RemoveAt(_waiting.Count - 1);
+            }
+        }
+    }
+
+    private void Answer(Attachment attachment)
+    {
+        if (attachment.Refused is not { } refused)
+        {
+            attachment.Answer.TrySetResult(attachment);
+            return;
+        }
+
+        lock (_lock)
+        {
+            _live.Remove(attachment);
+        }
+
+        attachment.Answer.TrySetException(refused);
+    }
+
+    private void HandOver(Group group)
+    {
+        bool mustWake = false;
+        lock (_lock)
+        {
+            if (group.LogBytes == 0)
+            {
+                _gathering.Release(group);
+            }
+            else
+            {
+                _committed.Enqueue(group);
+                _unapplied += group.Bytes;
+                mustWake = TakeIdle(ref _isApplierIdle);
+            }
+        }
+
+        if (mustWake)
+        {
+            WakeApplier?.Invoke();
+        }
+    }
+
+    private void WaitForApplier(bool isCheckpointDue)
+    {
+        lock (_lock)
+        {
+            Volatile.Write(ref _isCheckpointDue, isCheckpointDue);
+            _isCommitterIdle = true;
+        }
+
+        WakeApplier?.Invoke();
+    }
+
+    private void Apply(Group group)
+    {
+        foreach (ref GroupItem item in group.Items)
+        {
+            if (item.Kind != ItemKind.Lines || item.Stream is null)
+            {
+                continue;
+            }
+
+            AppliedStream stream = item.Stream.Applied;
+            if (stream.Count == 0)
+            {
+                _applied.Add(stream);
+            }
+
+            if (stream.Segment != item.Segment)
+            {
+                _segments.Begin(stream, item.Segment);
+            }
+
+            Debug.Assert(stream.SegmentBytes + stream.PendingBytes == item.Offset, "a segment has a gap");
+            if (stream.PendingBytes == 0)
+            {
+                _pending.Add(stream);
+            }
+
+            stream.Pending.Add(item.Text);
+            stream.PendingBytes += item.Bytes;
+            stream.Count = item.CountAfter;
+            stream.Crc = item.CrcAfter;
+        }
+
+        _appliedLsn = group.Lsn;
+        _logBytesSinceCheckpoint += group.LogBytes;
+    }
+}

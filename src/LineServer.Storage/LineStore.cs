@@ -1,0 +1,277 @@
+using System.Diagnostics.CodeAnalysis;
+using LineServer.Linux;
+using LineServer.Storage.Internal;
+using LineServer.Storage.Internal.Commit;
+using LineServer.Storage.Internal.Files;
+
+namespace LineServer.Storage;
+
+/// <summary>
+/// A store in a directory: lines are acknowledged when they are durable, and none is lost or stored twice.
+/// </summary>
+/// <remarks>
+/// Two threads run it. The committer gathers what all connections have sent, writes it to the log in one piece, and syncs
+/// once. The applier copies it to the streams' own files, and writes checkpoints. After a failed write or sync the store
+/// fails as a whole, and is recovered after a pause.
+/// </remarks>
+[SuppressMessage("Design", "CA1031", Justification = "Whatever goes wrong in a thread of the store fails the store, and not the process.")]
+public sealed class LineStore : ILineStore, IAsyncDisposable
+{
+    private readonly IStoreFiles _files;
+    private readonly StoreOptions _options;
+    private readonly IDisposable? _lock;
+    private readonly AutoResetEvent _commitSignal = new(initialState: false);
+    private readonly AutoResetEvent _applySignal = new(initialState: false);
+    private readonly TaskCompletionSource _stopped = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly TimeProvider _time;
+    private StoreCore _core;
+    private Exception? _failure;
+    private int _state;
+    private volatile bool _isStopping;
+
+    internal LineStore(IStoreFiles files, StoreOptions options, TimeProvider time, IDisposable? heldLock)
+    {
+        _files = files;
+        _options = options;
+        _time = time;
+        _lock = heldLock;
+        var recovery = new Recovery(files, options);
+        _core = recovery.Open();
+        RecoveredLines = recovery.RecoveredLines;
+        Id = _core.Id;
+        Attach(_core);
+        new Thread(Commit) { IsBackground = true, Name = "store-commit" }.Start();
+    }
+
+    /// <summary>Called when a write or a sync has failed, and when recovering fails. Must not throw.</summary>
+    public Action<Exception>? Failed { get; set; }
+
+    /// <summary>Called when the store takes lines again.</summary>
+    public Action? Recovered { get; set; }
+
+    /// <inheritdoc/>
+    public string Id { get; }
+
+    /// <inheritdoc/>
+    public Durability Durability => _options.Durability;
+
+    /// <summary>Lines that were in the log, and in no checkpoint, when the store was opened.</summary>
+    public long RecoveredLines { get; }
+
+    /// <summary>Whether it takes lines.</summary>
+    public StoreState State => (StoreState)Volatile.Read(ref _state);
+
+    /// <summary>Opens the store in a directory, or makes a new one there.</summary>
+    /// <param name="directory">Its path. Created if it is missing.</param>
+    /// <param name="options">How lines are kept.</param>
+    /// <param name="time">The clock of pauses; the system's if null.</param>
+    /// <exception cref="StoreException">It is in use by another process, damaged, or of another version.</exception>
+    /// <exception cref="IOException">A file cannot be read or written.</exception>
+    /// <exception cref="PlatformNotSupportedException">This is not Linux.</exception>
+    public static LineStore Open(string directory, StoreOptions options, TimeProvider? time = null)
+    {
+        ArgumentNullException.ThrowIfNull(directory);
+        ArgumentNullException.ThrowIfNull(options);
+        if (!OperatingSystem.IsLinux())
+        {
+            throw new PlatformNotSupportedException("A store needs Linux.");
+        }
+
+        var files = new LinuxStoreFiles(Path.GetFullPath(directory));
+        files.CreateDirectory(string.Empty);
+        StoreLock held = StoreLock.Take(files.Root);
+        try
+        {
+            return new LineStore(files, options, time ?? TimeProvider.System, held);
+        }
+        catch
+        {
+            held.Dispose();
+            throw;
+        }
+    }
+
+    /// <inheritdoc/>
+    public ValueTask<StreamAttachment> AttachAsync(string stream, IAttachmentOwner owner) => AttachAsync(stream, owner, isShared: false);
+
+    /// <inheritdoc/>
+    public ValueTask<StreamAttachment> ShareAsync(string stream, IAttachmentOwner owner) => AttachAsync(stream, owner, isShared: true);
+
+    /// <summary>
+    /// Commits and applies everything that was taken, writes a checkpoint, and closes all files.
+    /// </summary>
+    public async ValueTask DisposeAsync()
+    {
+        _isStopping = true;
+        _commitSignal.Set();
+        await _stopped.Task;
+    }
+
+    private ValueTask<StreamAttachment> AttachAsync(string stream, IAttachmentOwner owner, bool isShared)
+    {
+        ArgumentNullException.ThrowIfNull(owner);
+        if (!StreamName.IsValid(stream))
+        {
+            throw new ArgumentException("This is no name for a stream.", nameof(stream));
+        }
+
+        return new ValueTask<StreamAttachment>(Volatile.Read(ref _core).AttachAsync(stream, isShared, owner));
+    }
+
+    private void Attach(StoreCore core)
+    {
+        core.WakeCommitter = () => _commitSignal.Set();
+        core.WakeApplier = () => _applySignal.Set();
+    }
+
+    private void Commit()
+    {
+        while (true)
+        {
+            StoreCore core = _core;
+            Exception? applierFailed = null;
+            var applier = new Thread(() => applierFailed = Apply(core)) { IsBackground = true, Name = "store-apply" };
+            applier.Start();
+            Exception? failed = CommitUntilEnd(core);
+            if (failed is null)
+            {
+                // Ended in order: the applier has seen it too.
+                applier.Join();
+                failed = applierFailed;
+            }
+
+            if (failed is null)
+            {
+                core.End(AttachmentEnd.StoreStopped);
+                break;
+            }
+
+            Fail(core, failed);
+            applier.Join();
+            core.Dispose();
+            if (!TryRecover())
+            {
+                break;
+            }
+        }
+
+        _core.Dispose();
+        _lock?.Dispose();
+        Volatile.Write(ref _state, (int)StoreState.Stopped);
+        _stopped.TrySetResult();
+    }
+
+    /// <summary>Commits until the store stops. Returns what has failed, in either thread.</summary>
+    private Exception? CommitUntilEnd(StoreCore core)
+    {
+        try
+        {
+            while (Volatile.Read(ref _failure) is null)
+            {
+                CommitOutcome outcome = core.CommitNext();
+                if (outcome == CommitOutcome.Committed)
+                {
+                    continue;
+                }
+
+                if (outcome == CommitOutcome.Idle && _isStopping)
+                {
+                    _isCommitted = true;
+                    _applySignal.Set();
+                    return null;
+                }
+
+                _commitSignal.WaitOne();
+            }
+
+            return _failure;
+        }
+        catch (Exception e)
+        {
+            Interlocked.CompareExchange(ref _failure, e, null);
+            _applySignal.Set();
+            return _failure;
+        }
+    }
+
+    private volatile bool _isCommitted; // everything that was taken, because the store stops
+
+    /// <summary>Applies until the store stops or has failed.</summary>
+    private Exception? Apply(StoreCore core)
+    {
+        try
+        {
+            long checkpointed = _time.GetTimestamp();
+            while (Volatile.Read(ref _failure) is null)
+            {
+                bool isLast = _isCommitted;
+                bool applied = core.ApplyNext();
+                bool isDue = core.IsCheckpointDue
+                    || (core.HasUncheckpointed && (isLast || _time.GetElapsedTime(checkpointed) >= _options.CheckpointInterval));
+                if (isDue && !(isLast && applied))
+                {
+                    core.WriteCheckpoint();
+                    checkpointed = _time.GetTimestamp();
+                }
+
+                if (applied)
+                {
+                    continue;
+                }
+
+                if (isLast)
+                {
+                    return null;
+                }
+
+                _applySignal.WaitOne(_options.CheckpointInterval);
+            }
+
+            return _failure;
+        }
+        catch (Exception e)
+        {
+            Interlocked.CompareExchange(ref _failure, e, null);
+            _commitSignal.Set();
+            return e;
+        }
+    }
+
+    private void Fail(StoreCore core, Exception failure)
+    {
+        Volatile.Write(ref _state, (int)StoreState.Failed);
+        core.End(AttachmentEnd.StoreFailed);
+        Failed?.Invoke(failure);
+    }
+
+    /// <summary>Recovers the store, again and again. Returns false if it stops meanwhile.</summary>
+    private bool TryRecover()
+    {
+        while (!_isStopping)
+        {
+            // Set by whoever stops the store, and by nothing else: no core is alive.
+            _commitSignal.WaitOne(_options.RecoveryPause);
+            if (_isStopping)
+            {
+                break;
+            }
+
+            try
+            {
+                StoreCore core = new Recovery(_files, _options).Open(renewsLog: true);
+                Attach(core);
+                Volatile.Write(ref _failure, null);
+                Volatile.Write(ref _core, core);
+                Volatile.Write(ref _state, (int)StoreState.Open);
+                Recovered?.Invoke();
+                return true;
+            }
+            catch (Exception e)
+            {
+                Failed?.Invoke(e);
+            }
+        }
+
+        return false;
+    }
+}

@@ -1,0 +1,46 @@
+using LineServer.Storage.Internal.Log;
+
+namespace LineServer.Storage;
+
+/// <summary>How a store keeps its lines.</summary>
+public sealed class StoreOptions
+{
+    /// <summary>What has happened to a line before it is acknowledged. Defaults to <see cref="Durability.Synced"/>.</summary>
+    public Durability Durability { get; set; }
+
+    /// <summary>
+    /// The most streams. Defaults to 10,000. Streams never expire, so that a name keeps its count; beyond the limit, new
+    /// names are refused.
+    /// </summary>
+    public int MaxStreams { get; set; } = 10_000;
+
+    /// <summary>The size in bytes from which a stream's next segment is begun. Defaults to 64 MiB.</summary>
+    public long SegmentSize { get; set; } = 64 * 1024 * 1024;
+
+    /// <summary>
+    /// The most bytes that one attachment may have uncommitted, so that a flood of one does not fill each commit.
+    /// Defaults to 1 MiB.
+    /// </summary>
+    public int MaxUncommittedPerAttachment { get; set; } = 1024 * 1024;
+
+    /// <summary>The most bytes that all attachments may have uncommitted. Defaults to 64 MiB.</summary>
+    public long MaxUncommitted { get; set; } = 64 * 1024 * 1024;
+
+    /// <summary>The time between two checkpoints, if not enough is stored to cause one. Defaults to 60 s.</summary>
+    public TimeSpan CheckpointInterval { get; set; } = TimeSpan.FromSeconds(60);
+
+    /// <summary>The pause after a failed write or sync, before the store is recovered. Defaults to 1 s.</summary>
+    public TimeSpan RecoveryPause { get; set; } = TimeSpan.FromSeconds(1);
+
+    /// <summary>The size in bytes of a log file: a multiple of 4096. Smaller in tests.</summary>
+    internal int LogFileSize { get; set; } = 64 * 1024 * 1024;
+
+    /// <summary>The most bytes of lines in a commit.</summary>
+    internal int MaxCommitSize => Math.Min(8 * 1024 * 1024, LogFileSize / 4);
+
+    /// <summary>The most bytes of committed lines that wait to be applied.</summary>
+    internal long MaxUnapplied { get; set; } = 64 * 1024 * 1024;
+
+    /// <summary>What tests break on purpose.</summary>
+    internal StoreRules Rules { get; set; } = new();
+}
