@@ -11,7 +11,7 @@ public class ArrowTests
         ["LineServer.Connections.Abstractions"] = [],
         ["LineServer.Hosting"] = ["LineServer.Connections.Abstractions", "LineServer.Framing", "LineServer.Linux", "Microsoft.AspNetCore.App"],
         ["LineServer.Transports.Epoll"] = ["LineServer.Connections.Abstractions", "LineServer.Linux", "Microsoft.AspNetCore.App"],
-        ["LineServer.Storage"] = ["LineServer.Framing", "LineServer.Linux"],
+        ["LineServer.Storage"] = ["LineServer.Framing", "LineServer.Linux", "ZstdSharp.Port"],
         ["LineServer"] = ["LineServer.Hosting", "LineServer.Linux", "LineServer.Storage", "LineServer.Transports.Epoll", "Microsoft.AspNetCore.App", "System.CommandLine"],
         ["LineServer.Client"] = ["LineServer.Framing", "LineServer.Linux", "System.CommandLine", "Spectre.Console"],
     };
