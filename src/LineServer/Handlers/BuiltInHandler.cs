@@ -1,5 +1,6 @@
 using LineServer.Configuration;
 using LineServer.Framing;
+using LineServer.Handlers.Stored;
 using LineServer.Hosting;
 using Microsoft.Extensions.DependencyInjection;
 
@@ -20,6 +21,9 @@ internal sealed record BuiltInHandler(
     OversizeLineBehavior OversizeLineBehavior,
     Func<IServiceProvider, EndpointSettings, LineHandlerBase> Create)
 {
+    /// <summary>True if an endpoint with it names a store.</summary>
+    public bool NeedsStore { get; init; }
+
     /// <summary>All built-in handlers; the first is the default.</summary>
     public static IReadOnlyList<BuiltInHandler> All { get; } =
     [
@@ -42,6 +46,18 @@ internal sealed record BuiltInHandler(
             [],
             OversizeLineBehavior.Close,
             (services, _) => new DelayHandler(services.GetRequiredService<TimeProvider>())),
+        new(
+            "append",
+            "stores each line; with Acknowledge, clients speak LS1 and know what is stored",
+            ["Store", "Stream", "Acknowledge", "Tokens"],
+            OversizeLineBehavior.Truncate,
+            StoredHandlers.CreateAppend) { NeedsStore = true },
+        new(
+            "read",
+            "sends stored lines to clients that speak LR1",
+            ["Store", "Tokens"],
+            OversizeLineBehavior.Close,
+            StoredHandlers.CreateRead) { NeedsStore = true },
     ];
 
     public static BuiltInHandler? Find(string name) =>
