@@ -14,6 +14,12 @@ namespace LineServer.Configuration;
 /// </summary>
 internal sealed class SettingsReader
 {
+    // By the names of the settings: MaxLineSize, Epoll:ReadBudget, Retention:MaxBytes.
+    private static readonly string[] Sizes = ["Size", "Budget", "Bytes"];
+
+    // LS1 says how lines end, and what becomes of long and of unfinished ones.
+    private static readonly string[] DecidedByProtocol = ["Delimiter", "OversizeLineBehavior", "IncompleteLineBehavior", "Mode"];
+
     private readonly ConfigurationSources _sources;
     private readonly List<ConfigurationError> _errors = [];
     private readonly List<StoreSettings> _stores = [];
@@ -308,7 +314,7 @@ internal sealed class SettingsReader
                 Error(endpoint.GetSection("Stream"), "with Acknowledge, each client names its own stream");
             }
 
-            foreach (string key in new[] { "Delimiter", "OversizeLineBehavior", "IncompleteLineBehavior", "Mode" }.Where(key => endpoint.GetSection("Framing").GetSection(key).Exists()))
+            foreach (string key in DecidedByProtocol.Where(key => endpoint.GetSection("Framing").GetSection(key).Exists()))
             {
                 Error(endpoint.GetSection("Framing").GetSection(key), "with Acknowledge, the protocol decides it");
             }
@@ -362,8 +368,7 @@ internal sealed class SettingsReader
         }
     }
 
-    // By the names of the settings: MaxLineSize, Epoll:ReadBudget, Retention:MaxBytes.
-    private static bool IsSize(string name) => new[] { "Size", "Budget", "Bytes" }.Any(end => name.EndsWith(end, StringComparison.Ordinal));
+    private static bool IsSize(string name) => Sizes.Any(end => name.EndsWith(end, StringComparison.Ordinal));
 
     private T? ReadValue<T>(IConfigurationSection section)
         where T : struct

@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Reflection;
 using LineServer.Configuration;
 using LineServer.Handlers;
+using LineServer.Handlers.Stored;
 using LineServer.Logging;
 using LineServer.Systemd;
 using Microsoft.Extensions.Configuration;

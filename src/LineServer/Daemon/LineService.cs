@@ -130,14 +130,23 @@ internal sealed class LineService : IHostedService, IAsyncDisposable
             options.CreateBoundListenSocket = endPoint => Bind(settings, endPoint);
         }) ?? CreateSockets(settings);
         ThrowIfTokensAreReadable(settings, builder.EndPoint);
-        Func<IServiceProvider, LineHandlerBase> create = handler.Prepare(_services, settings);
-        builder.UseLines(create, options =>
+        Func<LineHandlerBase> create = handler.Prepare(builder.ApplicationServices, settings);
+        builder.UseLines(_ => create(), options =>
         {
             options.Limits = settings.Limits.Clone();
             options.Delimiter = settings.Framing.Delimiter.Value;
             options.OversizeLineBehavior = settings.OversizeLineBehavior;
             options.IncompleteLineBehavior = settings.Framing.IncompleteLineBehavior;
         });
+    }
+
+    // A socket of systemd is known only now.
+    private static void ThrowIfTokensAreReadable(EndpointSettings settings, EndPoint endPoint)
+    {
+        if (settings.Tokens.Count > 0 && endPoint is IPEndPoint ip && !IPAddress.IsLoopback(ip.Address))
+        {
+            throw new StartException($"endpoint '{settings.Name}': {endPoint} is TCP without TLS: everyone on the way could read the tokens");
+        }
     }
 
     private EpollTransportFactory CreateEpoll() => new(

@@ -16,8 +16,7 @@ namespace LineServer.Handlers.Stored;
 /// any of them ─► Ending, with an error
 /// </code>
 /// </remarks>
-internal sealed class AcknowledgingHandler(StoreSet stores, ILineStore store, TokenCheck tokens, int maxLineSize, Action<LineConnection, string> refused)
-    : LineBatchHandler, IAttachmentOwner
+internal sealed class AcknowledgingHandler(AcknowledgingEndpoint endpoint) : LineBatchHandler, IAttachmentOwner
 {
     private const int RunSize = 64 * 1024;
 
@@ -75,7 +74,7 @@ internal sealed class AcknowledgingHandler(StoreSet stores, ILineStore store, To
 
     /// <summary>The last lines are committed before the last reply.</summary>
     public override ValueTask OnLinesEndedAsync(CloseReason reason, CancellationToken cancellationToken) =>
-        _attachment?.WaitForCommitAsync() ?? default;
+        _attachment is null ? default : _attachment.WaitForCommitAsync();
 
     public override void OnClosing(CloseReason reason, LineOutput output)
     {
@@ -98,7 +97,7 @@ internal sealed class AcknowledgingHandler(StoreSet stores, ILineStore store, To
 
     public override ValueTask OnDisconnectedAsync(CloseReason reason)
     {
-        stores.Remove(this);
+        endpoint.Stores.Remove(this);
         _attachment?.Detach();
         return default;
     }
@@ -121,14 +120,16 @@ internal sealed class AcknowledgingHandler(StoreSet stores, ILineStore store, To
     {
         if (Opening.TryParse(line.Span, "LS1"u8, out Opening? opening) is { } problem)
         {
-            refused(Connection, problem);
-            return Refuse($"400 {problem}");
+            endpoint.Log.Refused(Connection, problem);
+            Refuse($"400 {problem}");
+            return default;
         }
 
-        if (!tokens.Allows(opening!))
+        if (!endpoint.Tokens.Allows(opening!))
         {
-            refused(Connection, "its token does not allow the stream");
-            return Refuse("401 the token does not allow this stream");
+            endpoint.Log.Refused(Connection, "its token does not allow the stream");
+            Refuse("401 the token does not allow this stream");
+            return default;
         }
 
         _from = opening!.From;
@@ -140,11 +141,11 @@ internal sealed class AcknowledgingHandler(StoreSet stores, ILineStore store, To
     {
         try
         {
-            _attachment = await store.AttachAsync(stream, this);
+            _attachment = await endpoint.Store.AttachAsync(stream, this);
         }
         catch (StoreUnavailableException e)
         {
-            await Refuse(e.Refusal switch
+            Refuse(e.Refusal switch
             {
                 StoreRefusal.Failed => $"507 retry=1 {e.Message}",
                 StoreRefusal.InUse => $"409 {e.Message}",
@@ -159,7 +160,7 @@ internal sealed class AcknowledgingHandler(StoreSet stores, ILineStore store, To
         long count = _attachment!.Count;
         if (_from > count + 1)
         {
-            _ = Refuse($"416 from={_from} leaves a gap: the stream has {count} lines");
+            Refuse($"416 from={_from} leaves a gap: the stream has {count} lines");
             return;
         }
 
@@ -167,9 +168,9 @@ internal sealed class AcknowledgingHandler(StoreSet stores, ILineStore store, To
         _received = _acknowledged = count;
         Write(output, string.Create(
             CultureInfo.InvariantCulture,
-            $"OK {count} crc32c={_attachment.Crc:x8} max={maxLineSize} first={_attachment.FirstKept} store={store.Id} durability={(store.Durability == Durability.Synced ? "synced" : "written")}"));
+            $"OK {count} crc32c={_attachment.Crc:x8} max={endpoint.MaxLineSize} first={_attachment.FirstKept} store={endpoint.Store.Id} durability={(endpoint.Store.Durability == Durability.Synced ? "synced" : "written")}"));
         _state = State.Storing;
-        stores.Add(this);
+        endpoint.Stores.Add(this);
     }
 
     private ValueTask Store(LineBatch batch)
@@ -240,12 +241,11 @@ internal sealed class AcknowledgingHandler(StoreSet stores, ILineStore store, To
         }
     }
 
-    private ValueTask Refuse(string error)
+    private void Refuse(string error)
     {
         _error = error;
         _state = State.Ending;
         Connection.Close();
-        return default;
     }
 
     private string ErrorOf(CloseReason reason)
@@ -263,7 +263,7 @@ internal sealed class AcknowledgingHandler(StoreSet stores, ILineStore store, To
         return reason switch
         {
             CloseReason.LineTooLong when _attachment is null => "400 the opening is too long",
-            CloseReason.LineTooLong => string.Create(CultureInfo.InvariantCulture, $"413 line {_received + 1 - _toSkip} is longer than {maxLineSize} bytes"),
+            CloseReason.LineTooLong => string.Create(CultureInfo.InvariantCulture, $"413 line {_received + 1 - _toSkip} is longer than {endpoint.MaxLineSize} bytes"),
             CloseReason.LineTimeout or CloseReason.FirstLineTimeout or CloseReason.IdleTimeout => "408 too slow",
             CloseReason.PeerClosed => "400 the connection ended before its opening",
             CloseReason.Drain or CloseReason.DrainTimeout => "503 retry=1 the server is stopping",

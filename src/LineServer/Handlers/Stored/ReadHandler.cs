@@ -6,7 +6,7 @@ using LineServer.Storage;
 namespace LineServer.Handlers.Stored;
 
 /// <summary>LR1: the client names a stream and a line, and gets the lines from there on. Only what is durable is sent.</summary>
-internal sealed class ReadHandler(LineStore store, TokenCheck tokens, Action<LineConnection, string> refused) : LineHandler
+internal sealed class ReadHandler(LineStore store, TokenCheck tokens, OpeningLog log) : LineHandler
 {
     private bool _isOpened;
 
@@ -20,12 +20,12 @@ internal sealed class ReadHandler(LineStore store, TokenCheck tokens, Action<Lin
         _isOpened = true;
         if (Opening.TryParse(line.Span, "LR1"u8, out Opening? opening) is { } problem)
         {
-            refused(Connection, problem);
+            log.Refused(Connection, problem);
             reply.WriteLine($"ERR 400 {problem}");
         }
         else if (!tokens.Allows(opening!))
         {
-            refused(Connection, "its token does not allow the stream");
+            log.Refused(Connection, "its token does not allow the stream");
             reply.WriteLine("ERR 401 the token does not allow this stream");
         }
         else
@@ -49,6 +49,12 @@ internal sealed class ReadHandler(LineStore store, TokenCheck tokens, Action<Lin
                 ReadOnlyMemory<byte> lines = await Task.Run(cursor.Read, cancellationToken);
                 if (!isBegun)
                 {
+                    if (lines.IsEmpty && !opening.Follows && !store.HasLines(opening.Stream))
+                    {
+                        reply.WriteLine("ERR 404 no such stream");
+                        return;
+                    }
+
                     isBegun = true;
                     reply.WriteLine(string.Create(CultureInfo.InvariantCulture, $"OK from={opening.From ?? 1} store={store.Id}"));
                 }
