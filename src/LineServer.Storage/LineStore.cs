@@ -3,6 +3,7 @@ using LineServer.Linux;
 using LineServer.Storage.Internal;
 using LineServer.Storage.Internal.Commit;
 using LineServer.Storage.Internal.Files;
+using LineServer.Storage.Internal.Segments;
 
 namespace LineServer.Storage;
 
@@ -24,6 +25,7 @@ public sealed class LineStore : ILineStore, IAsyncDisposable
     private readonly AutoResetEvent _applySignal = new(initialState: false);
     private readonly TaskCompletionSource _stopped = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly TimeProvider _time;
+    private readonly Followers _followers = new();
     private StoreCore _core;
     private Exception? _failure;
     private int _state;
@@ -97,6 +99,24 @@ public sealed class LineStore : ILineStore, IAsyncDisposable
     /// <inheritdoc/>
     public ValueTask<StreamAttachment> ShareAsync(string stream, IAttachmentOwner owner) => AttachAsync(stream, owner, isShared: true);
 
+    /// <summary>Reads a stream from a line on.</summary>
+    /// <param name="stream">See <see cref="StreamName"/>.</param>
+    /// <param name="from">The number of the first line to read; from 1.</param>
+    public StreamCursor OpenCursor(string stream, long from)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(from, 1);
+        return new StreamCursor(_files, stream, from);
+    }
+
+    /// <summary>True if lines of the stream are kept.</summary>
+    public bool HasLines(string stream) => Segment.List(_files, stream).Count > 0;
+
+    /// <summary>
+    /// Ends when lines of the stream have been stored, from this call on. To follow a stream: call this, read to the end,
+    /// then await it.
+    /// </summary>
+    public Task WhenAppliedAsync(string stream) => _followers.NextAsync(stream);
+
     /// <summary>
     /// Commits and applies everything that was taken, writes a checkpoint, and closes all files.
     /// </summary>
@@ -122,6 +142,7 @@ public sealed class LineStore : ILineStore, IAsyncDisposable
     {
         core.WakeCommitter = () => _commitSignal.Set();
         core.WakeApplier = () => _applySignal.Set();
+        core.Applied = _followers.Tell;
     }
 
     private void Commit()

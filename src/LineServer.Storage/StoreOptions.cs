@@ -5,6 +5,9 @@ namespace LineServer.Storage;
 /// <summary>How a store keeps its lines.</summary>
 public sealed class StoreOptions
 {
+    /// <summary>The smallest <see cref="SegmentSize"/>, in bytes: 64 KiB.</summary>
+    public const long SmallestSegmentSize = 64 * 1024;
+
     /// <summary>What has happened to a line before it is acknowledged. Defaults to <see cref="Durability.Synced"/>.</summary>
     public Durability Durability { get; set; }
 
@@ -16,6 +19,18 @@ public sealed class StoreOptions
 
     /// <summary>The size in bytes from which a stream's next segment is begun. Defaults to 64 MiB.</summary>
     public long SegmentSize { get; set; } = 64 * 1024 * 1024;
+
+    /// <summary>How sealed segments are compressed. Defaults to not at all.</summary>
+    public SegmentCompression Compression { get; set; }
+
+    /// <summary>Sealed segments are removed once their last line is this old. Null, the default: never.</summary>
+    public TimeSpan? MaxAge { get; set; }
+
+    /// <summary>
+    /// The oldest sealed segments are removed while all streams together take more bytes than this on the disk. Null, the
+    /// default: never.
+    /// </summary>
+    public long? MaxBytes { get; set; }
 
     /// <summary>
     /// The most bytes that one attachment may have uncommitted, so that a flood of one does not fill each commit.

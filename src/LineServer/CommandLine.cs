@@ -42,6 +42,17 @@ internal sealed class CommandLine(Signals signals, ErrorOutput errors)
         HelpName = "NAME",
     };
 
+    private readonly Option<string?> _store = new("--store")
+    {
+        Description = "The directory of the store, for the handlers 'append' and 'read'. Made if it is missing.",
+        HelpName = "DIR",
+    };
+
+    private readonly Option<bool> _acknowledge = new("--acknowledge")
+    {
+        Description = "With the handler 'append': clients name their stream, and are told what is stored (LS1).",
+    };
+
     private readonly Option<string[]> _set = new("--set", "-s")
     {
         Description = "Sets a key of the configuration, for instance Limits:MaxLineSize=1000. May be given several times.",
@@ -101,7 +112,7 @@ internal sealed class CommandLine(Signals signals, ErrorOutput errors)
 
             return ExitStatus.Configuration;
         }
-        catch (ListenException e)
+        catch (StartException e)
         {
             Report(e.Message);
             return ExitStatus.Failure;
@@ -149,7 +160,7 @@ internal sealed class CommandLine(Signals signals, ErrorOutput errors)
 
     private RootCommand Build()
     {
-        var run = new Command("run", "Serves; the default.") { _config, _listen, _handler, _transport, _set };
+        var run = new Command("run", "Serves; the default.") { _config, _listen, _handler, _store, _acknowledge, _transport, _set };
         run.SetAction((parsed, _) => ServeAsync(parsed));
         var check = new Command("check", "Reads the configuration, prints what would hold, and tries each address without listening. Exit status 0, 1 if an endpoint could not listen, or 78 if the configuration is wrong.") { _config, _set };
         check.SetAction((parsed, _) => CheckAsync(parsed));
@@ -169,11 +180,11 @@ internal sealed class CommandLine(Signals signals, ErrorOutput errors)
             Exit status: 0 ended in order, 1 failed or cannot listen, 2 bad option, 78 bad configuration.
             """)
         {
-            _config, _listen, _handler, _transport, _set, run, check, handlers,
+            _config, _listen, _handler, _store, _acknowledge, _transport, _set, run, check, handlers,
         };
         root.SetAction((parsed, _) => ServeAsync(parsed));
-        check.Validators.Add(result => RefuseOptionsBefore(result, [_listen, _handler, _transport]));
-        handlers.Validators.Add(result => RefuseOptionsBefore(result, [_config, _listen, _handler, _transport, _set]));
+        check.Validators.Add(result => RefuseOptionsBefore(result, [_listen, _handler, _store, _acknowledge, _transport]));
+        handlers.Validators.Add(result => RefuseOptionsBefore(result, [_config, _listen, _handler, _store, _acknowledge, _transport, _set]));
         _listen.Validators.Add(ValidateListen);
         _handler.Validators.Add(result => ValidateName(result, _handler, [.. BuiltInHandler.All.Select(handler => handler.Name)]));
         _transport.Validators.Add(result => ValidateName(result, _transport, ServerSettings.Transports));
@@ -191,16 +202,32 @@ internal sealed class CommandLine(Signals signals, ErrorOutput errors)
             throw new UsageException($"--handler is for the endpoints of --listen; {where} has endpoints of its own, and each names its handler.");
         }
 
-        ServerSettings settings = SettingsReader.Read(sources, listen, handler);
+        var shortForm = new ShortForm(handler, parsed.GetValue(_store), parsed.GetValue(_acknowledge));
+        CheckShortForm(shortForm);
+        ServerSettings settings = SettingsReader.Read(sources, listen, shortForm);
         await using var host = new DaemonHost(settings, sources.Root, signals, errors);
         return await host.RunAsync(sources.File);
+    }
+
+    private static void CheckShortForm(ShortForm shortForm)
+    {
+        bool needsStore = shortForm.Handler is { } handler && BuiltInHandler.Find(handler)!.NeedsStore;
+        if (shortForm.StoreDirectory is not null && !needsStore)
+        {
+            throw new UsageException("--store is for --handler append and --handler read.");
+        }
+
+        if (shortForm.IsAcknowledged && shortForm.Handler is not "append")
+        {
+            throw new UsageException("--acknowledge is for --handler append.");
+        }
     }
 
     private async Task<int> CheckAsync(ParseResult parsed)
     {
         StatusWhenInterrupted = ExitStatus.Failure;
         ConfigurationSources sources = Sources(parsed);
-        ServerSettings settings = SettingsReader.Read(sources, [], handler: null);
+        ServerSettings settings = SettingsReader.Read(sources, [], new ShortForm());
         await using var host = new DaemonHost(settings, sources.Root, signals, errors);
         await parsed.InvocationConfiguration.Output.WriteLineAsync(SettingsPrinter.Print(settings, sources.Root.GetSection("Logging")));
 

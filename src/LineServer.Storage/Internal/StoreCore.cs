@@ -79,6 +79,9 @@ internal sealed class StoreCore : IDisposable
     /// <summary>Called after a commit, if the applier was idle.</summary>
     public Action? WakeApplier { get; set; }
 
+    /// <summary>Called with the name of a stream to whose segments lines were written.</summary>
+    public Action<string>? Applied { get; set; }
+
     public string Id => _identity.Id;
 
     /// <summary>Frames that no checkpoint covers fill so much of the log that one should be written.</summary>
@@ -228,6 +231,7 @@ internal sealed class StoreCore : IDisposable
         foreach (AppliedStream stream in _pending)
         {
             _segments.WritePending(stream);
+            Applied?.Invoke(stream.Name);
         }
 
         _pending.Clear();

@@ -1,4 +1,5 @@
 using System.Diagnostics.CodeAnalysis;
+using System.Net;
 using System.Net.Sockets;
 using LineServer.Linux;
 
@@ -22,6 +23,11 @@ internal sealed record EndpointAddress(AddressKind Kind, string Name, int Port =
 
     /// <summary>True if listening creates a file.</summary>
     public bool IsFile => Kind == AddressKind.Unix && !AddressText.IsAbstract(Name);
+
+    /// <summary>True for TCP, but for the loopback addresses.</summary>
+    public bool IsReachableFromOutside => Kind == AddressKind.Tcp
+        && !Name.Equals("localhost", StringComparison.OrdinalIgnoreCase)
+        && !(IPAddress.TryParse(Name, out IPAddress? ip) && IPAddress.IsLoopback(ip));
 
     public static bool TryParse(string? text, [NotNullWhen(true)] out EndpointAddress? address, out string problem)
     {

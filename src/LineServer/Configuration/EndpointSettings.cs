@@ -13,6 +13,18 @@ internal sealed record EndpointSettings(
     /// </summary>
     public bool Raw { get; init; }
 
+    /// <summary>For `append` and `read`: the name of the store.</summary>
+    public string? Store { get; init; }
+
+    /// <summary>For `append` without Acknowledge: the stream into which all lines go.</summary>
+    public string? Stream { get; init; }
+
+    /// <summary>For `append`: clients speak LS1.</summary>
+    public bool IsAcknowledged { get; init; }
+
+    /// <summary>For `append` with Acknowledge, and `read`: who may use which streams. None: everyone all.</summary>
+    public IReadOnlyList<TokenSettings> Tokens { get; init; } = [];
+
     /// <summary>The permissions of a Unix socket's file; null leaves those that the umask gives.</summary>
     public UnixFileMode? UnixSocketMode { get; init; }
 
@@ -20,5 +32,5 @@ internal sealed record EndpointSettings(
     public uint? UnixSocketGroup { get; init; }
 
     public OversizeLineBehavior OversizeLineBehavior =>
-        Framing.OversizeLineBehavior ?? Handlers.BuiltInHandler.Find(Handler)!.OversizeLineBehavior;
+        IsAcknowledged ? OversizeLineBehavior.Close : Framing.OversizeLineBehavior ?? Handlers.BuiltInHandler.Find(Handler)!.OversizeLineBehavior;
 }

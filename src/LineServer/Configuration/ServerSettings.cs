@@ -2,7 +2,12 @@ namespace LineServer.Configuration;
 
 /// <summary>The whole effective configuration.</summary>
 internal sealed record ServerSettings(
-    string Transport, SocketsSettings Sockets, EpollSettings Epoll, ServerLimits Limits, IReadOnlyList<EndpointSettings> Endpoints)
+    string Transport,
+    SocketsSettings Sockets,
+    EpollSettings Epoll,
+    ServerLimits Limits,
+    IReadOnlyList<StoreSettings> Stores,
+    IReadOnlyList<EndpointSettings> Endpoints)
 {
     /// <summary>Our own transport: docs/decisions/0005-epoll-transport.md.</summary>
     public const string EpollTransport = "epoll";

@@ -40,6 +40,33 @@ internal static class SettingsPrinter
                 json[nameof(endpoint.Raw)] = endpoint.Raw;
             }
 
+            if (endpoint.Store is not null)
+            {
+                json["Store"] = endpoint.Store;
+            }
+
+            if (endpoint.Stream is not null)
+            {
+                json["Stream"] = endpoint.Stream;
+            }
+
+            if (options.Contains("Acknowledge", StringComparer.Ordinal))
+            {
+                json["Acknowledge"] = endpoint.IsAcknowledged;
+            }
+
+            if (endpoint.IsAcknowledged)
+            {
+                // The protocol decides them.
+                framing.Clear();
+            }
+
+            if (endpoint.Tokens.Count > 0)
+            {
+                // What is printed goes into tickets and logs.
+                json["Tokens"] = new JsonArray([.. endpoint.Tokens.Select(token => new JsonObject { ["Secret"] = "(hidden)", ["Streams"] = token.Streams })]);
+            }
+
             if (endpoint.UnixSocketMode is { } mode)
             {
                 json["UnixSocketMode"] = $"0{Convert.ToString((int)mode, 8).PadLeft(3, '0')}";
@@ -59,9 +86,17 @@ internal static class SettingsPrinter
             ["Sockets"] = Values(settings.Sockets, []),
             ["Epoll"] = Values(settings.Epoll, []),
             ["Limits"] = Values(settings.Limits, []),
+            ["Stores"] = new JsonObject(settings.Stores.Select(store => KeyValuePair.Create(store.Name, (JsonNode?)PrintStore(store)))),
             ["Endpoints"] = endpoints,
         };
         return new JsonObject { [ConfigurationSources.Section] = server, ["Logging"] = Levels(logging) }.ToJsonString(Indented);
+    }
+
+    private static JsonObject PrintStore(StoreSettings store)
+    {
+        JsonObject json = Values(store, []);
+        json["Retention"] = Values(store.Retention, []);
+        return json;
     }
 
     private static JsonObject Levels(IConfigurationSection logging)

@@ -3,6 +3,7 @@ using System.Text;
 using LineServer.Handlers;
 using LineServer.Hosting;
 using LineServer.Linux;
+using LineServer.Storage;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.Logging;
 
@@ -13,25 +14,32 @@ namespace LineServer.Configuration;
 /// </summary>
 internal sealed class SettingsReader
 {
+    // By the names of the settings: MaxLineSize, Epoll:ReadBudget, Retention:MaxBytes.
+    private static readonly string[] Sizes = ["Size", "Budget", "Bytes"];
+
+    // LS1 says how lines end, and what becomes of long and of unfinished ones.
+    private static readonly string[] DecidedByProtocol = ["Delimiter", "OversizeLineBehavior", "IncompleteLineBehavior", "Mode"];
+
     private readonly ConfigurationSources _sources;
     private readonly List<ConfigurationError> _errors = [];
+    private readonly List<StoreSettings> _stores = [];
 
     private SettingsReader(ConfigurationSources sources) => _sources = sources;
 
     /// <param name="sources">The sources to read.</param>
     /// <param name="listen">Addresses that replace the configured endpoints; if empty, those stay.</param>
-    /// <param name="handler">The handler for these addresses, or for the default endpoint.</param>
+    /// <param name="shortForm">What the command line says of these addresses, or of the default endpoint.</param>
     /// <exception cref="InvalidConfigurationException">
     /// The configuration has errors; the exception lists them all.
     /// </exception>
-    public static ServerSettings Read(ConfigurationSources sources, IReadOnlyList<EndpointAddress> listen, string? handler)
+    public static ServerSettings Read(ConfigurationSources sources, IReadOnlyList<EndpointAddress> listen, ShortForm shortForm)
     {
         var reader = new SettingsReader(sources);
-        ServerSettings settings = reader.Read(listen, handler);
+        ServerSettings settings = reader.Read(listen, shortForm);
         return reader._errors.Count == 0 ? settings : throw new InvalidConfigurationException(reader._errors);
     }
 
-    private ServerSettings Read(IReadOnlyList<EndpointAddress> listen, string? handler)
+    private ServerSettings Read(IReadOnlyList<EndpointAddress> listen, ShortForm shortForm)
     {
         _errors.AddRange(_sources.ForeignSections());
         IConfigurationSection root = _sources.Root.GetSection(ConfigurationSources.Section);
@@ -61,12 +69,16 @@ internal sealed class SettingsReader
                 case "FRAMING":
                     Bind(section, framing, []);
                     break;
+                case "STORES":
+                    RequireSection(section);
+                    _stores.AddRange(section.GetChildren().Select(ReadStore));
+                    break;
                 case "ENDPOINTS":
                     RequireSection(section);
                     endpoints = [.. section.GetChildren()];
                     break;
                 default:
-                    Unknown(section, ["Transport", "Sockets", "Epoll", "Limits", "Framing", "Endpoints"]);
+                    Unknown(section, ["Transport", "Sockets", "Epoll", "Limits", "Framing", "Stores", "Endpoints"]);
                     break;
             }
         }
@@ -74,17 +86,84 @@ internal sealed class SettingsReader
         Check(limits.Validate(), root.GetSection("Limits"));
         Check(epoll.Validate(), root.GetSection("Epoll"));
         CheckLogging(_sources.Root.GetSection("Logging"));
+        CheckDirectories(root.GetSection("Stores"));
         List<EndpointSettings> configured = [.. endpoints.Select(section => ReadEndpoint(section, limits, framing)).OfType<EndpointSettings>()];
         if (listen.Count > 0 || endpoints.Count == 0)
         {
             IReadOnlyList<EndpointAddress> addresses = listen.Count > 0 ? listen : [EndpointAddress.Default];
-            string name = handler ?? BuiltInHandler.All[0].Name;
-            configured = [.. addresses.Select((address, i) => new EndpointSettings(
-                addresses.Count == 1 ? name : $"{name}{i + 1}", address, name, string.Empty, limits.ForEndpoint(), framing))];
+            string handler = shortForm.Handler ?? BuiltInHandler.All[0].Name;
+            configured = [.. addresses.Select((address, i) => MakeEndpoint(
+                addresses.Count == 1 ? handler : $"{handler}{i + 1}", address, handler, limits.ForEndpoint(), framing, shortForm))];
         }
 
         CheckAddresses(configured, root.GetSection("Endpoints"));
-        return new ServerSettings(transport, sockets, epoll, limits, configured);
+        return new ServerSettings(transport, sockets, epoll, limits, _stores, configured);
+    }
+
+    private EndpointSettings MakeEndpoint(
+        string name, EndpointAddress address, string handler, LineLimits limits, FramingSettings framing, ShortForm shortForm)
+    {
+        StoreSettings? store = null;
+        if (BuiltInHandler.Find(handler)!.NeedsStore)
+        {
+            if (shortForm.StoreDirectory is { } directory)
+            {
+                store = _stores.Find(known => known.Name == StoreSettings.DefaultName);
+                if (store is null)
+                {
+                    _stores.Add(store = new StoreSettings(StoreSettings.DefaultName));
+                }
+
+                store.Directory = directory;
+            }
+            else
+            {
+                store = _stores.Count == 1 ? _stores[0] : throw new UsageException($"the handler '{handler}' needs --store DIR.");
+            }
+        }
+
+        return new EndpointSettings(name, address, handler, string.Empty, limits, framing)
+        {
+            Store = store?.Name,
+            Stream = store is null || shortForm.IsAcknowledged ? null : name,
+            IsAcknowledged = shortForm.IsAcknowledged,
+        };
+    }
+
+    private StoreSettings ReadStore(IConfigurationSection section)
+    {
+        var store = new StoreSettings(section.Key);
+        if (!RequireSection(section))
+        {
+            return store;
+        }
+
+        Bind(section, store, [], sections: ["Retention"]);
+        Check(store.Validate(), section);
+        IConfigurationSection retention = section.GetSection("Retention");
+        if (retention.Exists())
+        {
+            Bind(retention, store.Retention, []);
+            Check(store.Retention.Validate(), retention);
+        }
+
+        if (store.Directory.Length == 0)
+        {
+            Error(section, "the store has no Directory");
+        }
+
+        return store;
+    }
+
+    private void CheckDirectories(IConfigurationSection section)
+    {
+        foreach (IGrouping<string, StoreSettings> same in _stores.Where(store => store.Directory.Length > 0).GroupBy(store => Path.GetFullPath(store.Directory), StringComparer.Ordinal))
+        {
+            foreach (StoreSettings store in same.Skip(1))
+            {
+                Error(section.GetSection($"{store.Name}:Directory"), $"{same.Key} is the directory of store '{same.First().Name}' already");
+            }
+        }
     }
 
     private EndpointSettings? ReadEndpoint(IConfigurationSection endpoint, ServerLimits serverLimits, FramingSettings serverFraming)
@@ -100,6 +179,10 @@ internal sealed class SettingsReader
         string handler = BuiltInHandler.All[0].Name;
         string? prefix = null;
         bool? raw = null;
+        bool? acknowledge = null;
+        string? store = null;
+        string? stream = null;
+        var tokens = new List<TokenSettings>();
         UnixFileMode? mode = null;
         uint? group = null;
         foreach (IConfigurationSection section in endpoint.GetChildren())
@@ -121,6 +204,24 @@ internal sealed class SettingsReader
                     break;
                 case "RAW":
                     raw = ReadValue<bool>(section);
+                    break;
+                case "ACKNOWLEDGE":
+                    acknowledge = ReadValue<bool>(section);
+                    break;
+                case "STORE":
+                    store = ReadName(section, [.. _stores.Select(known => known.Name)], "store of LineServer:Stores") ?? string.Empty;
+                    break;
+                case "STREAM":
+                    stream = section.Value ?? string.Empty;
+                    if (!StreamName.IsValid(stream))
+                    {
+                        Error(section, $"'{stream}' is no name for a stream: 1 to {StreamName.MaxLength} letters, digits and . _ -, the first a letter or digit");
+                    }
+
+                    break;
+                case "TOKENS":
+                    RequireSection(section);
+                    tokens.AddRange(section.GetChildren().Select(ReadToken));
                     break;
                 case "UNIXSOCKETMODE":
                     mode = ReadValue<UnixFileMode>(section);
@@ -146,7 +247,7 @@ internal sealed class SettingsReader
             }
         }
 
-        foreach (string option in new[] { prefix is null ? null : "Prefix", raw is null ? null : "Raw" }.OfType<string>())
+        foreach (string option in BuiltInHandler.All.SelectMany(known => known.Options).Distinct(StringComparer.Ordinal).Where(option => endpoint.GetSection(option).Exists()))
         {
             if (!BuiltInHandler.Find(handler)!.Options.Contains(option, StringComparer.Ordinal))
             {
@@ -172,21 +273,76 @@ internal sealed class SettingsReader
             Error(endpoint, "the endpoint has no Address; write tcp://HOST:PORT, unix:PATH or systemd:NAME");
         }
 
+        if (BuiltInHandler.Find(handler)!.NeedsStore)
+        {
+            CheckStored(endpoint, address, store, stream, acknowledge ?? false, tokens.Count > 0);
+        }
+
         return address is null
             ? null
             : new EndpointSettings(endpoint.Key, address, handler, prefix ?? string.Empty, limits, framing)
             {
                 Raw = raw ?? false,
+                Store = store,
+                Stream = stream,
+                IsAcknowledged = acknowledge ?? false,
+                Tokens = tokens,
                 UnixSocketMode = mode,
                 UnixSocketGroup = group,
             };
     }
 
-    private void Bind(IConfigurationSection section, object target, string[] serverOnly)
+    private void CheckStored(
+        IConfigurationSection endpoint, EndpointAddress? address, string? store, string? stream, bool isAcknowledged, bool hasTokens)
+    {
+        string handler = endpoint["Handler"]!;
+        if (store is null)
+        {
+            Error(endpoint, $"the handler '{handler}' needs a Store");
+        }
+
+        bool isAppend = handler.Equals("append", StringComparison.OrdinalIgnoreCase);
+        if (isAppend && !isAcknowledged && stream is null)
+        {
+            Error(endpoint, "without Acknowledge, 'append' needs a Stream: the name under which lines are stored");
+        }
+
+        if (isAppend && isAcknowledged)
+        {
+            if (stream is not null)
+            {
+                Error(endpoint.GetSection("Stream"), "with Acknowledge, each client names its own stream");
+            }
+
+            foreach (string key in DecidedByProtocol.Where(key => endpoint.GetSection("Framing").GetSection(key).Exists()))
+            {
+                Error(endpoint.GetSection("Framing").GetSection(key), "with Acknowledge, the protocol decides it");
+            }
+        }
+
+        if (hasTokens && isAppend && !isAcknowledged)
+        {
+            Error(endpoint.GetSection("Tokens"), "only clients of an endpoint with Acknowledge send a token");
+        }
+        else if (hasTokens && address is { IsReachableFromOutside: true })
+        {
+            Error(endpoint.GetSection("Tokens"), $"{address} is TCP without TLS: everyone on the way could read the tokens");
+        }
+    }
+
+    private TokenSettings ReadToken(IConfigurationSection section)
+    {
+        var token = new TokenSettings();
+        Bind(section, token, []);
+        Check(token.Validate(), section);
+        return token;
+    }
+
+    private void Bind(IConfigurationSection section, object target, string[] serverOnly, string[]? sections = null)
     {
         RequireSection(section);
         PropertyInfo[] properties = [.. target.GetType().GetProperties().Where(property => property.CanWrite)];
-        foreach (IConfigurationSection leaf in section.GetChildren())
+        foreach (IConfigurationSection leaf in section.GetChildren().Where(child => sections?.Contains(child.Key, StringComparer.OrdinalIgnoreCase) != true))
         {
             PropertyInfo? property = Array.Find(properties, property => property.Name.Equals(leaf.Key, StringComparison.OrdinalIgnoreCase));
             if (property is null)
@@ -212,8 +368,7 @@ internal sealed class SettingsReader
         }
     }
 
-    // By the names of the settings: MaxLineSize, Epoll:ReadBudget.
-    private static bool IsSize(string name) => name.EndsWith("Size", StringComparison.Ordinal) || name.EndsWith("Budget", StringComparison.Ordinal);
+    private static bool IsSize(string name) => Sizes.Any(end => name.EndsWith(end, StringComparison.Ordinal));
 
     private T? ReadValue<T>(IConfigurationSection section)
         where T : struct

@@ -29,7 +29,7 @@ internal static class AddressCheck
                     tried.AddRange(address is IPEndPoint ip ? [ip] : []);
                 }
             }
-            catch (ListenException e)
+            catch (StartException e)
             {
                 problems.Add(e.Message);
             }

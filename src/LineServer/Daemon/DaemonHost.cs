@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Reflection;
 using LineServer.Configuration;
 using LineServer.Handlers;
+using LineServer.Handlers.Stored;
 using LineServer.Logging;
 using LineServer.Systemd;
 using Microsoft.Extensions.Configuration;
@@ -44,7 +45,7 @@ internal sealed class DaemonHost : IAsyncDisposable
     /// <summary>Runs until a signal arrives or the application stops itself.</summary>
     /// <param name="file">The configuration file, for the log; null if there is none.</param>
     /// <returns>The exit status.</returns>
-    /// <exception cref="ListenException">An endpoint cannot listen.</exception>
+    /// <exception cref="StartException">An endpoint cannot listen.</exception>
     public async Task<int> RunAsync(string? file)
     {
         if (!_signals.TryServe())
@@ -152,6 +153,13 @@ internal sealed class DaemonHost : IAsyncDisposable
         {
             // Registered before the service, so that it stops after it.
             services.AddHostedService(provider => provider.GetRequiredService<PrintQueue>());
+        }
+
+        services.AddSingleton<StoreSet>();
+        if (settings.Stores.Count > 0)
+        {
+            // As above: clients are told what was committed before their connections end.
+            services.AddHostedService(provider => provider.GetRequiredService<StoreSet>());
         }
 
         services.AddHostedService(provider => provider.GetRequiredService<LineService>());

@@ -43,4 +43,16 @@ internal static partial class DaemonLog
 
     [LoggerMessage(111, LogLevel.Critical, "standard output cannot be written: {Problem}; the server stops")]
     public static partial void OutputFailed(ILogger logger, string problem);
+
+    [LoggerMessage(112, LogLevel.Information, "store {Name} {Id} is open: {Directory}, {Durability}, {Recovered} lines recovered")]
+    public static partial void StoreOpened(ILogger logger, string name, string id, string directory, Storage.Durability durability, long recovered);
+
+    [LoggerMessage(113, LogLevel.Error, "store {Name} has failed: {Problem}; clients are refused until it is recovered")]
+    public static partial void StoreFailed(ILogger logger, string name, string problem);
+
+    [LoggerMessage(114, LogLevel.Warning, "store {Name} is recovered, and takes lines again")]
+    public static partial void StoreRecovered(ILogger logger, string name);
+
+    [LoggerMessage(115, LogLevel.Warning, "endpoint {Endpoint} refused {Connection}: {Problem} ({Since} more since the last of these lines)")]
+    public static partial void OpeningRefused(ILogger logger, string endpoint, Hosting.LineConnection connection, string problem, int since);
 }

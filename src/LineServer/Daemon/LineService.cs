@@ -65,7 +65,7 @@ internal sealed class LineService : IHostedService, IAsyncDisposable
     /// <summary>The limit of connections over all endpoints: as set, or derived from the available descriptors.</summary>
     public int? MaxConcurrentConnections => _server.MaxConcurrentConnections;
 
-    /// <exception cref="ListenException">An endpoint cannot listen.</exception>
+    /// <exception cref="StartException">An endpoint cannot listen.</exception>
     public async Task StartAsync(CancellationToken cancellationToken)
     {
         var listening = new List<(EndpointSettings Settings, ConnectionEndpoint Endpoint)>();
@@ -115,7 +115,7 @@ internal sealed class LineService : IHostedService, IAsyncDisposable
         }
         catch (Exception e) when (e is AddressInUseException or SocketException)
         {
-            throw new ListenException($"endpoint '{settings.Name}' cannot listen on {settings.Address}: {e.Message}");
+            throw new StartException($"endpoint '{settings.Name}' cannot listen on {settings.Address}: {e.Message}");
         }
     }
 
@@ -129,13 +129,24 @@ internal sealed class LineService : IHostedService, IAsyncDisposable
             options.MaxReadBufferSize = settings.Limits.MaxReadBufferSize;
             options.CreateBoundListenSocket = endPoint => Bind(settings, endPoint);
         }) ?? CreateSockets(settings);
-        builder.UseLines(services => handler.Create(services, settings), options =>
+        ThrowIfTokensAreReadable(settings, builder.EndPoint);
+        Func<LineHandlerBase> create = handler.Prepare(builder.ApplicationServices, settings);
+        builder.UseLines(_ => create(), options =>
         {
             options.Limits = settings.Limits.Clone();
             options.Delimiter = settings.Framing.Delimiter.Value;
             options.OversizeLineBehavior = settings.OversizeLineBehavior;
             options.IncompleteLineBehavior = settings.Framing.IncompleteLineBehavior;
         });
+    }
+
+    // A socket of systemd is known only now.
+    private static void ThrowIfTokensAreReadable(EndpointSettings settings, EndPoint endPoint)
+    {
+        if (settings.Tokens.Count > 0 && endPoint is IPEndPoint ip && !IPAddress.IsLoopback(ip.Address))
+        {
+            throw new StartException($"endpoint '{settings.Name}': {endPoint} is TCP without TLS: everyone on the way could read the tokens");
+        }
     }
 
     private EpollTransportFactory CreateEpoll() => new(

@@ -14,7 +14,7 @@ internal static class ListenSocket
     private static readonly TimeSpan LongestResolution = TimeSpan.FromSeconds(10);
 
     /// <summary>Finds what to bind: one address, or all sockets that systemd has passed under that name.</summary>
-    /// <exception cref="ListenException">The host is unknown, or systemd has passed no such socket.</exception>
+    /// <exception cref="StartException">The host is unknown, or systemd has passed no such socket.</exception>
     public static IReadOnlyList<EndPoint> Resolve(EndpointSettings endpoint)
     {
         EndpointAddress address = endpoint.Address;
@@ -30,7 +30,7 @@ internal static class ListenSocket
     /// Binds a socket. A stale Unix socket file is replaced; a live one is an error. Disposing the socket removes
     /// the file that it has created.
     /// </summary>
-    /// <exception cref="ListenException">The address is in use, not permitted, or not of this machine.</exception>
+    /// <exception cref="StartException">The address is in use, not permitted, or not of this machine.</exception>
     public static Socket Bind(EndpointSettings endpoint, EndPoint endPoint)
     {
         try
@@ -59,7 +59,7 @@ internal static class ListenSocket
     }
 
     /// <summary>Another process or endpoint uses the address.</summary>
-    public static ListenException InUse(EndpointSettings endpoint) => CannotListen(endpoint, "the address is in use, by another process or another endpoint");
+    public static StartException InUse(EndpointSettings endpoint) => CannotListen(endpoint, "the address is in use, by another process or another endpoint");
 
     // Limits how long sent bytes may stay unacknowledged, because the client has vanished: tcp(7). Accepted
     // connections inherit it.
@@ -119,6 +119,6 @@ internal static class ListenSocket
         _ => e.Message,
     };
 
-    private static ListenException CannotListen(EndpointSettings endpoint, string problem) =>
+    private static StartException CannotListen(EndpointSettings endpoint, string problem) =>
         new($"endpoint '{endpoint.Name}' cannot listen on {endpoint.Address}: {problem}");
 }

@@ -1,5 +1,6 @@
 using LineServer.Configuration;
 using LineServer.Framing;
+using LineServer.Handlers.Stored;
 using LineServer.Hosting;
 using Microsoft.Extensions.DependencyInjection;
 
@@ -12,14 +13,17 @@ namespace LineServer.Handlers;
 /// <param name="OversizeLineBehavior">
 /// Its default: a handler that only stores lines can use part of one; a handler that answers cannot.
 /// </param>
-/// <param name="Create">Creates the handler of a connection.</param>
+/// <param name="Prepare">Prepares an endpoint: returns what creates the handler of a connection.</param>
 internal sealed record BuiltInHandler(
     string Name,
     string Summary,
     string[] Options,
     OversizeLineBehavior OversizeLineBehavior,
-    Func<IServiceProvider, EndpointSettings, LineHandlerBase> Create)
+    Func<IServiceProvider, EndpointSettings, Func<LineHandlerBase>> Prepare)
 {
+    /// <summary>True if an endpoint with it names a store.</summary>
+    public bool NeedsStore { get; init; }
+
     /// <summary>All built-in handlers; the first is the default.</summary>
     public static IReadOnlyList<BuiltInHandler> All { get; } =
     [
@@ -28,20 +32,40 @@ internal sealed record BuiltInHandler(
             "sends each line back, byte for byte; Prefix puts text before it",
             ["Prefix"],
             OversizeLineBehavior.Close,
-            (_, endpoint) => new EchoHandler(endpoint.Prefix)),
-        new("discard", "counts lines and drops them", [], OversizeLineBehavior.Truncate, (_, _) => new DiscardHandler()),
+            (_, endpoint) => () => new EchoHandler(endpoint.Prefix)),
+        new("discard", "counts lines and drops them", [], OversizeLineBehavior.Truncate, (_, _) => () => new DiscardHandler()),
         new(
             "print",
             "writes each line to standard output, labelled with its connection; escaped, unless Raw",
             ["Raw"],
             OversizeLineBehavior.Truncate,
-            (services, endpoint) => new PrintHandler(services.GetRequiredService<PrintQueue>(), endpoint.Raw)),
+            (services, endpoint) =>
+            {
+                PrintQueue queue = services.GetRequiredService<PrintQueue>();
+                return () => new PrintHandler(queue, endpoint.Raw);
+            }),
         new(
             "delay",
             "answers \"<milliseconds> <text>\" with <text> after that time",
             [],
             OversizeLineBehavior.Close,
-            (services, _) => new DelayHandler(services.GetRequiredService<TimeProvider>())),
+            (services, _) =>
+            {
+                TimeProvider time = services.GetRequiredService<TimeProvider>();
+                return () => new DelayHandler(time);
+            }),
+        new(
+            "append",
+            "stores each line; with Acknowledge, clients speak LS1 and know what is stored",
+            ["Store", "Stream", "Acknowledge", "Tokens"],
+            OversizeLineBehavior.Truncate,
+            StoredHandlers.PrepareAppend) { NeedsStore = true },
+        new(
+            "read",
+            "sends stored lines to clients that speak LR1",
+            ["Store", "Tokens"],
+            OversizeLineBehavior.Close,
+            StoredHandlers.PrepareRead) { NeedsStore = true },
     ];
 
     public static BuiltInHandler? Find(string name) =>

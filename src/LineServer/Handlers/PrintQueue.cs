@@ -41,12 +41,12 @@ internal sealed class PrintQueue : IHostedService, IDisposable
     /// </summary>
     public string Priority { get; } = SystemdJournal.IsBehind(StandardStream.Output) ? "<6>" : string.Empty;
 
-    /// <exception cref="ListenException">There is no standard output.</exception>
+    /// <exception cref="StartException">There is no standard output.</exception>
     public Task StartAsync(CancellationToken cancellationToken)
     {
         if (!StandardStream.Output.IsOpen)
         {
-            throw new ListenException("the handler 'print' needs a standard output, and it is closed");
+            throw new StartException("the handler 'print' needs a standard output, and it is closed");
         }
 
         new Thread(WritePieces) { IsBackground = true, Name = "print" }.Start();

@@ -1,0 +1,106 @@
+using System.Buffers;
+using LineServer.Framing;
+using LineServer.Hosting;
+using LineServer.Storage;
+
+namespace LineServer.Handlers.Stored;
+
+/// <summary>
+/// Stores every complete line into the endpoint's stream, and tells the client nothing. While the store cannot take
+/// lines, the connection is not read.
+/// </summary>
+internal sealed class AppendHandler(ILineStore store, string stream, TimeProvider time) : LineBatchHandler, IAttachmentOwner
+{
+    private const int RunSize = 64 * 1024;
+
+    private static readonly TimeSpan RetryPause = TimeSpan.FromMilliseconds(500);
+
+    private StreamAttachment? _attachment;
+
+    public override bool NeverBlocks => true;
+
+    public override ValueTask OnBatch(LineBatch batch)
+    {
+        if (_attachment is not { EndReason: AttachmentEnd.None })
+        {
+            return AttachAsync();
+        }
+
+        while (true)
+        {
+            if (batch.TryReadRun(RunSize, out ReadOnlySpan<byte> lines, out int count))
+            {
+                if (_attachment.TryAppend(lines, count) != AppendResult.Taken)
+                {
+                    return AppendLaterAsync(lines.ToArray(), count);
+                }
+            }
+            else if (batch.TryRead(out Line line))
+            {
+                if (!TryAppend(line, out byte[]? rest))
+                {
+                    return AppendLaterAsync(rest, 1);
+                }
+            }
+            else
+            {
+                return default;
+            }
+        }
+    }
+
+    public override ValueTask OnDisconnectedAsync(CloseReason reason)
+    {
+        _attachment?.Detach();
+        return default;
+    }
+
+    // Nobody waits for a commit here; the end is seen with the next lines.
+    void IAttachmentOwner.OnChanged()
+    {
+    }
+
+    private bool TryAppend(in Line line, out byte[]? rest)
+    {
+        rest = null;
+        ReadOnlySpan<byte> raw = line.RawSpan;
+        if (raw[^1] == LineFormat.LineFeed)
+        {
+            bool isTaken = _attachment!.TryAppend(raw, 1) == AppendResult.Taken;
+            rest = isTaken ? null : raw.ToArray();
+            return isTaken;
+        }
+
+        // A line that was cut, or that the end of the stream ended.
+        byte[] whole = [.. raw, LineFormat.LineFeed];
+        rest = _attachment!.TryAppend(whole, 1) == AppendResult.Taken ? null : whole;
+        return rest is null;
+    }
+
+    private async ValueTask AttachAsync()
+    {
+        while (true)
+        {
+            try
+            {
+                _attachment?.Detach();
+                _attachment = null;
+                _attachment = await store.ShareAsync(stream, this);
+                return;
+            }
+            catch (StoreUnavailableException)
+            {
+                // The log says what the store has. Clients are not read until it takes lines again.
+                await Task.Delay(RetryPause, time, Connection.Aborted);
+            }
+        }
+    }
+
+    private async ValueTask AppendLaterAsync(byte[]? lines, int count)
+    {
+        while (_attachment!.TryAppend(lines, count) is var result and not AppendResult.Taken)
+        {
+            await (result == AppendResult.NoRoom ? _attachment.WaitForRoomAsync() : AttachAsync());
+        }
+    }
+}

@@ -1,0 +1,114 @@
+using System.Globalization;
+using LineServer.Framing;
+using LineServer.Hosting;
+using LineServer.Storage;
+
+namespace LineServer.Handlers.Stored;
+
+/// <summary>LR1: the client names a stream and a line, and gets the lines from there on. Only what is durable is sent.</summary>
+internal sealed class ReadHandler(LineStore store, TokenCheck tokens, OpeningLog log) : LineHandler
+{
+    private bool _isOpened;
+
+    public override async ValueTask OnLineAsync(LineMemory line, LineOutput reply, CancellationToken cancellationToken)
+    {
+        if (_isOpened)
+        {
+            return;
+        }
+
+        _isOpened = true;
+        if (Opening.TryParse(line.Span, "LR1"u8, out Opening? opening) is { } problem)
+        {
+            log.Refused(Connection, problem);
+            reply.WriteLine($"ERR 400 {problem}");
+        }
+        else if (!tokens.Allows(opening!))
+        {
+            log.Refused(Connection, "its token does not allow the stream");
+            reply.WriteLine("ERR 401 the token does not allow this stream");
+        }
+        else
+        {
+            await SendAsync(opening!, reply, cancellationToken);
+        }
+
+        Connection.Close();
+    }
+
+    private async Task SendAsync(Opening opening, LineOutput reply, CancellationToken cancellationToken)
+    {
+        using var cursor = new StreamPump(store, opening);
+        bool isBegun = false;
+        try
+        {
+            while (true)
+            {
+                Task more = store.WhenAppliedAsync(opening.Stream);
+                // On the thread pool: the disk may have to be waited for.
+                ReadOnlyMemory<byte> lines = await Task.Run(cursor.Read, cancellationToken);
+                if (!isBegun)
+                {
+                    if (lines.IsEmpty && !opening.Follows && !store.HasLines(opening.Stream))
+                    {
+                        reply.WriteLine("ERR 404 no such stream");
+                        return;
+                    }
+
+                    isBegun = true;
+                    reply.WriteLine(string.Create(CultureInfo.InvariantCulture, $"OK from={opening.From ?? 1} store={store.Id}"));
+                }
+
+                if (!lines.IsEmpty)
+                {
+                    reply.Write(lines.Span);
+                    await Connection.FlushAsync();
+                }
+                else if (opening.Follows)
+                {
+                    await Connection.FlushAsync();
+                    await more.WaitAsync(cancellationToken);
+                }
+                else
+                {
+                    return;
+                }
+            }
+        }
+        catch (LineNotKeptException e)
+        {
+            reply.WriteLine(string.Create(CultureInfo.InvariantCulture, $"ERR 410 first={e.FirstKept} the line is no longer kept"));
+        }
+        catch (Exception e) when (e is IOException or InvalidDataException)
+        {
+            reply.WriteLine($"ERR 507 {e.Message.ReplaceLineEndings(" ")}");
+        }
+    }
+
+    /// <summary>Copies what the cursor finds, which may cross an await then.</summary>
+    private sealed class StreamPump(LineStore store, Opening opening) : IDisposable
+    {
+        private const int LinesPerRead = 4096;
+
+        private readonly StreamCursor _cursor = store.OpenCursor(opening.Stream, opening.From ?? 1);
+        private byte[] _copy = [];
+
+        public ReadOnlyMemory<byte> Read()
+        {
+            if (!_cursor.TryRead(LinesPerRead, out ReadOnlySpan<byte> lines, out _))
+            {
+                return default;
+            }
+
+            if (_copy.Length < lines.Length)
+            {
+                _copy = new byte[lines.Length * 2];
+            }
+
+            lines.CopyTo(_copy);
+            return _copy.AsMemory(0, lines.Length);
+        }
+
+        public void Dispose() => _cursor.Dispose();
+    }
+}

@@ -1,0 +1,75 @@
+using System.Collections.Concurrent;
+using LineServer.Configuration;
+using LineServer.Daemon;
+using LineServer.Storage;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+
+namespace LineServer.Handlers.Stored;
+
+/// <summary>The stores of the configuration. They open before any endpoint listens, and close after all have stopped.</summary>
+internal sealed class StoreSet(ServerSettings settings, TimeProvider time, ILogger<StoreSet> logger) : IHostedService, IAsyncDisposable
+{
+    // A client treats a connection on which it hears nothing for 20 s as lost.
+    private static readonly TimeSpan RepeatInterval = TimeSpan.FromSeconds(5);
+
+    private readonly Dictionary<string, LineStore> _stores = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<AcknowledgingHandler, bool> _acknowledging = new();
+    private ITimer? _repeat;
+
+    /// <exception cref="StartException">A store cannot be opened.</exception>
+    public Task StartAsync(CancellationToken cancellationToken)
+    {
+        foreach (StoreSettings store in settings.Stores)
+        {
+            _stores.Add(store.Name, Open(store));
+        }
+
+        _repeat = time.CreateTimer(_ => Repeat(), state: null, RepeatInterval, RepeatInterval);
+        return Task.CompletedTask;
+    }
+
+    /// <summary>Commits what was taken, and closes the stores.</summary>
+    public async Task StopAsync(CancellationToken cancellationToken) => await DisposeAsync();
+
+    public async ValueTask DisposeAsync()
+    {
+        _repeat?.Dispose();
+        foreach (LineStore store in _stores.Values)
+        {
+            await store.DisposeAsync();
+        }
+    }
+
+    /// <summary>The store of an endpoint.</summary>
+    public LineStore Of(EndpointSettings endpoint) => _stores[endpoint.Store!];
+
+    /// <summary>The handler's acknowledgements are repeated while lines of it wait for their commit.</summary>
+    public void Add(AcknowledgingHandler handler) => _acknowledging.TryAdd(handler, true);
+
+    public void Remove(AcknowledgingHandler handler) => _acknowledging.TryRemove(handler, out _);
+
+    private void Repeat()
+    {
+        foreach (KeyValuePair<AcknowledgingHandler, bool> handler in _acknowledging)
+        {
+            handler.Key.RepeatAcknowledgement();
+        }
+    }
+
+    private LineStore Open(StoreSettings store)
+    {
+        try
+        {
+            LineStore opened = LineStore.Open(store.Directory, store.ToOptions(), time);
+            opened.Failed = e => DaemonLog.StoreFailed(logger, store.Name, e.Message);
+            opened.Recovered = () => DaemonLog.StoreRecovered(logger, store.Name);
+            DaemonLog.StoreOpened(logger, store.Name, opened.Id, store.Directory, store.Durability, opened.RecoveredLines);
+            return opened;
+        }
+        catch (Exception e) when (e is StoreException or IOException or UnauthorizedAccessException)
+        {
+            throw new StartException($"store '{store.Name}' ({store.Directory}): {e.Message}");
+        }
+    }
+}
