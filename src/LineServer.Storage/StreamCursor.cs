@@ -148,7 +148,8 @@ public sealed class StreamCursor : IDisposable
     /// <summary>The segment has ended for now: goes on with the next one, if it has begun.</summary>
     private bool GoToNextSegment()
     {
-        Segment next = Segment.List(_files, _stream).Find(segment => segment.FirstLine > _segment);
+        List<Segment> segments = Segment.List(_files, _stream);
+        Segment next = segments.Find(segment => segment.FirstLine > _segment);
         if (next.FirstLine == 0)
         {
             return false;
@@ -158,6 +159,12 @@ public sealed class StreamCursor : IDisposable
         if (_isAtEnd && Fill())
         {
             return true;
+        }
+
+        // Retention may have removed what lies between, and this segment too.
+        if (_line < next.FirstLine && next == segments[0])
+        {
+            _line = NextLine >= next.FirstLine ? next.FirstLine : throw new LineNotKeptException(next.FirstLine);
         }
 
         if (_line != next.FirstLine)
