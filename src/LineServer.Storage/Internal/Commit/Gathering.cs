@@ -20,16 +20,19 @@ internal sealed class Gathering(int maxCommitSize)
 
     public void AddLines(Attachment attachment, ReadOnlySpan<byte> lines, int count)
     {
+        // New memory comes first. If there is none, nothing has changed: no group is committed twice, and no chunk is shared.
         if (_open.Bytes > 0 && _open.Bytes + lines.Length > maxCommitSize)
         {
+            Group next = NewGroup();
             _full.Enqueue(_open);
-            _open = NewGroup();
+            _open = next;
         }
 
         if (_chunk.Room < lines.Length)
         {
+            Chunk next = NewChunk(lines.Length);
             Release(_chunk);
-            _chunk = NewChunk(lines.Length);
+            _chunk = next;
         }
 
         int start = _chunk.Used;
