@@ -129,9 +129,9 @@ internal sealed class StoreCore : IDisposable
                 return AppendResult.NoRoom;
             }
 
-            _gathering.AddLines(attachment, lines, count);
-            attachment.Uncommitted += lines.Length;
-            _uncommitted += lines.Length;
+            int cost = _gathering.AddLines(attachment, lines, count);
+            attachment.Uncommitted += cost;
+            _uncommitted += cost;
             mustWake = TakeIdle(ref _isCommitterIdle);
         }
 
@@ -240,7 +240,7 @@ internal sealed class StoreCore : IDisposable
         {
             foreach (Group group in _applying)
             {
-                _unapplied -= group.Bytes;
+                _unapplied -= group.Cost;
                 _gathering.Release(group);
             }
 
@@ -521,8 +521,8 @@ internal sealed class StoreCore : IDisposable
         {
             foreach (ref GroupItem item in group.Items)
             {
-                item.Attachment.Uncommitted -= item.Bytes;
-                _uncommitted -= item.Bytes;
+                item.Attachment.Uncommitted -= item.Cost;
+                _uncommitted -= item.Cost;
             }
 
             TakeWaits();
@@ -594,7 +594,7 @@ internal sealed class StoreCore : IDisposable
             else
             {
                 _committed.Enqueue(group);
-                _unapplied += group.Bytes;
+                _unapplied += group.Cost;
                 mustWake = TakeIdle(ref _isApplierIdle);
             }
         }
