@@ -126,6 +126,7 @@ internal sealed class StoreCore : IDisposable
 
             if (!HasRoom(attachment, lines.Length))
             {
+                attachment.Wanted = lines.Length;
                 return AppendResult.NoRoom;
             }
 
@@ -341,7 +342,8 @@ internal sealed class StoreCore : IDisposable
     private bool HasCome(Attachment attachment, Attachment.Wait wait) => wait switch
     {
         Attachment.Wait.Room => attachment.EndReason != AttachmentEnd.None
-            || (attachment.Uncommitted <= _options.MaxUncommittedPerAttachment / 2 && _uncommitted <= _options.MaxUncommitted / 2),
+            || (attachment.Uncommitted <= _options.MaxUncommittedPerAttachment / 2 && _uncommitted <= _options.MaxUncommitted / 2
+                && HasRoom(attachment, attachment.Wanted)),
         _ => attachment.Uncommitted == 0,
     };
 

@@ -44,6 +44,9 @@ internal sealed class Attachment(StoreCore core, string stream, bool isShared, I
     /// <summary>Under the store's lock.</summary>
     public int Uncommitted { get; set; }
 
+    /// <summary>The bytes for which there was no room last. Under the store's lock.</summary>
+    public int Wanted { get; set; }
+
     /// <summary>Under the store's lock.</summary>
     public Wait WaitsFor { get; set; }
 
