@@ -115,7 +115,14 @@ internal sealed class StoreCore : IDisposable
     public AppendResult TryAppend(Attachment attachment, ReadOnlySpan<byte> lines, int count)
     {
         ArgumentOutOfRangeException.ThrowIfGreaterThan(lines.Length, _options.MaxCommitSize, nameof(lines));
-        Debug.Assert(count > 0 && lines[^1] == LineFormat.LineFeed, "only whole lines are stored");
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(count);
+        if (lines.IsEmpty || lines[^1] != LineFormat.LineFeed)
+        {
+            // Committed, it would make a log that no recovery accepts.
+            throw new ArgumentException("Only whole lines are stored.", nameof(lines));
+        }
+
+        Debug.Assert(lines.Count(LineFormat.LineFeed) == count, "the lines were counted wrong");
         bool mustWake;
         lock (_lock)
         {
