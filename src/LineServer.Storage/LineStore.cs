@@ -163,7 +163,6 @@ public sealed class LineStore : ILineStore, IAsyncDisposable
 
             if (failed is null)
             {
-                core.End(AttachmentEnd.StoreStopped);
                 break;
             }
 
@@ -189,14 +188,21 @@ public sealed class LineStore : ILineStore, IAsyncDisposable
         {
             while (Volatile.Read(ref _failure) is null)
             {
+                bool isLast = _isStopping;
+                if (isLast)
+                {
+                    core.Close();
+                }
+
                 CommitOutcome outcome = core.CommitNext();
                 if (outcome == CommitOutcome.Committed)
                 {
                     continue;
                 }
 
-                if (outcome == CommitOutcome.Idle && _isStopping)
+                if (outcome == CommitOutcome.Idle && isLast)
                 {
+                    core.End(AttachmentEnd.StoreStopped);
                     _isCommitted = true;
                     _applySignal.Set();
                     return null;

@@ -47,7 +47,7 @@ public sealed class LinuxStoreFilesTests : IDisposable
         Assert.ThrowsAny<IOException>(() => files.Delete("status"));
         Assert.ThrowsAny<IOException>(() => files.DeleteDirectory("fdinfo"));
         Assert.ThrowsAny<IOException>(() => files.Rename("status", "comm"));
-        Assert.ThrowsAny<IOException>(() => files.Open("status"));
+        Assert.ThrowsAny<IOException>(() => files.Open("missing/file"));
         Assert.ThrowsAny<IOException>(() => files.OpenRead("fdinfo"));
         using IStoreFile readOnly = files.OpenRead("status");
         Assert.ThrowsAny<IOException>(() => readOnly.SetLength(1));

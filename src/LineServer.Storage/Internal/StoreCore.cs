@@ -33,6 +33,7 @@ internal sealed class StoreCore : IDisposable
     private long _unapplied;
     private bool _isCommitterIdle;
     private bool _isApplierIdle;
+    private bool _isClosing;
     private AttachmentEnd _end;
 
     // The committer's.
@@ -98,7 +99,7 @@ internal sealed class StoreCore : IDisposable
         bool mustWake;
         lock (_lock)
         {
-            if (_end != AttachmentEnd.None)
+            if (_isClosing || _end != AttachmentEnd.None)
             {
                 throw Unavailable(_end);
             }
@@ -283,6 +284,17 @@ internal sealed class StoreCore : IDisposable
         Wake(mustWake);
     }
 
+    /// <summary>
+    /// Takes nothing more. What was taken can be committed; who waits for room waits until <see cref="End"/>.
+    /// </summary>
+    public void Close()
+    {
+        lock (_lock)
+        {
+            _isClosing = true;
+        }
+    }
+
     /// <summary>Ends every attachment, and refuses new ones. Any thread; the first end wins.</summary>
     public void End(AttachmentEnd end)
     {
@@ -298,13 +310,13 @@ internal sealed class StoreCore : IDisposable
             _end = end;
             ended = [.. _live];
             waiting = [.. _waiting];
+            ended.ForEach(attachment => attachment.TryEnd(end));
             _live.Clear();
             _waiting.Clear();
         }
 
         foreach (Attachment attachment in ended)
         {
-            attachment.TryEnd(end);
             attachment.Answer.TrySetException(Unavailable(end));
             attachment.TellOwner();
         }
@@ -342,7 +354,8 @@ internal sealed class StoreCore : IDisposable
     }
 
     private bool HasRoom(Attachment attachment, int bytes) =>
-        (attachment.Uncommitted == 0 || attachment.Uncommitted + bytes <= _options.MaxUncommittedPerAttachment)
+        !_isClosing
+        && (attachment.Uncommitted == 0 || attachment.Uncommitted + bytes <= _options.MaxUncommittedPerAttachment)
         && (_uncommitted == 0 || _uncommitted + bytes <= _options.MaxUncommitted);
 
     // Half of the share, so that a waiting connection is not woken for a few bytes.
