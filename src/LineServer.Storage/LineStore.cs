@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Diagnostics.CodeAnalysis;
 using LineServer.Linux;
 using LineServer.Storage.Internal;
@@ -268,7 +269,20 @@ public sealed class LineStore : ILineStore, IAsyncDisposable
     {
         Volatile.Write(ref _state, (int)StoreState.Failed);
         core.End(AttachmentEnd.StoreFailed);
-        Failed?.Invoke(failure);
+        Tell(() => Failed?.Invoke(failure));
+    }
+
+    /// <summary>Whoever listens cannot end the thread, and the process with it.</summary>
+    private static void Tell(Action callback)
+    {
+        try
+        {
+            callback();
+        }
+        catch (Exception e)
+        {
+            Debug.Fail("a callback of the store has thrown", e.ToString());
+        }
     }
 
     /// <summary>Recovers the store, again and again. Returns false if it stops meanwhile.</summary>
@@ -290,12 +304,12 @@ public sealed class LineStore : ILineStore, IAsyncDisposable
                 Volatile.Write(ref _failure, null);
                 Volatile.Write(ref _core, core);
                 Volatile.Write(ref _state, (int)StoreState.Open);
-                Recovered?.Invoke();
+                Tell(() => Recovered?.Invoke());
                 return true;
             }
             catch (Exception e)
             {
-                Failed?.Invoke(e);
+                Tell(() => Failed?.Invoke(e));
             }
         }
 
