@@ -34,6 +34,8 @@ public sealed class LineStore : ILineStore, IAsyncDisposable
 
     internal LineStore(IStoreFiles files, StoreOptions options, TimeProvider time, IDisposable? heldLock)
     {
+        ThrowIfNoTimeout(options.CheckpointInterval, nameof(options.CheckpointInterval));
+        ThrowIfNoTimeout(options.RecoveryPause, nameof(options.RecoveryPause));
         _files = files;
         _options = options;
         _time = time;
@@ -68,6 +70,7 @@ public sealed class LineStore : ILineStore, IAsyncDisposable
     /// <param name="directory">Its path. Created if it is missing.</param>
     /// <param name="options">How lines are kept.</param>
     /// <param name="time">The clock of pauses; the system's if null.</param>
+    /// <exception cref="ArgumentOutOfRangeException">A time is negative, or longer than 24 days.</exception>
     /// <exception cref="StoreException">It is in use by another process, damaged, or of another version.</exception>
     /// <exception cref="IOException">A file cannot be read or written.</exception>
     /// <exception cref="PlatformNotSupportedException">This is not Linux.</exception>
@@ -128,6 +131,13 @@ public sealed class LineStore : ILineStore, IAsyncDisposable
         await _stopped.Task;
     }
 
+    // A wait for anything else would throw, in a thread of the store.
+    private static void ThrowIfNoTimeout(TimeSpan time, string name)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(time, TimeSpan.Zero, name);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(time.TotalMilliseconds, int.MaxValue, name);
+    }
+
     private ValueTask<StreamAttachment> AttachAsync(string stream, IAttachmentOwner owner, bool isShared)
     {
         ArgumentNullException.ThrowIfNull(owner);
@@ -153,8 +163,7 @@ public sealed class LineStore : ILineStore, IAsyncDisposable
             StoreCore core = _core;
             Exception? applierFailed = null;
             var applier = new Thread(() => applierFailed = Apply(core)) { IsBackground = true, Name = "store-apply" };
-            applier.Start();
-            Exception? failed = CommitUntilEnd(core);
+            Exception? failed = CommitUntilEnd(core, applier);
             if (failed is null)
             {
                 // Ended in order: the applier has seen it too.
@@ -168,7 +177,11 @@ public sealed class LineStore : ILineStore, IAsyncDisposable
             }
 
             Fail(core, failed);
-            applier.Join();
+            if (applier.IsAlive)
+            {
+                applier.Join();
+            }
+
             core.Dispose();
             if (!TryRecover())
             {
@@ -183,10 +196,11 @@ public sealed class LineStore : ILineStore, IAsyncDisposable
     }
 
     /// <summary>Commits until the store stops. Returns what has failed, in either thread.</summary>
-    private Exception? CommitUntilEnd(StoreCore core)
+    private Exception? CommitUntilEnd(StoreCore core, Thread applier)
     {
         try
         {
+            applier.Start();
             while (Volatile.Read(ref _failure) is null)
             {
                 bool isLast = _isStopping;
