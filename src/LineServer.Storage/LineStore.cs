@@ -84,7 +84,7 @@ public sealed class LineStore : ILineStore, IAsyncDisposable
         }
 
         var files = new LinuxStoreFiles(Path.GetFullPath(directory));
-        files.CreateDirectory(string.Empty);
+        files.CreateRoot();
         StoreLock held = StoreLock.Take(files.Root);
         try
         {

@@ -16,6 +16,25 @@ internal sealed class LinuxStoreFiles(string root) : IStoreFiles
 
     public string Root { get; } = root;
 
+    /// <summary>Creates the store's directory, unless it is there, and makes it durable: its parents are synced.</summary>
+    public void CreateRoot()
+    {
+        CreateDirectory(string.Empty);
+        if (LengthOf(StoreIdentity.Path) is not null)
+        {
+            return;
+        }
+
+        for (string? parent = Path.GetDirectoryName(Root); parent is not null; parent = Path.GetDirectoryName(parent))
+        {
+            // One that we may not open is not one that we have made something in.
+            if (Libc.OpenDirectory(parent) is >= 0 and var descriptor)
+            {
+                Sync(descriptor, parent);
+            }
+        }
+    }
+
     public void CreateDirectory(string path) => Call(() => Directory.CreateDirectory(At(path), DirectoryMode));
 
     public IReadOnlyList<string> List(string path) => Call<string[]>(() =>
@@ -79,11 +98,7 @@ internal sealed class LinuxStoreFiles(string root) : IStoreFiles
             throw Error(path, (Errno)(-descriptor));
         }
 
-        using var handle = new SafeFileHandle(descriptor, ownsHandle: true);
-        if (Libc.Sync(descriptor) != 0)
-        {
-            throw Error(path, (Errno)Marshal.GetLastSystemError());
-        }
+        Sync(descriptor, path);
     }
 
     public static IOException Error(string path, Errno error) =>
@@ -108,6 +123,15 @@ internal sealed class LinuxStoreFiles(string root) : IStoreFiles
 
     private SafeFileHandle OpenHandle(string path) =>
         File.OpenHandle(At(path), FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
+
+    private static void Sync(int directory, string path)
+    {
+        using var handle = new SafeFileHandle(directory, ownsHandle: true);
+        if (Libc.Sync(directory) != 0)
+        {
+            throw Error(path, (Errno)Marshal.GetLastSystemError());
+        }
+    }
 
     private static void Call(Action call) => Call(() =>
     {
