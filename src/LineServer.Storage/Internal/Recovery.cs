@@ -36,7 +36,7 @@ internal sealed class Recovery(IStoreFiles files, StoreOptions options)
         var log = new LogReader(files, identity.Key, checkpoint, options.Rules);
         log.Read();
         log.ThrowIfDamaged();
-        var segments = new SegmentFiles(files);
+        var segments = new SegmentFiles(files, options.MaxOpenSegments);
         try
         {
             foreach (FramePlace place in log.Accepted)
