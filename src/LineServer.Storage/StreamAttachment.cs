@@ -15,7 +15,9 @@ public abstract class StreamAttachment
     /// <summary>The first line that is still kept; 1 if none was removed.</summary>
     public abstract long FirstKept { get; }
 
-    /// <summary>The durable lines of the stream by now. Any thread reads it.</summary>
+    /// <summary>
+    /// The durable lines of the stream, as of the last commit that had lines of this attachment. Any thread reads it.
+    /// </summary>
     public abstract long DurableCount { get; }
 
     /// <summary>Why it takes no more lines. Any thread reads it.</summary>

@@ -33,6 +33,16 @@ public sealed class LineStoreTests : IDisposable
     }
 
     [Fact]
+    public async Task A_store_is_made_below_directories_that_are_missing()
+    {
+        string directory = Path.Combine(_directory.Path, "a/b/c");
+        await using (LineStore.Open(directory, Options))
+        {
+            Assert.True(File.Exists(Path.Combine(directory, "STORE")));
+        }
+    }
+
+    [Fact]
     public async Task The_id_stays_and_another_store_has_another()
     {
         string id;

@@ -27,10 +27,13 @@ internal sealed class LinuxStoreFiles(string root) : IStoreFiles
 
         for (string? parent = Path.GetDirectoryName(Root); parent is not null; parent = Path.GetDirectoryName(parent))
         {
-            // One that we may not open is not one that we have made something in.
-            if (Libc.OpenDirectory(parent) is >= 0 and var descriptor)
+            try
             {
-                Sync(descriptor, parent);
+                SyncDirectory(parent);
+            }
+            catch (IOException e) when ((Errno)e.HResult is Errno.EACCES or Errno.EINVAL or Errno.EROFS)
+            {
+                // We cannot have made anything in it, or its file system has nothing to sync.
             }
         }
     }
@@ -98,7 +101,11 @@ internal sealed class LinuxStoreFiles(string root) : IStoreFiles
             throw Error(path, (Errno)(-descriptor));
         }
 
-        Sync(descriptor, path);
+        using var handle = new SafeFileHandle(descriptor, ownsHandle: true);
+        if (Libc.Sync(descriptor) != 0)
+        {
+            throw Error(path, (Errno)Marshal.GetLastSystemError());
+        }
     }
 
     public static IOException Error(string path, Errno error) =>
@@ -123,15 +130,6 @@ internal sealed class LinuxStoreFiles(string root) : IStoreFiles
 
     private SafeFileHandle OpenHandle(string path) =>
         File.OpenHandle(At(path), FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
-
-    private static void Sync(int directory, string path)
-    {
-        using var handle = new SafeFileHandle(directory, ownsHandle: true);
-        if (Libc.Sync(directory) != 0)
-        {
-            throw Error(path, (Errno)Marshal.GetLastSystemError());
-        }
-    }
 
     private static void Call(Action call) => Call(() =>
     {
