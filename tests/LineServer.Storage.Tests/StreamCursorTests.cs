@@ -1,6 +1,6 @@
 using System.IO.Compression;
-using System.Text;
 using System.Runtime.Versioning;
+using System.Text;
 using LineServer.Storage.Internal.Files;
 using LineServer.Storage.Internal.Segments;
 using ZstdSharp;
