@@ -81,14 +81,14 @@ public sealed class BrokenConfigurationTests : IDisposable
     [Theory]
     [InlineData("LINESERVER__Limits__MaxLineSize", "abc", "LineServer:Limits:MaxLineSize: 'abc' is not a size in bytes, for instance 65536, 64k or 1M")]
     [InlineData("LineServer__Limits__MaxLinesize", "-1", "LineServer:Limits:MaxLineSize: must be 1 to 1073741824, not -1")]
-    [InlineData("LINESERVER__Bogus", "1", "LineServer:Bogus: unknown key; there are: Endpoints, Epoll, Framing, Limits, Sockets, Transport")]
+    [InlineData("LINESERVER__Bogus", "1", "LineServer:Bogus: unknown key; there are: Endpoints, Epoll, Framing, Limits, Sockets, Stores, Transport")]
     [InlineData("LINESERVER__Endpoints__e__Handler", "echo", "LineServer:Endpoints:e: the endpoint has no Address; write tcp://HOST:PORT, unix:PATH or systemd:NAME")]
     public async Task In_the_environment(string variable, string value, string problem) =>
         (await DaemonProcess.RunAsync(new DaemonStart { Environment = { [variable] = value } })).AssertOneLine(78, $"lineserver: environment variable {variable}: {problem}");
 
     [Theory]
     [InlineData("Limits:MaxLineSize=abc", "LineServer:Limits:MaxLineSize: 'abc' is not a size in bytes, for instance 65536, 64k or 1M")]
-    [InlineData("LineServer:Transport=sockets", "LineServer:LineServer: unknown key; there are: Endpoints, Epoll, Framing, Limits, Sockets, Transport")]
+    [InlineData("LineServer:Transport=sockets", "LineServer:LineServer: unknown key; there are: Endpoints, Epoll, Framing, Limits, Sockets, Stores, Transport")]
     [InlineData("Epoll:LoopCount=0", "LineServer:Epoll:LoopCount: must be at least 1, not 0")]
     [InlineData("Epoll:ReadBudget=none", "LineServer:Epoll:ReadBudget: 'none' is not a size in bytes, for instance 65536, 64k or 1M")]
     [InlineData("Epoll:HeldLoopThreshold=00:00:00", "LineServer:Epoll:HeldLoopThreshold: must be at least 1 ms, not 00:00:00")]

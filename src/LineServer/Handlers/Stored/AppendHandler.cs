@@ -23,14 +23,18 @@ internal sealed class AppendHandler(ILineStore store, string stream, TimeProvide
     {
         if (_attachment is not { EndReason: AttachmentEnd.None })
         {
-            return AttachAsync();
+            ValueTask attached = AttachAsync();
+            if (!attached.IsCompletedSuccessfully)
+            {
+                return attached;
+            }
         }
 
         while (true)
         {
             if (batch.TryReadRun(RunSize, out ReadOnlySpan<byte> lines, out int count))
             {
-                if (_attachment.TryAppend(lines, count) != AppendResult.Taken)
+                if (_attachment!.TryAppend(lines, count) != AppendResult.Taken)
                 {
                     return AppendLaterAsync(lines.ToArray(), count);
                 }
