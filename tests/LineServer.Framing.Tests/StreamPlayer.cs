@@ -166,9 +166,10 @@ internal sealed class StreamPlayer(byte[] stream, LineFormat format)
                     while (batch < delivery.Batch)
                     {
                         int enough = 1 << (_taken % 10);
-                        if (_reader.TryReadRun(enough, out ReadOnlySpan<byte> run))
+                        if (_reader.TryReadRun(enough, out ReadOnlySpan<byte> run, out int count))
                         {
-                            batch += TakeRun(run, enough);
+                            Same(TakeRun(run, enough), count, "lines of a run");
+                            batch += count;
                         }
                         else if (_reader.TryRead(out Line line))
                         {
