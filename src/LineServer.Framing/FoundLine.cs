@@ -3,8 +3,8 @@ using System.Runtime.InteropServices;
 namespace LineServer.Framing;
 
 /// <summary>
-/// A line that the array of starts cannot describe. <see cref="LineScan.FoundLine"/> holds its bytes, if it is of
-/// <see cref="LineKind.Found"/>.
+/// A line that the array of starts cannot describe. <see cref="LineScan.FoundLine"/> holds its bytes, if it
+/// is of <see cref="LineKind.Found"/>.
 /// </summary>
 [StructLayout(LayoutKind.Auto)]
 internal readonly struct FoundLine(int length, int rawLength, LineKind kind, int start = 0)
@@ -18,7 +18,8 @@ internal readonly struct FoundLine(int length, int rawLength, LineKind kind, int
     public LineKind Kind { get; } = kind;
 
     /// <summary>
-    /// Where the line begins in the current segment; not used if <see cref="LineScan.FoundLine"/> holds its bytes.
+    /// Where the line begins in the current segment; not used if <see cref="LineScan.FoundLine"/> holds its
+    /// bytes.
     /// </summary>
     public int Start { get; } = start;
 }

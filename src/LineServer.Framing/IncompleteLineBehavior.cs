@@ -9,8 +9,8 @@ public enum IncompleteLineBehavior
     Discard,
 
     /// <summary>
-    /// They are delivered as a line, marked <see cref="Line.IsIncomplete"/>, and counted. Of a counted message, the count is
-    /// not delivered, so nothing is if no byte after it has arrived.
+    /// They are delivered as a line, marked <see cref="Line.IsIncomplete"/>, and counted. Of a counted
+    /// message, the count is not delivered, so nothing is if no byte after it has arrived.
     /// </summary>
     Deliver,
 }

@@ -53,7 +53,8 @@ public sealed record LineFormat
     public OversizeLineBehavior OversizeLineBehavior { get; init; }
 
     /// <summary>
-    /// What to do with bytes after the last delimiter, or with part of a counted message, when the stream ends.
+    /// What to do with bytes after the last delimiter, or with part of a counted message, when the stream
+    /// ends.
     /// </summary>
     public IncompleteLineBehavior IncompleteLineBehavior { get; init; }
 

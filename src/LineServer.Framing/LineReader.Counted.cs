@@ -3,13 +3,13 @@ using System.Buffers;
 namespace LineServer.Framing;
 
 /// <summary>
-/// Messages with a count before them (<see cref="FramingMode.OctetCounted"/>, <see cref="FramingMode.Auto"/>), and the lines
-/// between them.
+/// Messages with a count before them (<see cref="FramingMode.OctetCounted"/>,
+/// <see cref="FramingMode.Auto"/>), and the lines between them.
 /// </summary>
 /// <remarks>
-/// A message stays in the buffer together with its count until all of it has arrived. So the count is parsed again in each
-/// read, at most 11 bytes, and nothing has to be remembered about it. The array of starts is not used:
-/// <c>Starts[0]</c> is the start of the next message, and <c>Index</c> and <c>Count</c> are 0.
+/// A message stays in the buffer together with its count until all of it has arrived. So the count is parsed
+/// again in each read, at most 11 bytes, and nothing has to be remembered about it. The array of starts is
+/// not used: <c>Starts[0]</c> is the start of the next message, and <c>Index</c> and <c>Count</c> are 0.
 /// </remarks>
 public sealed partial class LineReader
 {
@@ -22,7 +22,8 @@ public sealed partial class LineReader
     private byte[]? _malformed;
 
     /// <summary>
-    /// True once a message had no valid count under <see cref="FramingMode.OctetCounted"/>. No more lines follow.
+    /// True once a message had no valid count under <see cref="FramingMode.OctetCounted"/>. No more lines
+    /// follow.
     /// </summary>
     public bool IsMalformed => _malformed is not null;
 
@@ -161,7 +162,9 @@ public sealed partial class LineReader
         }
     }
 
-    /// <summary>A message that spans segments, has not arrived whole, or is too long: its first bytes are enough.</summary>
+    /// <summary>
+    /// A message that spans segments, has not arrived whole, or is too long: its first bytes are enough.
+    /// </summary>
     private Step StepOverCounted(in OctetCount count, int enough, LineKind kind, out FoundLine found)
     {
         found = default;

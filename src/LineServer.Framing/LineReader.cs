@@ -88,8 +88,8 @@ public sealed partial class LineReader
     public OversizeLine LastOversizeLine => _lastOversizeLine?.Value ?? default;
 
     /// <summary>
-    /// The number of bytes after the last line at the end of the stream: with part of a counted message, its count
-    /// too. 0 if the stream ended with a line, or has not ended.
+    /// The number of bytes after the last line at the end of the stream: with part of a counted message, its
+    /// count too. 0 if the stream ended with a line, or has not ended.
     /// </summary>
     public long IncompleteLength { get; private set; }
 
@@ -97,7 +97,8 @@ public sealed partial class LineReader
     public int LinesTaken => _takenBefore + Index;
 
     /// <summary>
-    /// True if an enumerator reached the end of the read, or an oversize or malformed line that closes the stream.
+    /// True if an enumerator reached the end of the read, or an oversize or malformed line that closes the
+    /// stream.
     /// </summary>
     public bool IsExhausted { get; private set; }
 
@@ -109,7 +110,9 @@ public sealed partial class LineReader
     /// </summary>
     public bool HoldsPartialLine => _skipping || _searched > 0;
 
-    /// <summary>The number of buffered bytes of a line whose end has not arrived; a count before it is included.</summary>
+    /// <summary>
+    /// The number of buffered bytes of a line whose end has not arrived; a count before it is included.
+    /// </summary>
     public long PartialLineLength => _searched;
 
     /// <summary>Bytes of the current read that are not consumed yet.</summary>

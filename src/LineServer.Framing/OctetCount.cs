@@ -17,8 +17,8 @@ internal readonly record struct OctetCount(long Value, int HeadLength)
 
     /// <summary>Parses the count at the start of some bytes.</summary>
     /// <returns>
-    /// <see cref="OperationStatus.Done"/>; <see cref="OperationStatus.NeedMoreData"/> if all bytes could belong to a count;
-    /// else <see cref="OperationStatus.InvalidData"/>.
+    /// <see cref="OperationStatus.Done"/>; <see cref="OperationStatus.NeedMoreData"/> if all bytes could
+    /// belong to a count; else <see cref="OperationStatus.InvalidData"/>.
     /// </returns>
     public static OperationStatus Parse(ReadOnlySpan<byte> bytes, out OctetCount count)
     {

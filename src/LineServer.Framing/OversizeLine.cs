@@ -7,8 +7,8 @@ namespace LineServer.Framing;
 /// The number of bytes seen by then; the line may be longer. Of a counted message, its count.
 /// </param>
 /// <param name="Prefix">
-/// A copy of its first bytes, at most <see cref="PrefixSize"/>. Of a counted message, those from the count on that had
-/// arrived.
+/// A copy of its first bytes, at most <see cref="PrefixSize"/>. Of a counted message, those from the count on
+/// that had arrived.
 /// </param>
 public readonly record struct OversizeLine(long LengthSeen, ReadOnlyMemory<byte> Prefix)
 {

@@ -14,8 +14,8 @@ public enum OversizeLineBehavior
 
     /// <summary>
     /// The first <see cref="LineFormat.MaxLineSize"/> bytes are delivered, marked
-    /// <see cref="Line.IsTruncated"/>, as soon as they have arrived and the line is known to be too long. The rest is
-    /// skipped.
+    /// <see cref="Line.IsTruncated"/>, as soon as they have arrived and the line is known to be too long. The
+    /// rest is skipped.
     /// </summary>
     Truncate,
 }

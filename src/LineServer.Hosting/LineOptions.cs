@@ -18,8 +18,9 @@ public sealed class LineOptions
 
     /// <inheritdoc cref="LineFormat.Mode"/>
     /// <remarks>
-    /// The lines of the other modes may hold LF (<see cref="Line.IsCounted"/>), and <see cref="LineOutput.WriteLine(ReadOnlySpan{byte})"/>
-    /// does not take those. Replies are lines in every mode.
+    /// The lines of the other modes may hold LF (<see cref="Line.IsCounted"/>), and
+    /// <see cref="LineOutput.WriteLine(ReadOnlySpan{byte})"/> does not take those. Replies are lines in every
+    /// mode.
     /// </remarks>
     public FramingMode FramingMode { get; set; }
 

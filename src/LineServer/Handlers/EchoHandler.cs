@@ -44,8 +44,8 @@ internal sealed class EchoHandler(string prefix) : LineBatchHandler
 
         if (line.IsTruncated || (line.IsCounted && !line.HasTerminator))
         {
-            // Its terminator has not arrived or was skipped, or it never has one. Without one, the next reply would
-            // join this line.
+            // Its terminator has not arrived or was skipped, or it never has one. Without one, the next reply
+            // would join this line.
             output.Write([output.Delimiter]);
         }
     }
