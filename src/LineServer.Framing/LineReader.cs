@@ -190,9 +190,16 @@ public sealed partial class LineReader
     /// </summary>
     /// <param name="enough">The run ends with the line that brings it to this many bytes.</param>
     /// <param name="run">The lines; valid until the read ends.</param>
-    public bool TryReadRun(int enough, out ReadOnlySpan<byte> run)
+    public bool TryReadRun(int enough, out ReadOnlySpan<byte> run) => TryReadRun(enough, out run, out _);
+
+    /// <inheritdoc cref="TryReadRun(int, out ReadOnlySpan{byte})"/>
+    /// <param name="enough">The run ends with the line that brings it to this many bytes.</param>
+    /// <param name="run">The lines; valid until the read ends.</param>
+    /// <param name="count">The number of lines in the run.</param>
+    public bool TryReadRun(int enough, out ReadOnlySpan<byte> run, out int count)
     {
         run = default;
+        count = 0;
         // Only the enumerator handles lines that a sweep has already found, and limits so small that a line
         // within one block may exceed them.
         if (_skipping || _mayBeCounted || Index < Count || MaxLineSize < DelimiterScanner.BlockSize)
@@ -202,8 +209,8 @@ public sealed partial class LineReader
 
         int start = LineStart;
         int end = start;
-        int taken = DelimiterScanner.SweepRun(Scan.Segment.Span, ref Scan.SweptTo, ref end, _delimiter, MaxLineSize, (long)start + enough);
-        if (taken == 0)
+        count = DelimiterScanner.SweepRun(Scan.Segment.Span, ref Scan.SweptTo, ref end, _delimiter, MaxLineSize, (long)start + enough);
+        if (count == 0)
         {
             return false;
         }
@@ -212,7 +219,7 @@ public sealed partial class LineReader
         int sweptTo = Scan.SweptTo;
         Enter(Scan.Segment, Scan.SegmentStart, end);
         Scan.SweptTo = sweptTo;
-        _takenBefore += taken;
+        _takenBefore += count;
         return true;
     }
 

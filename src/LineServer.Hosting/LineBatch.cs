@@ -82,6 +82,28 @@ public readonly ref struct LineBatch
     }
 
     /// <summary>
+    /// Takes a run as <see cref="TryReadRun(out ReadOnlySpan{byte})"/> does, for a handler that stores lines rather than
+    /// replies to each: neither the room in the output nor 16 KiB ends the run. Returns false if there is no line, if the
+    /// batch has ended, or if the next line does not qualify; <see cref="TryRead"/> tells which.
+    /// </summary>
+    /// <param name="enough">The run ends with the line that brings it to this many bytes; at least 1.</param>
+    /// <param name="lines">The lines, terminators included. Valid until the handler returns.</param>
+    /// <param name="count">The number of lines in the run.</param>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="enough"/> is below 1.</exception>
+    public bool TryReadRun(int enough, out ReadOnlySpan<byte> lines, out int count)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(enough);
+        if (_output.EndsBatch)
+        {
+            lines = default;
+            count = 0;
+            return false;
+        }
+
+        return _lines.TryReadRun(enough, out lines, out count);
+    }
+
+    /// <summary>
     /// Takes exactly <paramref name="count"/> bytes of any value after the last line taken. Returns false if
     /// not all of them have arrived: then return from <see cref="LineBatchHandler.OnBatch"/>, and ask again
     /// at the start of its next call, which comes when they have. Leave a <see langword="foreach"/> over the

@@ -47,6 +47,16 @@ public abstract class LineConnection
     public abstract CloseReason CloseReason { get; }
 
     /// <summary>
+    /// The number of bytes after the last delimiter when the client has ended its stream: an incomplete line, delivered or
+    /// discarded. 0 before the end, and if the stream ended with a line, within a payload, or within a line that is too
+    /// long.
+    /// </summary>
+    /// <remarks>
+    /// For <see cref="LineHandlerBase.OnLinesEndedAsync"/> and <see cref="LineHandlerBase.OnClosing"/>.
+    /// </remarks>
+    public abstract long IncompleteLength { get; }
+
+    /// <summary>
     /// Queues a line to this connection. Any thread may call it at any time. The line goes into a bounded
     /// mailbox, which the connection's loop empties in order, between replies, and also while a handler is
     /// pending.
@@ -58,6 +68,17 @@ public abstract class LineConnection
     /// </returns>
     /// <exception cref="ArgumentException">The line holds the connection's delimiter.</exception>
     public abstract bool TryPush(ReadOnlySpan<byte> line);
+
+    /// <summary>
+    /// Makes the connection's loop call <see cref="LineHandlerBase.OnWake"/>. Any thread may call it at any time, and as
+    /// often as it likes: it allocates nothing, and calls before the loop has looked are one. After the last call,
+    /// OnWake is called once more, unless the connection ends first.
+    /// </summary>
+    /// <remarks>
+    /// Write what the handler should find before this call. Returns at once, and does nothing once the connection is
+    /// being closed and <see cref="LineHandlerBase.OnClosing"/> has been called.
+    /// </remarks>
+    public abstract void Wake();
 
     /// <summary>
     /// Begins an orderly close: the handler gets no further line, staged replies are sent, then FIN. Returns

@@ -12,8 +12,9 @@ namespace LineServer.Hosting;
 /// <item><see cref="OnConnectedAsync"/>.</item>
 /// <item>
 /// Lines: <see cref="LineHandler.OnLineAsync"/> or <see cref="LineBatchHandler.OnBatch"/>, one call after
-/// another.
+/// another. Between them, and while the task of one is pending: <see cref="OnWake"/>.
 /// </item>
+/// <item><see cref="OnLinesEndedAsync"/>, unless nothing can be sent anymore. <see cref="OnWake"/> meanwhile.</item>
 /// <item><see cref="OnClosing"/>, unless nothing can be sent anymore.</item>
 /// <item><see cref="OnDisconnectedAsync"/>, after every other call has ended.</item>
 /// <item>
@@ -50,6 +51,60 @@ public abstract class LineHandlerBase
     /// <param name="output">Valid until the task ends. Flushed then, and while the task is pending.</param>
     /// <param name="cancellationToken"><see cref="LineConnection.Aborted"/>.</param>
     public virtual ValueTask OnConnectedAsync(LineOutput output, CancellationToken cancellationToken) => default;
+
+    /// <summary>
+    /// Called on the connection's loop after <see cref="LineConnection.Wake"/>, once for all calls since the last time. May
+    /// stage lines in <paramref name="output"/>, such as an acknowledgement of everything committed so far. It must not
+    /// block or wait.
+    /// </summary>
+    /// <remarks>
+    /// <para>
+    /// It is called between replies: while the connection waits for its client or for a task of the handler, or before
+    /// it does. It is called neither before <see cref="OnConnectedAsync"/> has ended, nor after <see cref="OnClosing"/>
+    /// was called, nor while staged bytes wait for the client to read. So a client that does not read makes nothing grow.
+    /// </para>
+    /// <para>
+    /// With a <see cref="LineHandler"/>, its output goes before or after the replies to a line. If a pending line has
+    /// sent a part of its reply, the call waits for the end of that line. With
+    /// <see cref="LineOptions.MaxConcurrentLines"/>, this is the first of the pending lines. With a
+    /// <see cref="LineBatchHandler"/>, its output follows what <see cref="LineBatchHandler.OnBatch"/> has staged.
+    /// </para>
+    /// <para>
+    /// No call of the handler is on a stack at that time, but a task that it has returned may be pending. What runs after
+    /// an <see langword="await"/> takes turns with it on an event loop, and may run beside it on the thread pool, so guard
+    /// what they share.
+    /// </para>
+    /// <para>
+    /// A wake-up counts as activity for <see cref="LineLimits.IdleTimeout"/>. An exception closes the connection with
+    /// <see cref="CloseReason.HandlerError"/>; lines that have begun are still answered.
+    /// </para>
+    /// </remarks>
+    /// <param name="output">Valid until the call returns. Flushed then.</param>
+    public virtual void OnWake(LineOutput output)
+    {
+    }
+
+    /// <summary>
+    /// Called once before an orderly close, when no further line will come and the handling of every line has ended: the
+    /// client has half-closed, the server drains, or the connection closes for another reason. The connection waits for the
+    /// task, such as for the commit of its last lines. <see cref="OnClosing"/> follows.
+    /// </summary>
+    /// <remarks>
+    /// <para>
+    /// Meanwhile <see cref="OnWake"/> is called, pushed lines are sent, and nothing is read. If the connection is lost, if
+    /// <see cref="LineLimits.DrainTimeout"/> ends a drain, or if the task takes longer than
+    /// <see cref="LineLimits.HandlerTimeout"/>, the token is cancelled and the connection ends without waiting further.
+    /// <see cref="OnDisconnectedAsync"/> still comes after the task. As nothing is read, the loss of a client may be noticed
+    /// only when something is sent.
+    /// </para>
+    /// <para>
+    /// Not called if nothing can be sent anymore, or if <see cref="OnConnectedAsync"/> has failed. An exception is
+    /// logged, and does not change why or how the connection closes.
+    /// </para>
+    /// </remarks>
+    /// <param name="reason">Why the connection closes.</param>
+    /// <param name="cancellationToken"><see cref="LineConnection.Aborted"/>.</param>
+    public virtual ValueTask OnLinesEndedAsync(CloseReason reason, CancellationToken cancellationToken) => default;
 
     /// <summary>
     /// Called before an orderly close. May stage a protocol's last line in <paramref name="output"/>. Not

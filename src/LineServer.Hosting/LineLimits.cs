@@ -57,8 +57,8 @@ public class LineLimits : ConnectionLimits
     public TimeSpan? LineTimeout { get; set; } = TimeSpan.FromSeconds(30);
 
     /// <summary>
-    /// How long the handler may take for a line, or for <see cref="LineHandlerBase.OnConnectedAsync"/>.
-    /// Defaults to null.
+    /// How long the handler may take for a line, for <see cref="LineHandlerBase.OnConnectedAsync"/>, or for
+    /// <see cref="LineHandlerBase.OnLinesEndedAsync"/>. Defaults to null.
     /// </summary>
     /// <remarks>
     /// When it expires, the connection is aborted and the handler's cancellation token is cancelled. Time in

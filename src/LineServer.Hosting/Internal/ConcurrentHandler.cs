@@ -76,6 +76,11 @@ internal sealed class ConcurrentHandler(LineHandler handler, ConnectionLoop loop
         }
     }
 
+    public override void OnWake(LineOutput output) => handler.OnWake(output);
+
+    public override ValueTask OnLinesEndedAsync(CloseReason reason, CancellationToken cancellationToken) =>
+        handler.OnLinesEndedAsync(reason, cancellationToken);
+
     public override void OnClosing(CloseReason reason, LineOutput output) => handler.OnClosing(reason, output);
 
     public override ValueTask OnDisconnectedAsync(CloseReason reason) => handler.OnDisconnectedAsync(reason);

@@ -32,6 +32,7 @@ internal sealed class ConnectionLoop : ILinkedItem<ConnectionLoop>, IThreadPoolW
     private ReadInProgress _read;
     private Deadlines _deadlines = new();
     private bool _isConnected;
+    private bool _hasGreeted; // OnConnectedAsync has ended, or there is none
     private int _heldBytes;
 
     public ConnectionLoop(ConnectionContext context, LineEndpoint endpoint, ConnectionPlace place)
@@ -99,7 +100,10 @@ internal sealed class ConnectionLoop : ILinkedItem<ConnectionLoop>, IThreadPoolW
     public bool IsConcurrent => Concurrent is not null;
 
     /// <summary>True if there is something to send.</summary>
-    public bool HasToSend => StagedBytes > 0 || _inbox.HasMail;
+    public bool HasToSend => StagedBytes > 0 || _inbox.HasMail || HasWake;
+
+    /// <summary>True if the handler is to be woken, and may be now: no reply to a line is sent in part.</summary>
+    public bool HasWake => _inbox.IsWoken && MayWake;
 
     /// <summary>The endpoint's handlers run on the thread pool now, and this connection began on its loop.</summary>
     public bool MustMove => Context is not null && !Endpoint.RunsOnLoop;
@@ -110,6 +114,8 @@ internal sealed class ConnectionLoop : ILinkedItem<ConnectionLoop>, IThreadPoolW
 
     [MemberNotNullWhen(true, nameof(Concurrent))]
     private bool HasPendingLines => Concurrent is { HasPending: true };
+
+    private bool MayWake => _hasGreeted && _replies is not { HasBegun: true } && _inbox.State < ConnectionState.Lost;
 
     private bool IsClosing => _inbox.State >= ConnectionState.Closing;
 
@@ -337,6 +343,7 @@ internal sealed class ConnectionLoop : ILinkedItem<ConnectionLoop>, IThreadPoolW
             return GreetAsync();
         }
 
+        _hasGreeted = true;
         _deadlines.BeginFirstLine(Table, Endpoint.Limits);
         return new ValueTask<bool>(true);
     }
@@ -369,6 +376,7 @@ internal sealed class ConnectionLoop : ILinkedItem<ConnectionLoop>, IThreadPoolW
             _replies = null;
         }
 
+        _hasGreeted = true;
         _deadlines.BeginFirstLine(Table, Endpoint.Limits);
         return true;
     }
@@ -667,24 +675,25 @@ internal sealed class ConnectionLoop : ILinkedItem<ConnectionLoop>, IThreadPoolW
         }
     }
 
-    public void MoveReplies(bool isBetweenReplies)
+    /// <summary>Moves the replies to the current line to the output.</summary>
+    public void MoveReplies(bool hasEnded, bool isHandlerWaiting)
     {
-        if (isBetweenReplies)
+        if (hasEnded)
         {
             _replies?.FinishTo(_output);
         }
         else
         {
-            _replies?.MoveTo(_output);
+            _replies?.MoveTo(_output, isHandlerWaiting);
         }
     }
 
-    /// <summary>Moves the replies to a line to the output. Returns false if the connection failed.</summary>
+    /// <summary>Moves the replies to a line that has ended to the output. Returns false if the connection failed.</summary>
     public bool TryMoveReplies()
     {
         try
         {
-            MoveReplies(isBetweenReplies: true);
+            MoveReplies(hasEnded: true, isHandlerWaiting: false);
             return true;
         }
         catch (Exception e)
@@ -715,7 +724,8 @@ internal sealed class ConnectionLoop : ILinkedItem<ConnectionLoop>, IThreadPoolW
         if (HasPendingLines)
         {
             Concurrent.TakeEnded();
-            MoveReplies(isBetweenReplies: false);
+            StageWake();
+            MoveReplies(hasEnded: false, isHandlerWaiting: false);
         }
 
         return SendAsync();
@@ -737,11 +747,44 @@ internal sealed class ConnectionLoop : ILinkedItem<ConnectionLoop>, IThreadPoolW
         }
     }
 
+    /// <summary>Calls the handler if it is to be woken, and may be now.</summary>
+    public void StageWake()
+    {
+        if (HasWake && _inbox.TryTakeWake())
+        {
+            WakeHandler();
+        }
+    }
+
+    /// <summary>The same for the last time.</summary>
+    public void StageLastWake()
+    {
+        if (_inbox.EndWakes() && MayWake)
+        {
+            WakeHandler();
+        }
+    }
+
+    private void WakeHandler()
+    {
+        try
+        {
+            _handler.Run(this, static loop => loop._handler.Handler!.OnWake(loop._output));
+        }
+        catch (Exception e)
+        {
+            _inbox.EndWakes();
+            RequestClose(CloseReason.HandlerError);
+            Endpoint.Log.HandlerFailed(e, _inbox, nameof(LineHandlerBase.OnWake));
+        }
+    }
+
     /// <summary>
-    /// Sends pushed lines and staged replies. Returns false if nothing can be sent anymore.
+    /// Sends a wake-up's lines, pushed lines and staged replies. Returns false if nothing can be sent anymore.
     /// </summary>
     public ValueTask<bool> SendAsync()
     {
+        StageWake();
         try
         {
             _inbox.StageMail(_output);
@@ -872,7 +915,13 @@ internal sealed class ConnectionLoop : ILinkedItem<ConnectionLoop>, IThreadPoolW
         Concurrent?.Rest();
         _inbox.DropRequest();
         _deadlines.EndWatch();
+        bool isPending = AwaitsEnd && !await EndLinesAsync();
         await new OrderlyClose(this, _inbox, _input, _output, _read.IsLast).RunAsync(_handler.Handler);
+        if (isPending)
+        {
+            await JoinLateAsync();
+        }
+
         _deadlines.EndWatch();
         _inbox.End();
         try
@@ -890,6 +939,68 @@ internal sealed class ConnectionLoop : ILinkedItem<ConnectionLoop>, IThreadPoolW
         if (_handler.HasToBeDisposed)
         {
             await _handler.Call(this, static loop => loop._handler.DisposeAsync(loop.Endpoint.Log, loop._inbox));
+        }
+    }
+
+    private bool AwaitsEnd => _hasGreeted && _inbox.State < ConnectionState.Lost && Endpoint.Handlers.AwaitsEnd(_handler.Handler!.Made);
+
+    /// <summary>
+    /// Every line has been handled, and something can be sent: waits for the handler's own end, and sends what it stages
+    /// meanwhile. Returns false if the connection was lost first, and <see cref="JoinLateAsync"/> must follow.
+    /// </summary>
+    private async ValueTask<bool> EndLinesAsync()
+    {
+        bool hasEnded = true;
+        try
+        {
+            WatchHandler();
+            ValueTask ended = _handler.Call(
+                this, static loop => loop._handler.Handler!.OnLinesEndedAsync(loop._inbox.CloseReason, loop._inbox.Aborted));
+            if (ended.IsCompletedSuccessfully)
+            {
+                ended.GetAwaiter().GetResult();
+            }
+            else
+            {
+                hasEnded = await _inbox.PendingHandler.JoinAsync(ended, untilLost: true);
+            }
+        }
+        catch (Exception e)
+        {
+            OnEndFailed(e);
+        }
+
+        _deadlines.EndWatch();
+        if (MustMove)
+        {
+            await HandlerInUse.MoveToThreadPoolAsync();
+        }
+
+        return hasEnded;
+    }
+
+    private async ValueTask JoinLateAsync()
+    {
+        try
+        {
+            await _inbox.PendingHandler.JoinLateAsync();
+        }
+        catch (Exception e)
+        {
+            OnEndFailed(e);
+        }
+
+        if (MustMove)
+        {
+            await HandlerInUse.MoveToThreadPoolAsync();
+        }
+    }
+
+    private void OnEndFailed(Exception error)
+    {
+        if (error is not OperationCanceledException || _inbox.State < ConnectionState.Lost)
+        {
+            Endpoint.Log.HandlerFailed(error, _inbox, nameof(LineHandlerBase.OnLinesEndedAsync));
         }
     }
 }

@@ -98,6 +98,21 @@ internal struct HandlerInUse
         }
     }
 
+    /// <summary>The same for a call without a task.</summary>
+    public readonly void Run(ConnectionLoop loop, Action<ConnectionLoop> call)
+    {
+        HandlerContext? context = Context;
+        HandlerEntry entry = context?.Enter() ?? default;
+        try
+        {
+            call(loop);
+        }
+        finally
+        {
+            context?.Leave(entry);
+        }
+    }
+
     /// <summary>Goes on on the thread pool: a handler of the endpoint has blocked its event loop.</summary>
     /// <remarks>
     /// The connection's reads and flushes go on to complete on the loop: other code, such as middleware, may be waiting for

@@ -24,6 +24,11 @@ internal abstract class HandlerSource
 
         /// <summary>Overrides <see cref="LineHandlerBase.OnClosing"/>: it may have a last line.</summary>
         HasLastLine = 2,
+
+        /// <summary>
+        /// Overrides <see cref="LineHandlerBase.OnLinesEndedAsync"/>: the close may have to wait for it.
+        /// </summary>
+        AwaitsEnd = 4,
     }
 
     public static HandlerSource Of(LineDelegate onLine) => new Shared(new DelegateHandler(onLine));
@@ -49,6 +54,8 @@ internal abstract class HandlerSource
     public abstract LineHandlerBase Make(ref IServiceScope? scope);
 
     public bool Greets(LineHandlerBase handler) => TraitsOf(handler).HasFlag(HandlerTraits.Greets);
+
+    public bool AwaitsEnd(LineHandlerBase handler) => TraitsOf(handler).HasFlag(HandlerTraits.AwaitsEnd);
 
     public bool HasLastLine(LineHandlerBase handler) => TraitsOf(handler).HasFlag(HandlerTraits.HasLastLine);
 
@@ -100,7 +107,8 @@ internal abstract class HandlerSource
         handler.GetType(),
         static (_, first) =>
             (IsOwn((Func<LineOutput, CancellationToken, ValueTask>)first.OnConnectedAsync) ? HandlerTraits.Greets : HandlerTraits.None)
-            | (IsOwn((Action<CloseReason, LineOutput>)first.OnClosing) ? HandlerTraits.HasLastLine : HandlerTraits.None),
+            | (IsOwn((Action<CloseReason, LineOutput>)first.OnClosing) ? HandlerTraits.HasLastLine : HandlerTraits.None)
+            | (IsOwn((Func<CloseReason, CancellationToken, ValueTask>)first.OnLinesEndedAsync) ? HandlerTraits.AwaitsEnd : HandlerTraits.None),
         handler);
 
     private static bool IsOwn(Delegate callback) => callback.Method.DeclaringType != typeof(LineHandlerBase);

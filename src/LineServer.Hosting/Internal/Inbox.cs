@@ -7,8 +7,8 @@ using Microsoft.AspNetCore.Connections;
 namespace LineServer.Hosting.Internal;
 
 /// <summary>
-/// Everything that other threads may do to a connection: push, close, abort, drain, and request a flush or a
-/// payload. They leave it here and wake the loop, which acts on it. Apart from this, other threads write only
+/// Everything that other threads may do to a connection: push, wake, close, abort, drain, and request a flush or
+/// a payload. They leave it here and wake the loop, which acts on it. Apart from this, other threads write only
 /// the deadline that the timer takes and the links of the connection table.
 /// </summary>
 internal sealed class Inbox : LineConnection
@@ -18,6 +18,7 @@ internal sealed class Inbox : LineConnection
     private PendingHandler? _pendingHandler;
     private CancellationTokenSource? _aborted;
     private long _drainDeadline = long.MaxValue;
+    private WakeFlag _wake;
     private int _state;
     private int _closeReason;
 
@@ -49,6 +50,8 @@ internal sealed class Inbox : LineConnection
         }
     }
 
+    public override long IncompleteLength => _loop?.Read.Lines.IncompleteLength ?? 0;
+
     /// <summary>Joins a handler that does not complete synchronously. Created on first use.</summary>
     public PendingHandler PendingHandler => Volatile.Read(ref _pendingHandler) ?? MakePendingHandler();
 
@@ -68,7 +71,7 @@ internal sealed class Inbox : LineConnection
         {
             if (wasEmpty)
             {
-                Wake();
+                WakeLoop();
             }
 
             return true;
@@ -80,6 +83,14 @@ internal sealed class Inbox : LineConnection
         }
 
         return false;
+    }
+
+    public override void Wake()
+    {
+        if (_loop is not null && _wake.TrySet())
+        {
+            WakeLoop();
+        }
     }
 
     public override void Close() => RequestClose(CloseReason.HandlerClosed);
@@ -126,7 +137,7 @@ internal sealed class Inbox : LineConnection
             SetCloseReason(reason);
             Raise(ConnectionState.Closing);
             _loop!.EndBatches();
-            Wake();
+            WakeLoop();
         }
     }
 
@@ -147,7 +158,7 @@ internal sealed class Inbox : LineConnection
                 _loop!.Endpoint.Log.ConnectionLost(e, this);
             }
 
-            Wake();
+            WakeLoop();
         }
     }
 
@@ -160,7 +171,7 @@ internal sealed class Inbox : LineConnection
         Volatile.Write(ref _drainDeadline, deadline);
         if (Raise(ConnectionState.Draining))
         {
-            Wake();
+            WakeLoop();
         }
     }
 
@@ -192,6 +203,15 @@ internal sealed class Inbox : LineConnection
 
     /// <summary>Sets the close reason unless there is one already.</summary>
     public void SetCloseReason(CloseReason reason) => Interlocked.CompareExchange(ref _closeReason, (int)reason, (int)CloseReason.None);
+
+    /// <summary>True if the handler was to be woken, and has not been.</summary>
+    public bool IsWoken => _wake.IsSet;
+
+    /// <summary>For the loop: takes the wake-up, and calls the handler for it.</summary>
+    public bool TryTakeWake() => _wake.TryTake();
+
+    /// <summary>For the loop: the handler is woken no more. True if it was to be.</summary>
+    public bool EndWakes() => _wake.End();
 
     /// <summary>True if pushed lines wait to be staged.</summary>
     public bool HasMail => Volatile.Read(ref _mailbox) is { IsEmpty: false };
@@ -284,7 +304,7 @@ internal sealed class Inbox : LineConnection
     /// <summary>
     /// Makes the loop look at the inbox, whatever it waits for. A wake-up that comes too early is kept.
     /// </summary>
-    private void Wake()
+    private void WakeLoop()
     {
         _loop!.CancelRead();
         Volatile.Read(ref _pendingHandler)?.Set();

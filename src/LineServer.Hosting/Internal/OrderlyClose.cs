@@ -5,7 +5,7 @@ using LineServer.Connections;
 namespace LineServer.Hosting.Internal;
 
 /// <summary>
-/// The orderly end of a connection: stage pushed lines and the handler's last line, flush, send FIN, then
+/// The orderly end of a connection: stage pushed lines, a wake-up's and the handler's last line, flush, send FIN, then
 /// read and discard input until the client's FIN. Unread input would turn the close into RST, which may
 /// destroy replies in flight.
 /// </summary>
@@ -26,6 +26,7 @@ internal sealed class OrderlyClose(ConnectionLoop loop, Inbox inbox, PipeReader 
     public async Task RunAsync(LineBatchHandler? handler)
     {
         StageMail();
+        loop.StageLastWake();
         StageLastLine(handler);
         try
         {

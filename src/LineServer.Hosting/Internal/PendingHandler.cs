@@ -56,11 +56,15 @@ internal sealed class PendingHandler(ConnectionLoop loop, Inbox inbox, IEventLoo
     /// <summary>The handler is done with its line: cancels a request that it did not await.</summary>
     public void DropRequest() => TakeRequest()?.Cancel(inbox.Aborted);
 
-    /// <summary>
-    /// Waits until the handler has ended, whatever happens to the connection, then rethrows its exception.
-    /// </summary>
-    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
-    public async ValueTask JoinAsync(ValueTask task)
+    /// <summary>Waits until the handler has ended, then rethrows its exception.</summary>
+    /// <param name="task">The handler's.</param>
+    /// <param name="untilLost">
+    /// True to stop waiting when the connection is lost; <see cref="JoinLateAsync"/> must follow then. Otherwise the wait
+    /// goes on, whatever happens to the connection.
+    /// </param>
+    /// <returns>True if the handler has ended.</returns>
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    public async ValueTask<bool> JoinAsync(ValueTask task, bool untilLost = false)
     {
         _isReading = false;
         Begin(task);
@@ -80,6 +84,7 @@ internal sealed class PendingHandler(ConnectionLoop loop, Inbox inbox, IEventLoo
             // Read this first: what the handler staged before it ended, or before its request, must be sent
             // before the request completes.
             bool hasEnded = HasEnded(_task);
+            bool hasWaited = false;
             loop.Deadlines.EndWatch();
             IHandlerRequest? request = TakeRequest();
             if (request is not null || !SendsLater(hasEnded))
@@ -89,14 +94,20 @@ internal sealed class PendingHandler(ConnectionLoop loop, Inbox inbox, IEventLoo
                 {
                     // Time spent waiting for the client does not count against the handler.
                     long before = table.Now;
+                    hasWaited = true;
                     await serving;
                     _deadline = _deadline == long.MaxValue ? _deadline : _deadline + (table.Now - before);
                 }
             }
 
-            if (hasEnded)
+            if (hasEnded || (untilLost && inbox.State >= ConnectionState.Lost))
             {
                 break;
+            }
+
+            if (hasWaited || isOnLoop != IsOnLoop)
+            {
+                continue; // the handler may have ended meanwhile, or the loop may be on another thread
             }
 
             loop.Deadlines.Watch(Wait.Handler, _deadline);
@@ -112,9 +123,33 @@ internal sealed class PendingHandler(ConnectionLoop loop, Inbox inbox, IEventLoo
 
         loop.WatchReplies(null);
         loop.IsHandlingLine = false;
-        task = _task; // another one, if the handler has gone on meanwhile
-        _task = default;
-        task.GetAwaiter().GetResult();
+        if (untilLost && !HasEnded(_task))
+        {
+            return false;
+        }
+
+        TakeResult(); // of another task, if the handler has gone on meanwhile
+        return true;
+    }
+
+    /// <summary>
+    /// Waits until the handler has ended whose join has stopped with the loss of the connection, then rethrows its exception.
+    /// </summary>
+    public async ValueTask JoinLateAsync()
+    {
+        while (true)
+        {
+            NoteWhere();
+            Register();
+            if (HasEnded(_task))
+            {
+                break;
+            }
+
+            await WaitAsync().ConfigureAwait(false);
+        }
+
+        TakeResult();
     }
 
     /// <summary>
@@ -219,6 +254,14 @@ internal sealed class PendingHandler(ConnectionLoop loop, Inbox inbox, IEventLoo
         }
 
         RunTakenWaiter();
+    }
+
+    [SuppressMessage("Usage", "VSTHRD002", Justification = "It has ended.")]
+    private void TakeResult()
+    {
+        ValueTask task = _task;
+        _task = default;
+        task.GetAwaiter().GetResult();
     }
 
     private void Begin(ValueTask task)
@@ -329,7 +372,17 @@ internal sealed class PendingHandler(ConnectionLoop loop, Inbox inbox, IEventLoo
     {
         try
         {
-            loop.MoveReplies(isBetweenReplies: hasEnded || request is not null);
+            if (loop.HasWake)
+            {
+                if (loop.MustMove)
+                {
+                    await HandlerInUse.MoveToThreadPoolAsync();
+                }
+
+                loop.StageWake(); // before the reply, or if a part of that has left, after it
+            }
+
+            loop.MoveReplies(hasEnded, isHandlerWaiting: request is not null);
             bool isLost = !await loop.SendAsync() || inbox.State >= ConnectionState.Lost;
             if (request is null)
             {

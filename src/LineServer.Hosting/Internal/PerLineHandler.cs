@@ -35,6 +35,11 @@ internal sealed class PerLineHandler(LineHandler handler) : LineBatchHandler
         return default;
     }
 
+    public override void OnWake(LineOutput output) => handler.OnWake(output);
+
+    public override ValueTask OnLinesEndedAsync(CloseReason reason, CancellationToken cancellationToken) =>
+        handler.OnLinesEndedAsync(reason, cancellationToken);
+
     public override void OnClosing(CloseReason reason, LineOutput output) => handler.OnClosing(reason, output);
 
     public override ValueTask OnDisconnectedAsync(CloseReason reason) => handler.OnDisconnectedAsync(reason);

@@ -24,6 +24,11 @@ internal sealed class ReplyBuffer : LineOutput
     /// <summary>The number of bytes not moved to the output yet.</summary>
     public int Staged => _end - _moved;
 
+    /// <summary>
+    /// True if the output holds a part of the reply to a line, whose rest is to follow it. Only the loop asks.
+    /// </summary>
+    public bool HasBegun { get; private set; }
+
     /// <inheritdoc/>
     public override void WriteLine(ReadOnlySpan<byte> line)
     {
@@ -75,16 +80,19 @@ internal sealed class ReplyBuffer : LineOutput
         Watcher?.OnStaged();
     }
 
-    /// <summary>
-    /// Moves staged bytes to the output. Keeps the buffer in place, because the handler may be between
-    /// GetMemory and Advance.
-    /// </summary>
-    public void MoveTo(TransportOutput output)
+    /// <summary>Moves staged bytes to the output before the handler has ended.</summary>
+    /// <param name="output">The transport's.</param>
+    /// <param name="isHandlerWaiting">
+    /// True if the handler waits for the loop, so the buffer can be reused from its start. Otherwise the buffer stays in
+    /// place: the handler may be between GetMemory and Advance.
+    /// </param>
+    public void MoveTo(TransportOutput output, bool isHandlerWaiting)
     {
         lock (_gate)
         {
+            HasBegun |= _end > _moved;
             output.Write(_buffer.AsSpan(_moved, _end - _moved));
-            _moved = _end;
+            _moved = _end = isHandlerWaiting ? 0 : _end;
         }
     }
 
@@ -98,6 +106,7 @@ internal sealed class ReplyBuffer : LineOutput
         {
             output.Write(_buffer.AsSpan(_moved, _end - _moved));
             _moved = _end = 0;
+            HasBegun = false;
         }
     }
 
@@ -109,6 +118,7 @@ internal sealed class ReplyBuffer : LineOutput
             Return(_buffer);
             _buffer = [];
             _moved = _end = 0;
+            HasBegun = false;
         }
     }
 
