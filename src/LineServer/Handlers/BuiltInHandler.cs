@@ -25,7 +25,7 @@ internal sealed record BuiltInHandler(
     [
         new(
             "echo",
-            "sends each line back, byte for byte; Prefix puts text before it",
+            "sends each line back, byte for byte, and a counted message with LF; Prefix puts text before it",
             ["Prefix"],
             OversizeLineBehavior.Close,
             (_, endpoint) => new EchoHandler(endpoint.Prefix)),
@@ -38,7 +38,7 @@ internal sealed record BuiltInHandler(
             (services, endpoint) => new PrintHandler(services.GetRequiredService<PrintQueue>(), endpoint.Raw)),
         new(
             "delay",
-            "answers \"<milliseconds> <text>\" with <text> after that time",
+            "answers \"<milliseconds> <text>\" with <text> after that time, unless the text holds LF",
             [],
             OversizeLineBehavior.Close,
             (services, _) => new DelayHandler(services.GetRequiredService<TimeProvider>())),
