@@ -84,6 +84,7 @@ internal sealed class SettingsReader
         }
 
         Check(limits.Validate(), root.GetSection("Limits"));
+        Check(framing.Validate(), root.GetSection("Framing"));
         Check(epoll.Validate(), root.GetSection("Epoll"));
         CheckLogging(_sources.Root.GetSection("Logging"));
         CheckDirectories(root.GetSection("Stores"));
@@ -240,6 +241,7 @@ internal sealed class SettingsReader
                     break;
                 case "FRAMING":
                     Bind(section, framing, []);
+                    Check(framing.Validate().Except(serverFraming.Validate(), StringComparer.Ordinal), section);
                     break;
                 default:
                     Unknown(section, ["Address", "Handler", "Limits", "Framing", "UnixSocketMode", "UnixSocketGroup", .. BuiltInHandler.All.SelectMany(known => known.Options)]);
