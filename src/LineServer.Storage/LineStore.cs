@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Diagnostics.CodeAnalysis;
 using LineServer.Linux;
 using LineServer.Storage.Internal;
@@ -33,6 +34,8 @@ public sealed class LineStore : ILineStore, IAsyncDisposable
 
     internal LineStore(IStoreFiles files, StoreOptions options, TimeProvider time, IDisposable? heldLock)
     {
+        ThrowIfNoTimeout(options.CheckpointInterval, nameof(options.CheckpointInterval));
+        ThrowIfNoTimeout(options.RecoveryPause, nameof(options.RecoveryPause));
         _files = files;
         _options = options;
         _time = time;
@@ -67,6 +70,7 @@ public sealed class LineStore : ILineStore, IAsyncDisposable
     /// <param name="directory">Its path. Created if it is missing.</param>
     /// <param name="options">How lines are kept.</param>
     /// <param name="time">The clock of pauses; the system's if null.</param>
+    /// <exception cref="ArgumentOutOfRangeException">A time is negative, or longer than 24 days.</exception>
     /// <exception cref="StoreException">It is in use by another process, damaged, or of another version.</exception>
     /// <exception cref="IOException">A file cannot be read or written.</exception>
     /// <exception cref="PlatformNotSupportedException">This is not Linux.</exception>
@@ -80,7 +84,7 @@ public sealed class LineStore : ILineStore, IAsyncDisposable
         }
 
         var files = new LinuxStoreFiles(Path.GetFullPath(directory));
-        files.CreateDirectory(string.Empty);
+        files.CreateRoot();
         StoreLock held = StoreLock.Take(files.Root);
         try
         {
@@ -127,6 +131,13 @@ public sealed class LineStore : ILineStore, IAsyncDisposable
         await _stopped.Task;
     }
 
+    // A wait for anything else would throw, in a thread of the store.
+    private static void ThrowIfNoTimeout(TimeSpan time, string name)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(time, TimeSpan.Zero, name);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(time.TotalMilliseconds, int.MaxValue, name);
+    }
+
     private ValueTask<StreamAttachment> AttachAsync(string stream, IAttachmentOwner owner, bool isShared)
     {
         ArgumentNullException.ThrowIfNull(owner);
@@ -152,8 +163,7 @@ public sealed class LineStore : ILineStore, IAsyncDisposable
             StoreCore core = _core;
             Exception? applierFailed = null;
             var applier = new Thread(() => applierFailed = Apply(core)) { IsBackground = true, Name = "store-apply" };
-            applier.Start();
-            Exception? failed = CommitUntilEnd(core);
+            Exception? failed = CommitUntilEnd(core, applier);
             if (failed is null)
             {
                 // Ended in order: the applier has seen it too.
@@ -163,12 +173,15 @@ public sealed class LineStore : ILineStore, IAsyncDisposable
 
             if (failed is null)
             {
-                core.End(AttachmentEnd.StoreStopped);
                 break;
             }
 
             Fail(core, failed);
-            applier.Join();
+            if (applier.IsAlive)
+            {
+                applier.Join();
+            }
+
             core.Dispose();
             if (!TryRecover())
             {
@@ -183,20 +196,28 @@ public sealed class LineStore : ILineStore, IAsyncDisposable
     }
 
     /// <summary>Commits until the store stops. Returns what has failed, in either thread.</summary>
-    private Exception? CommitUntilEnd(StoreCore core)
+    private Exception? CommitUntilEnd(StoreCore core, Thread applier)
     {
         try
         {
+            applier.Start();
             while (Volatile.Read(ref _failure) is null)
             {
+                bool isLast = _isStopping;
+                if (isLast)
+                {
+                    core.Close();
+                }
+
                 CommitOutcome outcome = core.CommitNext();
                 if (outcome == CommitOutcome.Committed)
                 {
                     continue;
                 }
 
-                if (outcome == CommitOutcome.Idle && _isStopping)
+                if (outcome == CommitOutcome.Idle && isLast)
                 {
+                    core.End(AttachmentEnd.StoreStopped);
                     _isCommitted = true;
                     _applySignal.Set();
                     return null;
@@ -262,7 +283,20 @@ public sealed class LineStore : ILineStore, IAsyncDisposable
     {
         Volatile.Write(ref _state, (int)StoreState.Failed);
         core.End(AttachmentEnd.StoreFailed);
-        Failed?.Invoke(failure);
+        Tell(() => Failed?.Invoke(failure));
+    }
+
+    /// <summary>Whoever listens cannot end the thread, and the process with it.</summary>
+    private static void Tell(Action callback)
+    {
+        try
+        {
+            callback();
+        }
+        catch (Exception e)
+        {
+            Debug.Fail("a callback of the store has thrown", e.ToString());
+        }
     }
 
     /// <summary>Recovers the store, again and again. Returns false if it stops meanwhile.</summary>
@@ -284,12 +318,12 @@ public sealed class LineStore : ILineStore, IAsyncDisposable
                 Volatile.Write(ref _failure, null);
                 Volatile.Write(ref _core, core);
                 Volatile.Write(ref _state, (int)StoreState.Open);
-                Recovered?.Invoke();
+                Tell(() => Recovered?.Invoke());
                 return true;
             }
             catch (Exception e)
             {
-                Failed?.Invoke(e);
+                Tell(() => Failed?.Invoke(e));
             }
         }
 

@@ -50,7 +50,7 @@ public sealed class StoreOptions
     /// <summary>The size in bytes of a log file: a multiple of 4096. Smaller in tests.</summary>
     internal int LogFileSize { get; set; } = 64 * 1024 * 1024;
 
-    /// <summary>The most bytes of lines in a commit.</summary>
+    /// <summary>The most bytes in a commit: lines, and what they cost beside.</summary>
     internal int MaxCommitSize => Math.Min(8 * 1024 * 1024, LogFileSize / 4);
 
     /// <summary>The most bytes of committed lines that wait to be applied.</summary>

@@ -167,6 +167,7 @@ internal sealed class Recovery(IStoreFiles files, StoreOptions options)
     private void MoveOrphan(string path, string newName, string directory)
     {
         files.CreateDirectory(Orphans);
+        files.SyncDirectory(string.Empty);
         files.Rename(path, $"{Orphans}/{newName}");
         files.SyncDirectory(Orphans);
         files.SyncDirectory(directory);

@@ -33,6 +33,7 @@ internal sealed class StoreCore : IDisposable
     private long _unapplied;
     private bool _isCommitterIdle;
     private bool _isApplierIdle;
+    private bool _isClosing;
     private AttachmentEnd _end;
 
     // The committer's.
@@ -98,7 +99,7 @@ internal sealed class StoreCore : IDisposable
         bool mustWake;
         lock (_lock)
         {
-            if (_end != AttachmentEnd.None)
+            if (_isClosing || _end != AttachmentEnd.None)
             {
                 throw Unavailable(_end);
             }
@@ -115,7 +116,14 @@ internal sealed class StoreCore : IDisposable
     public AppendResult TryAppend(Attachment attachment, ReadOnlySpan<byte> lines, int count)
     {
         ArgumentOutOfRangeException.ThrowIfGreaterThan(lines.Length, _options.MaxCommitSize, nameof(lines));
-        Debug.Assert(count > 0 && lines[^1] == LineFormat.LineFeed, "only whole lines are stored");
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(count);
+        if (lines.IsEmpty || lines[^1] != LineFormat.LineFeed)
+        {
+            // Committed, it would make a log that no recovery accepts.
+            throw new ArgumentException("Only whole lines are stored.", nameof(lines));
+        }
+
+        Debug.Assert(lines.Count(LineFormat.LineFeed) == count, "the lines were counted wrong");
         bool mustWake;
         lock (_lock)
         {
@@ -126,12 +134,13 @@ internal sealed class StoreCore : IDisposable
 
             if (!HasRoom(attachment, lines.Length))
             {
+                attachment.Wanted = lines.Length;
                 return AppendResult.NoRoom;
             }
 
-            _gathering.AddLines(attachment, lines, count);
-            attachment.Uncommitted += lines.Length;
-            _uncommitted += lines.Length;
+            int cost = _gathering.AddLines(attachment, lines, count);
+            attachment.Uncommitted += cost;
+            _uncommitted += cost;
             mustWake = TakeIdle(ref _isCommitterIdle);
         }
 
@@ -240,7 +249,7 @@ internal sealed class StoreCore : IDisposable
         {
             foreach (Group group in _applying)
             {
-                _unapplied -= group.Bytes;
+                _unapplied -= group.Cost;
                 _gathering.Release(group);
             }
 
@@ -275,6 +284,17 @@ internal sealed class StoreCore : IDisposable
         Wake(mustWake);
     }
 
+    /// <summary>
+    /// Takes nothing more. What was taken can be committed; who waits for room waits until <see cref="End"/>.
+    /// </summary>
+    public void Close()
+    {
+        lock (_lock)
+        {
+            _isClosing = true;
+        }
+    }
+
     /// <summary>Ends every attachment, and refuses new ones. Any thread; the first end wins.</summary>
     public void End(AttachmentEnd end)
     {
@@ -290,13 +310,13 @@ internal sealed class StoreCore : IDisposable
             _end = end;
             ended = [.. _live];
             waiting = [.. _waiting];
+            ended.ForEach(attachment => attachment.TryEnd(end));
             _live.Clear();
             _waiting.Clear();
         }
 
         foreach (Attachment attachment in ended)
         {
-            attachment.TryEnd(end);
             attachment.Answer.TrySetException(Unavailable(end));
             attachment.TellOwner();
         }
@@ -334,14 +354,16 @@ internal sealed class StoreCore : IDisposable
     }
 
     private bool HasRoom(Attachment attachment, int bytes) =>
-        (attachment.Uncommitted == 0 || attachment.Uncommitted + bytes <= _options.MaxUncommittedPerAttachment)
+        !_isClosing
+        && (attachment.Uncommitted == 0 || attachment.Uncommitted + bytes <= _options.MaxUncommittedPerAttachment)
         && (_uncommitted == 0 || _uncommitted + bytes <= _options.MaxUncommitted);
 
     // Half of the share, so that a waiting connection is not woken for a few bytes.
     private bool HasCome(Attachment attachment, Attachment.Wait wait) => wait switch
     {
         Attachment.Wait.Room => attachment.EndReason != AttachmentEnd.None
-            || (attachment.Uncommitted <= _options.MaxUncommittedPerAttachment / 2 && _uncommitted <= _options.MaxUncommitted / 2),
+            || (attachment.Uncommitted <= _options.MaxUncommittedPerAttachment / 2 && _uncommitted <= _options.MaxUncommitted / 2
+                && HasRoom(attachment, attachment.Wanted)),
         _ => attachment.Uncommitted == 0,
     };
 
@@ -521,8 +543,8 @@ internal sealed class StoreCore : IDisposable
         {
             foreach (ref GroupItem item in group.Items)
             {
-                item.Attachment.Uncommitted -= item.Bytes;
-                _uncommitted -= item.Bytes;
+                item.Attachment.Uncommitted -= item.Cost;
+                _uncommitted -= item.Cost;
             }
 
             TakeWaits();
@@ -594,7 +616,7 @@ internal sealed class StoreCore : IDisposable
             else
             {
                 _committed.Enqueue(group);
-                _unapplied += group.Bytes;
+                _unapplied += group.Cost;
                 mustWake = TakeIdle(ref _isApplierIdle);
             }
         }
