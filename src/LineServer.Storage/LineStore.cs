@@ -127,8 +127,8 @@ public sealed class LineStore : ILineStore, IAsyncDisposable
     public bool HasLines(string stream) => Segment.List(_files, stream).Count > 0;
 
     /// <summary>
-    /// Ends when lines of the stream have been stored, from this call on. To follow a stream: call this, read to the end,
-    /// then await it.
+    /// Ends when lines of the stream, and sometimes of another, have been stored, from this call on. To follow a stream:
+    /// call this, read to the end, then await it.
     /// </summary>
     public Task WhenAppliedAsync(string stream) => _followers.NextAsync(stream);
 

@@ -66,6 +66,9 @@ public sealed class StoreOptions
     /// <summary>The most bytes of committed lines that wait to be applied.</summary>
     internal long MaxUnapplied { get; set; } = 64 * 1024 * 1024;
 
+    /// <summary>The most segments that are open for writing. Fewer in tests.</summary>
+    internal int MaxOpenSegments { get; set; } = 512;
+
     /// <summary>What tests break on purpose.</summary>
     internal StoreRules Rules { get; set; } = new();
 }

@@ -43,7 +43,7 @@ internal sealed class Recovery(IStoreFiles files, StoreOptions options)
             log.ThrowIfDamaged();
         }
 
-        var segments = new SegmentFiles(files);
+        var segments = new SegmentFiles(files, options.MaxOpenSegments);
         try
         {
             foreach (FramePlace place in log.Accepted)
