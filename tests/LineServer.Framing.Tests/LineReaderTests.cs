@@ -209,6 +209,42 @@ public class LineReaderTests
         reader.EndRead();
     }
 
+    [Fact]
+    public void What_was_taken_for_an_oversize_message_may_still_be_bytes()
+    {
+        LineReader reader = new(Four with { Mode = FramingMode.Auto, OversizeLineBehavior = OversizeLineBehavior.Truncate });
+        reader.BeginRead(new ReadOnlySequence<byte>("9 ab"u8.ToArray()), isCompleted: false);
+        Assert.False(reader.TryRead(out _));
+        Assert.False(reader.TryReadBytes(5, out _));
+        Assert.False(reader.TryRead(out _));
+        Assert.Equal(1, reader.OversizeLines);
+        Assert.True(reader.TryReadBytes(4, out _));
+        reader.EndRead();
+        reader.BeginRead(new ReadOnlySequence<byte>("8 abcd"u8.ToArray()), isCompleted: false);
+        Assert.True(reader.TryRead(out Line line));
+        Assert.True(line.IsTruncated);
+        Assert.Equal(2, reader.OversizeLines);
+        reader.EndRead();
+    }
+
+    [Fact]
+    public void An_LF_after_bytes_that_were_taken_is_an_empty_line()
+    {
+        LineReader reader = new(new LineFormat { Mode = FramingMode.Auto });
+        reader.BeginRead(new ReadOnlySequence<byte>("1 apay\n1 b\n"u8.ToArray()), isCompleted: false);
+        Assert.True(reader.TryRead(out _));
+        Assert.True(reader.TryReadBytes(0, out _));
+        Assert.True(reader.TryReadBytes(3, out _));
+        Assert.True(reader.TryRead(out Line line));
+        Assert.Equal((0, false), (line.Length, line.IsCounted));
+        Assert.True(reader.TryRead(out line));
+        Assert.Equal("b"u8.ToArray(), line.Span.ToArray());
+        Assert.True(reader.TryReadBytes(0, out _));
+        Assert.False(reader.TryRead(out _));
+        Assert.True(reader.Unread.IsEmpty);
+        reader.EndRead();
+    }
+
     [Theory]
     [InlineData(FramingMode.OctetCounted)]
     [InlineData(FramingMode.Auto)]
