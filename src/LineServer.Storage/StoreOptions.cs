@@ -9,6 +9,9 @@ public sealed class StoreOptions
     /// <summary>The smallest <see cref="SegmentSize"/>, in bytes: 64 KiB.</summary>
     public const long SmallestSegmentSize = 64 * 1024;
 
+    /// <summary>The longest line that a store takes, in bytes: 4 MiB.</summary>
+    public const int LargestLine = 4 * 1024 * 1024;
+
     /// <summary>The store's name in metrics. Defaults to none.</summary>
     public string Name { get; set; } = string.Empty;
 
