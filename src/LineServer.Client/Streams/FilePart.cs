@@ -15,6 +15,7 @@ internal sealed class FilePart(InputFile file, StreamMark start) : IDisposable
     private long? _end;
     private long _lengthWhenSealed;
     private bool _hasAddedLineFeed;
+    private bool _hasLateBytes;
     private byte[] _head = [];
     private string _headHash = "";
 
@@ -29,9 +30,6 @@ internal sealed class FilePart(InputFile file, StreamMark start) : IDisposable
     public long Length => _end is long end ? end + (_hasAddedLineFeed ? 1 : 0) : file.CurrentLength;
 
     public DateTime Modified => File.GetLastWriteTimeUtc(file.Handle);
-
-    /// <summary>The number of bytes that were written after the file was sealed.</summary>
-    public long LateBytes => file.CurrentLength - _lengthWhenSealed;
 
     public static FileIdentity? IdentityOf(InputFile file) => FileIdentity.OfDescriptor((int)file.Handle.DangerousGetHandle());
 
@@ -74,6 +72,14 @@ internal sealed class FilePart(InputFile file, StreamMark start) : IDisposable
     {
         _end = _hasAddedLineFeed ? _end : length;
         _lengthWhenSealed = file.CurrentLength;
+    }
+
+    /// <summary>True, once, if bytes were written after the file was sealed.</summary>
+    public bool HasNewLateBytes()
+    {
+        bool isNew = !_hasLateBytes && file.CurrentLength > _lengthWhenSealed;
+        _hasLateBytes |= isNew;
+        return isNew;
     }
 
     public FileRecord Describe()

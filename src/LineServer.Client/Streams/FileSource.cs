@@ -16,6 +16,9 @@ internal sealed class FileSource : ILineSource
     private readonly bool _terminate;
     private readonly Action<string> _note;
 
+    /// <summary>The last file whose lines are all acknowledged. It stays open to notice that its writer has not let go of it.</summary>
+    private FilePart? _previous;
+
     private FileSource(string name, FilePart first, bool follow, bool terminate, StreamTiming timing, Action<string> note)
     {
         Name = name;
@@ -134,6 +137,7 @@ internal sealed class FileSource : ILineSource
                 return TryAddLineFeed(part, position, end);
             }
 
+            CheckLateBytes();
             rotated = IsAtPath(part) ? null : rotated ?? _timing.Time.GetTimestamp();
             if (rotated is long since && _timing.Time.GetElapsedTime(since) >= _timing.RotationGrace
                 && (TryAddLineFeed(part, position, end) || TryGoOn(part, position)))
@@ -151,8 +155,9 @@ internal sealed class FileSource : ILineSource
         {
             while (_parts.Count > 1 && _parts[1].Start.Offset <= mark.Offset)
             {
-                CheckLateBytes(_parts[0]);
-                _parts[0].Dispose();
+                CheckLateBytes();
+                _previous?.Dispose();
+                _previous = _parts[0];
                 _parts.RemoveAt(0);
             }
         }
@@ -162,7 +167,8 @@ internal sealed class FileSource : ILineSource
     {
         lock (_lock)
         {
-            _parts.SkipLast(1).ToList().ForEach(CheckLateBytes);
+            CheckLateBytes();
+            _previous?.Dispose();
             _parts.ForEach(part => part.Dispose());
         }
     }
@@ -270,11 +276,15 @@ internal sealed class FileSource : ILineSource
         }
     }
 
-    private void CheckLateBytes(FilePart part)
+    private void CheckLateBytes()
     {
-        if (part.LateBytes > 0)
+        lock (_lock)
         {
-            AddProblem($"{Name}: {part.LateBytes} bytes were written to the old file when the new one had followed; they were not sent");
+            // Sealed ones only: the last may grow.
+            if (_previous?.HasNewLateBytes() == true || _parts.SkipLast(1).Any(part => part.HasNewLateBytes()))
+            {
+                AddProblem($"{Name}: lines were written to the old file when the new one had followed; they were not sent");
+            }
         }
     }
 

@@ -302,28 +302,19 @@ internal sealed class StreamRun(RunOptions options, TextWriter notes, EarlyEnd e
     {
         if (end.Kind == StreamEndKind.Again)
         {
+            // Only a request to end leaves it at that. Following has no other end.
             EarlyEnd.Cause cause = await earlyEnd.Requested;
-            bool isDone = options.Follow && IsAllAcknowledged && !Source.HasProblem;
-            if (!isDone)
+            if (!options.Follow || !IsAllAcknowledged)
             {
                 Tell($"{cause.Text} ({Counts})");
+                return cause.ExitStatus;
             }
-
-            return isDone ? ExitStatus.Success : cause.ExitStatus;
         }
 
         if (end.Kind == StreamEndKind.Final)
         {
             Tell(_progress.IsAttached ? $"{end.Text} ({Counts})" : end.Text);
             return _progress.Connections == 0 ? ExitStatus.NoConnection : ExitStatus.Incomplete;
-        }
-
-        // A pipe has no end of its own when a signal has ended the run, so it may have more.
-        if (earlyEnd.Token.IsCancellationRequested && !options.Follow)
-        {
-            EarlyEnd.Cause cause = await earlyEnd.Requested;
-            Tell($"{cause.Text} ({Counts})");
-            return cause.ExitStatus;
         }
 
         return Source.HasProblem ? ExitStatus.Incomplete : ExitStatus.Success;

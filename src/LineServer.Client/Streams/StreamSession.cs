@@ -9,6 +9,7 @@ namespace LineServer.Client.Streams;
 internal sealed class StreamSession(LineStreamClient client, LineCursor cursor, ILineSource source, StreamProgress progress, StreamTiming timing)
 {
     private string? _problem;
+    private bool _isStopped;
 
     /// <summary>Called with the number of durable lines when it has grown.</summary>
     public required Action<long> OnAcknowledged { get; init; }
@@ -37,7 +38,7 @@ internal sealed class StreamSession(LineStreamClient client, LineCursor cursor, 
             await sending;
         }
 
-        return !watch.IsAllAcknowledged ? end
+        return !watch.IsAllAcknowledged || _isStopped ? end
             : _problem is null ? new(StreamEndKind.Complete)
             : new(StreamEndKind.Final, _problem);
     }
@@ -61,7 +62,8 @@ internal sealed class StreamSession(LineStreamClient client, LineCursor cursor, 
             }
             catch (OperationCanceledException) when (!over.IsCancellationRequested)
             {
-                // Stopped: what was sent is still acknowledged.
+                // What was sent is still acknowledged.
+                _isStopped = true;
             }
             catch (Exception e) when (e is StreamProblemException or IOException)
             {

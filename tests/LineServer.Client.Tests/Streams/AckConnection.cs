@@ -109,6 +109,20 @@ internal sealed class AckConnection(AckServer server, Socket socket)
         }
     }
 
+    /// <summary>Receives bytes without storing them.</summary>
+    public async Task<byte[]> PeekAsync(int length)
+    {
+        byte[] bytes = new byte[length];
+        int filled = Math.Min(length, _unread.Length);
+        _unread[..filled].CopyTo(bytes);
+        while (filled < length && await socket.ReceiveAsync(bytes.AsMemory(filled)) is int received and > 0)
+        {
+            filled += received;
+        }
+
+        return bytes;
+    }
+
     public Task AckAsync() => SendAsync($"ACK {server.Count}\n");
 
     public async Task SendAsync(string text) => await socket.SendAsync(Encoding.Latin1.GetBytes(text));

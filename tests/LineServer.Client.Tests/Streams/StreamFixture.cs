@@ -53,15 +53,17 @@ internal sealed class StreamFixture : IDisposable
     public async Task<int> RunAsync(RunOptions options)
     {
         using var earlyEnd = new EarlyEnd(options.MaxTime);
-        var timing = new StreamTiming
+        return await RunAsync(options, earlyEnd, new StreamTiming
         {
             Time = Time,
             Random = new Random(1),
             SilenceLimit = SilenceLimit,
             ByeLimit = SilenceLimit,
-        };
-        return await new StreamRun(options, _notes, earlyEnd, timing).ExecuteAsync().WaitAsync(TimeSpan.FromSeconds(60));
+        });
     }
+
+    public Task<int> RunAsync(RunOptions options, EarlyEnd earlyEnd, StreamTiming timing) =>
+        new StreamRun(options, _notes, earlyEnd, timing).ExecuteAsync().WaitAsync(TimeSpan.FromSeconds(60));
 
     public void Dispose()
     {
