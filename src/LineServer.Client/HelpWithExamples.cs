@@ -23,7 +23,7 @@ internal sealed class HelpWithExamples(HelpAction usual) : SynchronousCommandLin
               Sends a file as acknowledged lines, and resumes where it was lost. Run again, it sends what the server lacks.
           lineclient tcp://logs.example:7007 --stream web-7 --follow /var/log/app.log
               Sends a log as it grows, through rotation, until SIGTERM.
-          journalctl -f | lineclient tcp://logs.example:7007 --stream journal --spool-limit 4G
+          journalctl -f | lineclient tcp://logs.example:7007 --stream journal --give-up-after never
               Keeps lines on disk while the server is away, and across runs. Each run continues the stream.
 
         Times are seconds, or have a unit: 500ms, 30s, 5m, 1h. Counts may end in k, M or G (thousand, million, billion).

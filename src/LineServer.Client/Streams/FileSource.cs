@@ -113,6 +113,12 @@ internal sealed class FileSource : ILineSource
         return part.Read(buffer, offset - part.Start.Offset);
     }
 
+    public bool TryGoOn(StreamMark position, long end)
+    {
+        FilePart part = PartAt(long.MaxValue);
+        return _follow && !IsAtPath(part) && TryEnd(part, position, end);
+    }
+
     public async ValueTask<bool> WaitAsync(StreamMark position, long end, CancellationToken cancellationToken)
     {
         FilePart part = PartAt(long.MaxValue);
@@ -140,7 +146,7 @@ internal sealed class FileSource : ILineSource
             CheckLateBytes();
             rotated = IsAtPath(part) ? null : rotated ?? _timing.Time.GetTimestamp();
             if (rotated is long since && _timing.Time.GetElapsedTime(since) >= _timing.RotationGrace
-                && (TryAddLineFeed(part, position, end) || TryGoOn(part, position)))
+                && TryEnd(part, position, end))
             {
                 return true;
             }
@@ -195,6 +201,10 @@ internal sealed class FileSource : ILineSource
         }
     }
 
+    /// <summary>Ends a file that was rotated.</summary>
+    /// <returns>True if there is something more to read: the LF that it lacked, or the next file.</returns>
+    private bool TryEnd(FilePart part, StreamMark position, long end) => TryAddLineFeed(part, position, end) || TryOpenNext(part, position);
+
     /// <returns>True if there is something more to read.</returns>
     private bool TryAddLineFeed(FilePart part, StreamMark position, long end)
     {
@@ -230,7 +240,7 @@ internal sealed class FileSource : ILineSource
         }
     }
 
-    private bool TryGoOn(FilePart part, StreamMark position)
+    private bool TryOpenNext(FilePart part, StreamMark position)
     {
         string path = RotatedFiles.Next(Name, part, IsKnown) ?? Name;
         if (RotatedFiles.IsCompressed(path))

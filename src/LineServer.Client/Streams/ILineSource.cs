@@ -26,6 +26,13 @@ internal interface ILineSource : IDisposable
     /// <exception cref="IOException">It cannot be read.</exception>
     int Read(Span<byte> buffer, long offset);
 
+    /// <summary>Goes on behind the bytes that are there, if that needs no wait: with the next file of a rotated one.</summary>
+    /// <param name="position">The end of the last whole line that was read.</param>
+    /// <param name="end">The end of what was read.</param>
+    /// <returns>True if there is more to read, from <paramref name="position"/> on.</returns>
+    /// <exception cref="IOException">It cannot be read.</exception>
+    bool TryGoOn(StreamMark position, long end);
+
     /// <summary>Waits for more bytes.</summary>
     /// <param name="position">The end of the last whole line that was read.</param>
     /// <param name="end">The end of what was read: behind <paramref name="position"/> within an unfinished line.</param>

@@ -39,14 +39,22 @@ internal sealed class LineCursor(ILineSource source, StreamMarks marks)
             mark = source.Start!.Value;
         }
 
+        // Behind the mark may be a part of a line. It counts once its LF has come.
+        (long offset, uint crc) = (mark.Offset, mark.Crc);
         while (mark.Lines < lines)
         {
             cancellationToken.ThrowIfCancellationRequested();
-            ReadOnlySpan<byte> bytes = _buffer.AsSpan(0, source.Read(_buffer, mark.Offset));
+            ReadOnlySpan<byte> bytes = _buffer.AsSpan(0, source.Read(_buffer, offset));
             if (bytes.IsEmpty)
             {
-                LinesFound = mark.Lines;
-                return false;
+                if (!source.TryGoOn(mark, offset))
+                {
+                    LinesFound = mark.Lines;
+                    return false;
+                }
+
+                (offset, crc) = (mark.Offset, mark.Crc);
+                continue;
             }
 
             int count = bytes.Count(LineFeed);
@@ -56,7 +64,15 @@ internal sealed class LineCursor(ILineSource source, StreamMarks marks)
                 bytes = bytes[..LengthOfLines(bytes, count)];
             }
 
-            mark = new(mark.Lines + count, mark.Offset + bytes.Length, Crc32C.Append(mark.Crc, bytes));
+            int whole = bytes.LastIndexOf(LineFeed) + 1;
+            if (whole > 0)
+            {
+                crc = Crc32C.Append(crc, bytes[..whole]);
+                mark = new(mark.Lines + count, offset + whole, crc);
+            }
+
+            crc = Crc32C.Append(crc, bytes[whole..]);
+            offset += bytes.Length;
         }
 
         _position = mark;

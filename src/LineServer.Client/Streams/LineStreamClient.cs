@@ -24,6 +24,9 @@ public sealed class LineStreamClient : IDisposable
     /// <summary>The server's answer to the attachment.</summary>
     public StreamStatus Status { get; private set; } = new() { Count = 0 };
 
+    /// <summary>Called when bytes have come, whether they are known replies or not.</summary>
+    internal Action? OnReceived { get; set; }
+
     /// <summary>Opens a stream on a new connection, and waits for the server's answer. No line may be sent before.</summary>
     /// <param name="connection">A connection on which nothing was sent. It is disposed with the result, or on failure.</param>
     /// <param name="stream">1 to 64 of <c>A-Z a-z 0-9 . _ -</c>, the first a letter or digit.</param>
@@ -90,6 +93,7 @@ public sealed class LineStreamClient : IDisposable
             }
 
             _unread = _buffer.AsMemory(0, received);
+            OnReceived?.Invoke();
         }
     }
 

@@ -77,11 +77,20 @@ internal sealed class ReplyWatch : IDisposable
     }
 
     /// <summary>Called when anything was received.</summary>
-    public void Heard(long acknowledged)
+    public void Heard()
     {
         lock (_lock)
         {
-            _acknowledged = Math.Max(_acknowledged, acknowledged);
+            Rearm();
+        }
+    }
+
+    /// <summary>Called with the number of the stream's durable lines.</summary>
+    public void Acknowledged(long lines)
+    {
+        lock (_lock)
+        {
+            _acknowledged = Math.Max(_acknowledged, lines);
             Rearm();
         }
     }

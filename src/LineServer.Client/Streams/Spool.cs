@@ -51,7 +51,7 @@ internal sealed class Spool : ILineSource
 
     public bool HasProblem { get; private set; }
 
-    public string? Hint => null;
+    public string? Hint => "it follows what this address and stream were sent from here; someone else has sent to the stream";
 
     /// <summary>The bytes of an unfinished line that an earlier run has left, and that were dropped.</summary>
     public long DroppedBytes { get; private set; }
@@ -207,6 +207,8 @@ internal sealed class Spool : ILineSource
         }
     }
 
+    public bool TryGoOn(StreamMark position, long end) => false;
+
     public async ValueTask<bool> WaitAsync(StreamMark position, long end, CancellationToken cancellationToken)
     {
         while (true)
@@ -238,6 +240,15 @@ internal sealed class Spool : ILineSource
                 RemoveBelow(mark.Offset, andLast: isAll);
                 _room.TrySetResult();
             }
+        }
+    }
+
+    /// <summary>The bytes of whole lines behind a mark.</summary>
+    public long BytesAfter(StreamMark mark)
+    {
+        lock (_lock)
+        {
+            return _lineEnd - mark.Offset;
         }
     }
 

@@ -84,6 +84,11 @@ internal sealed class StreamRun(RunOptions options, TextWriter notes, EarlyEnd e
         Release(_marks.Oldest);
         Save();
         int exitStatus = await ConcludeAsync(end);
+        if (source is Spool { Start: not null } left && left.BytesAfter(_marks.Oldest) is var bytes and > 0)
+        {
+            Note($"about {bytes} bytes of lines wait in the spool for the next run");
+        }
+
         if (options.Stats)
         {
             StreamSummary.Write(notes, _progress, Stopwatch.GetElapsedTime(_start));

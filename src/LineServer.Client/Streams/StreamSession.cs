@@ -25,6 +25,7 @@ internal sealed class StreamSession(LineStreamClient client, LineCursor cursor, 
     {
         using var watch = new ReplyWatch(client.Status.Count, timing);
         using var over = CancellationTokenSource.CreateLinkedTokenSource(abort, watch.Lost);
+        client.OnReceived = watch.Heard;
         Task sending = Task.Run(() => SendAsync(watch, stop, over.Token), CancellationToken.None);
         StreamEnd end;
         try
@@ -111,7 +112,7 @@ internal sealed class StreamSession(LineStreamClient client, LineCursor cursor, 
                     return new(StreamEndKind.Final, $"the server counts {reply.Count} lines, but only {watch.Begun} were sent: someone else sends this stream");
                 }
 
-                watch.Heard(reply.Count);
+                watch.Acknowledged(reply.Count);
                 if (reply.Count > acknowledged)
                 {
                     acknowledged = reply.Count;

@@ -1,3 +1,4 @@
+using System.Text;
 using LineServer.Client.Streams;
 
 namespace LineServer.Client.Tests.Streams;
@@ -102,6 +103,30 @@ public sealed class FollowTests : IDisposable
         // Without --follow the new file is found by its inode as well.
         Append("5\n");
         Assert.Equal(0, await _fixture.RunAsync(server, _log));
+        Assert.Equal("1\n2\n3\n4\n5\n", server.Text);
+    }
+
+    [Fact]
+    public async Task A_run_that_knows_only_the_state_from_before_a_rotation_finds_the_servers_count_in_the_new_file()
+    {
+        await using AckServer server = AckServer.Start();
+        Task<int> run = FollowAsync(server);
+        await server.StoredAsync(2);
+        Assert.True(SpinWait.SpinUntil(() => _fixture.Acknowledged == 2, TimeSpan.FromSeconds(60)));
+        byte[] state = await File.ReadAllBytesAsync(_fixture.StatePath!, TestContext.Current.CancellationToken);
+        Append("dropped");
+        Rotate();
+        File.WriteAllText(_log, "3\n4\n");
+        await server.StoredAsync(4);
+        Assert.Equal(1, await StopAsync(run));
+        await File.WriteAllBytesAsync(_fixture.StatePath!, state, TestContext.Current.CancellationToken);
+        Append("5\n");
+
+        using var again = new EarlyEnd(null);
+        run = FollowAsync(server, again);
+        await server.StoredAsync(5);
+        Assert.True(again.TryRequest(new("stopped", 143)));
+        Assert.Equal(1, await run);
         Assert.Equal("1\n2\n3\n4\n5\n", server.Text);
     }
 
@@ -272,16 +297,78 @@ public sealed class FollowTests : IDisposable
         Assert.Equal("", server.Text);
     }
 
+    [Fact]
+    public async Task Runs_that_end_anywhere_and_know_only_an_old_state_neither_lose_nor_repeat_a_line_over_rotations()
+    {
+        int seed = Environment.TickCount;
+        var random = new Random(seed);
+        var content = new StringBuilder("1\n2\n");
+        var states = new List<byte[]>();
+        int lines = 2, rotations = 0;
+        await using AckServer server = AckServer.Start();
+
+        // A writer's time of its own, so that the order of files does not depend on the clock's steps.
+        DateTime written = DateTime.UtcNow.AddDays(-1);
+        void WriteSome()
+        {
+            string text = string.Concat(Enumerable.Range(lines + 1, random.Next(50)).Select(i => $"{i}\n"));
+            lines += text.Count(c => c == '\n');
+            content.Append(text);
+            Append(text);
+            File.SetLastWriteTimeUtc(_log, written = written.AddSeconds(1));
+        }
+
+        async Task StoredAsync(long count, Task run)
+        {
+            Task stored = server.StoredAsync(count);
+            Assert.True(await Task.WhenAny(stored, run) == stored, $"seed {seed}: {_fixture.Notes}");
+            await stored;
+        }
+
+        for (int round = 0; round < 20; round++)
+        {
+            if (states.Count > 0)
+            {
+                await File.WriteAllBytesAsync(_fixture.StatePath!, states[random.Next(states.Count)], TestContext.Current.CancellationToken);
+            }
+
+            using var stop = new EarlyEnd(null);
+            Task<int> run = FollowAsync(server, stop, options => options, stopGrace: TimeSpan.Zero);
+            await StoredAsync(server.Count + random.Next(Math.Min(2, lines - (int)server.Count + 1)), run);
+            for (int write = random.Next(4); write > 0; write--)
+            {
+                WriteSome();
+                if (random.Next(2) == 0)
+                {
+                    File.Move(_log, $"{_log}.{++rotations}");
+                    WriteSome();
+                }
+            }
+
+            await StoredAsync(random.NextInt64(server.Count, lines + 1), run);
+            Assert.True(stop.TryRequest(new("stopped", 143)));
+            Assert.True(await run is 0 or 143, $"seed {seed}: {_fixture.Notes}");
+            states.Add(await File.ReadAllBytesAsync(_fixture.StatePath!, TestContext.Current.CancellationToken));
+        }
+
+        Append("end\n");
+        Task<int> last = FollowAsync(server);
+        await StoredAsync(lines + 1, last);
+        Assert.Equal(0, await StopAsync(last));
+        Assert.True(content.Append("end\n").ToString() == server.Text, $"seed {seed}");
+        Assert.True(rotations > 5, $"seed {seed}");
+    }
+
     private Task<int> FollowAsync(AckServer server) => FollowAsync(server, _stop);
 
-    private Task<int> FollowAsync(AckServer server, EarlyEnd stop, Func<RunOptions, RunOptions>? change = null)
+    private Task<int> FollowAsync(AckServer server, EarlyEnd stop, Func<RunOptions, RunOptions>? change = null, TimeSpan? stopGrace = null)
     {
         RunOptions options = _fixture.Options(server, _log) with { Follow = true, GiveUpAfter = Timeout.InfiniteTimeSpan };
         var timing = new StreamTiming
         {
             PollInterval = TimeSpan.FromMilliseconds(2),
             RotationGrace = TimeSpan.FromMilliseconds(20),
-            StopGrace = TimeSpan.FromMilliseconds(200),
+            StopGrace = stopGrace ?? TimeSpan.FromMilliseconds(200),
             SaveInterval = TimeSpan.Zero,
         };
         return _fixture.RunAsync(change is null ? options : change(options), stop, timing);

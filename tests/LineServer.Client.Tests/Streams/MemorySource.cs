@@ -22,6 +22,8 @@ internal sealed class MemorySource(byte[] bytes, int most = int.MaxValue) : ILin
         return length;
     }
 
+    public bool TryGoOn(StreamMark position, long end) => false;
+
     public ValueTask<bool> WaitAsync(StreamMark position, long end, CancellationToken cancellationToken) => new(false);
 
     public void Release(StreamMark mark)

@@ -16,7 +16,7 @@ public sealed class ReplyWatchTests : IDisposable
     {
         Advance(1000);
         _watch.Begins(110);
-        _watch.Heard(110);
+        _watch.Acknowledged(110);
         Advance(1000);
         Assert.False(_watch.Lost.IsCancellationRequested);
     }
@@ -46,7 +46,7 @@ public sealed class ReplyWatchTests : IDisposable
     {
         _watch.Begins(110);
         Advance(19);
-        _watch.Heard(100);
+        _watch.Heard();
         Advance(19);
         Assert.False(_watch.Lost.IsCancellationRequested);
         Advance(1);
@@ -57,7 +57,7 @@ public sealed class ReplyWatchTests : IDisposable
     public void The_time_begins_with_the_first_line_that_is_outstanding()
     {
         _watch.Begins(110);
-        _watch.Heard(110);
+        _watch.Acknowledged(110);
         Advance(100);
         _watch.Begins(111);
         Advance(19.9);
@@ -73,7 +73,7 @@ public sealed class ReplyWatchTests : IDisposable
         _watch.Completed();
         Advance(10);
         Assert.False(_watch.IsAllAcknowledged);
-        _watch.Heard(110);
+        _watch.Acknowledged(110);
         Assert.True(_watch.IsAllAcknowledged);
         Advance(0.9);
         Assert.False(_watch.Lost.IsCancellationRequested);

@@ -25,11 +25,12 @@ internal sealed class StreamFixture : IDisposable
         }
     }
 
-    /// <summary>The number of acknowledged lines in the only state that was saved; null if there is none.</summary>
-    public long? Acknowledged =>
-        Directory.Exists(StateDirectory) && Directory.EnumerateFiles(StateDirectory, "state", SearchOption.AllDirectories).SingleOrDefault() is string path
-            ? StreamState.Parse(File.ReadAllText(path)).Acknowledged
-            : null;
+    /// <summary>The number of acknowledged lines in the state; null if none was saved.</summary>
+    public long? Acknowledged => StatePath is string path ? StreamState.Parse(File.ReadAllText(path)).Acknowledged : null;
+
+    /// <summary>The only state that was saved; null if there is none.</summary>
+    public string? StatePath =>
+        Directory.Exists(StateDirectory) ? Directory.EnumerateFiles(StateDirectory, "state", SearchOption.AllDirectories).SingleOrDefault() : null;
 
     public string StateDirectory => PathOf("state");
 
