@@ -27,6 +27,10 @@ public sealed class LineStore : ILineStore, IAsyncDisposable
     private readonly TaskCompletionSource _stopped = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly TimeProvider _time;
     private readonly Followers _followers = new();
+    private readonly Keeper _keeper;
+    private readonly StoreMetrics _metrics;
+    private readonly CancellationTokenSource _keeping = new();
+    private readonly Task _kept;
     private StoreCore _core;
     private Exception? _failure;
     private int _state;
@@ -44,12 +48,19 @@ public sealed class LineStore : ILineStore, IAsyncDisposable
         _core = recovery.Open();
         RecoveredLines = recovery.RecoveredLines;
         Id = _core.Id;
+        _metrics = new StoreMetrics(
+            options.Meters, options.Name, () => Volatile.Read(ref _core).Unapplied, () => Volatile.Read(ref _core).Uncommitted);
         Attach(_core);
+        _keeper = new Keeper(files, options, time);
         new Thread(Commit) { IsBackground = true, Name = "store-commit" }.Start();
+        _kept = _keeper.IsNeeded ? Task.Run(KeepAsync) : Task.CompletedTask;
     }
 
     /// <summary>Called when a write or a sync has failed, and when recovering fails. Must not throw.</summary>
     public Action<Exception>? Failed { get; set; }
+
+    /// <summary>Called when sealed segments cannot be removed or compressed. It is tried again. Must not throw.</summary>
+    public Action<Exception>? KeepingFailed { get; set; }
 
     /// <summary>Called when the store takes lines again.</summary>
     public Action? Recovered { get; set; }
@@ -126,9 +137,27 @@ public sealed class LineStore : ILineStore, IAsyncDisposable
     /// </summary>
     public async ValueTask DisposeAsync()
     {
+        await _keeping.CancelAsync();
+        await _kept;
         _isStopping = true;
         _commitSignal.Set();
         await _stopped.Task;
+    }
+
+    /// <summary>Waits until a checkpoint covers what was applied before this call.</summary>
+    internal Task CheckpointAsync() => Volatile.Read(ref _core).KeepFromAsync(string.Empty, 0);
+
+    /// <summary>Removes and compresses sealed segments, once.</summary>
+    internal async Task KeepOnceAsync()
+    {
+        StoreCore core = Volatile.Read(ref _core);
+        foreach ((string stream, long firstKept) in _keeper.FindWhatGoes())
+        {
+            await core.KeepFromAsync(stream, firstKept);
+            _keeper.Remove(stream, firstKept);
+        }
+
+        _keeper.Compress();
     }
 
     // A wait for anything else would throw, in a thread of the store.
@@ -149,11 +178,40 @@ public sealed class LineStore : ILineStore, IAsyncDisposable
         return new ValueTask<StreamAttachment>(Volatile.Read(ref _core).AttachAsync(stream, isShared, owner));
     }
 
+    /// <summary>Keeps sealed segments in order until the store stops.</summary>
+    private async Task KeepAsync()
+    {
+        using var timer = new PeriodicTimer(_options.KeepInterval, _time);
+        try
+        {
+            while (await timer.WaitForNextTickAsync(_keeping.Token))
+            {
+                try
+                {
+                    await KeepOnceAsync();
+                }
+                catch (OperationCanceledException) when (!_keeping.IsCancellationRequested)
+                {
+                    // The store has failed while a removal waited for its checkpoint. It is asked for again.
+                }
+                catch (Exception e)
+                {
+                    Tell(() => KeepingFailed?.Invoke(e));
+                }
+            }
+        }
+        catch (OperationCanceledException)
+        {
+            // The store stops.
+        }
+    }
+
     private void Attach(StoreCore core)
     {
         core.WakeCommitter = () => _commitSignal.Set();
         core.WakeApplier = () => _applySignal.Set();
         core.Applied = _followers.Tell;
+        core.Metrics = _metrics;
     }
 
     private void Commit()
@@ -191,6 +249,7 @@ public sealed class LineStore : ILineStore, IAsyncDisposable
 
         _core.Dispose();
         _lock?.Dispose();
+        _metrics.Dispose();
         Volatile.Write(ref _state, (int)StoreState.Stopped);
         _stopped.TrySetResult();
     }
@@ -283,6 +342,7 @@ public sealed class LineStore : ILineStore, IAsyncDisposable
     {
         Volatile.Write(ref _state, (int)StoreState.Failed);
         core.End(AttachmentEnd.StoreFailed);
+        _metrics.Failed();
         Tell(() => Failed?.Invoke(failure));
     }
 
@@ -323,6 +383,7 @@ public sealed class LineStore : ILineStore, IAsyncDisposable
             }
             catch (Exception e)
             {
+                _metrics.Failed();
                 Tell(() => Failed?.Invoke(e));
             }
         }

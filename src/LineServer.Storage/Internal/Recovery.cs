@@ -16,6 +16,9 @@ internal sealed class Recovery(IStoreFiles files, StoreOptions options)
 
     private readonly Dictionary<string, AppliedStream> _streams = new(StringComparer.Ordinal);
 
+    /// <summary>True for a repair: what lies behind a damaged place in the log is dropped.</summary>
+    public bool KeepsWhatPrecedesDamage { get; init; }
+
     /// <summary>The lines that were in the log and in no checkpoint.</summary>
     public long RecoveredLines { get; private set; }
 
@@ -35,7 +38,11 @@ internal sealed class Recovery(IStoreFiles files, StoreOptions options)
 
         var log = new LogReader(files, identity.Key, checkpoint, options.Rules);
         log.Read();
-        log.ThrowIfDamaged();
+        if (!KeepsWhatPrecedesDamage)
+        {
+            log.ThrowIfDamaged();
+        }
+
         var segments = new SegmentFiles(files, options.MaxOpenSegments);
         try
         {

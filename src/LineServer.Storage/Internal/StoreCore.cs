@@ -29,6 +29,7 @@ internal sealed class StoreCore : IDisposable
     private readonly HashSet<Attachment> _live = [];
     private readonly List<Attachment> _waiting = [];
     private readonly Queue<Group> _committed = new();
+    private readonly List<Removal> _removals = [];
     private long _uncommitted;
     private long _unapplied;
     private bool _isCommitterIdle;
@@ -82,6 +83,14 @@ internal sealed class StoreCore : IDisposable
 
     /// <summary>Called with the name of a stream to whose segments lines were written.</summary>
     public Action<string>? Applied { get; set; }
+
+    public StoreMetrics? Metrics { get; set; }
+
+    /// <summary>The bytes of lines that wait for their commit. Any thread.</summary>
+    public long Uncommitted => Volatile.Read(ref _uncommitted);
+
+    /// <summary>The bytes of committed lines that wait to be applied. Any thread.</summary>
+    public long Unapplied => Volatile.Read(ref _unapplied);
 
     public string Id => _identity.Id;
 
@@ -201,11 +210,14 @@ internal sealed class StoreCore : IDisposable
                 return CommitOutcome.Blocked;
             }
 
+            long start = Stopwatch.GetTimestamp();
             _log.Write(_frame.Buffers, group.LogBytes, group.Lsn);
             if (_options.Durability == Durability.Synced)
             {
                 _log.Sync();
             }
+
+            Metrics?.Committed(group.Lines, group.TextBytes, start);
         }
 
         _inCommit = null;
@@ -270,18 +282,57 @@ internal sealed class StoreCore : IDisposable
     /// <exception cref="IOException">A write or a sync has failed: call <see cref="End"/>, then recover.</exception>
     public void WriteCheckpoint()
     {
+        List<Removal> removals;
+        lock (_lock)
+        {
+            removals = [.. _removals];
+        }
+
+        foreach (Removal removal in removals)
+        {
+            if (_applied.Find(stream => stream.Name == removal.Stream) is { } stream)
+            {
+                stream.First = Math.Max(stream.First, removal.FirstKept);
+            }
+        }
+
         _segments.Sync();
         new Checkpoint(_epoch, _appliedLsn, _applied).Write(_files);
         _logBytesSinceCheckpoint = 0;
         bool mustWake;
         lock (_lock)
         {
+            _removals.RemoveRange(0, Math.Min(removals.Count, _removals.Count));
             Volatile.Write(ref _checkpointedLsn, _appliedLsn);
-            Volatile.Write(ref _isCheckpointDue, false);
+            Volatile.Write(ref _isCheckpointDue, _removals.Count > 0);
             mustWake = TakeIdle(ref _isCommitterIdle);
         }
 
         Wake(mustWake);
+        Metrics?.Checkpointed();
+        removals.ForEach(removal => removal.Done.TrySetResult());
+    }
+
+    /// <summary>
+    /// A stream loses its lines before one. Ends when a checkpoint says so; only then may their segments be deleted.
+    /// </summary>
+    /// <exception cref="OperationCanceledException">The store has failed or stopped before.</exception>
+    public Task KeepFromAsync(string stream, long firstKept)
+    {
+        var removal = new Removal(stream, firstKept, new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously));
+        lock (_lock)
+        {
+            if (_end != AttachmentEnd.None)
+            {
+                return Task.FromCanceled(new CancellationToken(canceled: true));
+            }
+
+            _removals.Add(removal);
+            Volatile.Write(ref _isCheckpointDue, true);
+        }
+
+        WakeApplier?.Invoke();
+        return removal.Done.Task;
     }
 
     /// <summary>
@@ -310,6 +361,8 @@ internal sealed class StoreCore : IDisposable
             _end = end;
             ended = [.. _live];
             waiting = [.. _waiting];
+            _removals.ForEach(removal => removal.Done.TrySetCanceled());
+            _removals.Clear();
             ended.ForEach(attachment => attachment.TryEnd(end));
             _live.Clear();
             _waiting.Clear();
@@ -389,7 +442,8 @@ internal sealed class StoreCore : IDisposable
             return false;
         }
 
-        if (Place(group.Items))
+        group.Lines = Place(group.Items);
+        if (group.Lines > 0)
         {
             var frame = new Frame
             {
@@ -400,6 +454,7 @@ internal sealed class StoreCore : IDisposable
                 Time = (DateTime.UtcNow - DateTime.UnixEpoch).Ticks / TimeSpan.TicksPerMicrosecond,
             };
             group.LogBytes = _frame.Build(ref frame, group.Items);
+            group.TextBytes = frame.TextBytes;
             _lsn++;
         }
         else
@@ -412,10 +467,10 @@ internal sealed class StoreCore : IDisposable
         return true;
     }
 
-    /// <summary>Decides what becomes of each item, in order. Returns false if there are no lines to write.</summary>
-    private bool Place(Span<GroupItem> items)
+    /// <summary>Decides what becomes of each item, in order. Returns the number of lines to write.</summary>
+    private int Place(Span<GroupItem> items)
     {
-        bool hasLines = false;
+        int lines = 0;
         foreach (ref GroupItem item in items)
         {
             switch (item.Kind)
@@ -431,14 +486,14 @@ internal sealed class StoreCore : IDisposable
                     if (item.Attachment.IsShared || stream.Current == item.Attachment || !_options.Rules.FencesOlderAttachments)
                     {
                         PlaceLines(ref item, stream);
-                        hasLines = true;
+                        lines += item.Lines;
                     }
 
                     break;
             }
         }
 
-        return hasLines;
+        return lines;
     }
 
     private void PlaceLines(ref GroupItem item, StoredStream stream)
@@ -673,4 +728,7 @@ internal sealed class StoreCore : IDisposable
         _appliedLsn = group.Lsn;
         _logBytesSinceCheckpoint += group.LogBytes;
     }
+
+    /// <summary>What retention asks for.</summary>
+    private sealed record Removal(string Stream, long FirstKept, TaskCompletionSource Done);
 }

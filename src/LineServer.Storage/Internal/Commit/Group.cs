@@ -27,6 +27,12 @@ internal sealed class Group
     /// <summary>What the frame occupied in the log.</summary>
     public long LogBytes { get; set; }
 
+    /// <summary>The lines that are committed, and their bytes.</summary>
+    public int Lines { get; set; }
+
+    /// <inheritdoc cref="Lines"/>
+    public int TextBytes { get; set; }
+
     public void Add(Attachment attachment, ItemKind kind) => _items.Add(new GroupItem { Attachment = attachment, Kind = kind });
 
     /// <summary>Adds lines that lie at the end of a chunk. Returns what they cost.</summary>
