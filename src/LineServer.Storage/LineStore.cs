@@ -40,6 +40,7 @@ public sealed class LineStore : ILineStore, IAsyncDisposable
     {
         ThrowIfNoTimeout(options.CheckpointInterval, nameof(options.CheckpointInterval));
         ThrowIfNoTimeout(options.RecoveryPause, nameof(options.RecoveryPause));
+        ThrowIfNoTimeout(options.KeepInterval - TimeSpan.FromMilliseconds(1), nameof(options.KeepInterval));
         _files = files;
         _options = options;
         _time = time;
@@ -157,7 +158,7 @@ public sealed class LineStore : ILineStore, IAsyncDisposable
             _keeper.Remove(stream, firstKept);
         }
 
-        _keeper.Compress();
+        _keeper.Compress(_keeping.Token);
     }
 
     // A wait for anything else would throw, in a thread of the store.

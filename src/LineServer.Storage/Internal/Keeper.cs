@@ -62,8 +62,8 @@ internal sealed class Keeper(IStoreFiles files, StoreOptions options, TimeProvid
         files.SyncDirectory(directory);
     }
 
-    /// <summary>Compresses the segments that were sealed since the last call.</summary>
-    public void Compress()
+    /// <summary>Compresses the segments that were sealed since the last call; the store does not wait for all to stop.</summary>
+    public void Compress(CancellationToken cancellation)
     {
         if (options.Compression == SegmentCompression.None)
         {
@@ -72,6 +72,7 @@ internal sealed class Keeper(IStoreFiles files, StoreOptions options, TimeProvid
 
         foreach (Sealed segment in ListSealed().Where(segment => segment.IsPlain))
         {
+            cancellation.ThrowIfCancellationRequested();
             Compress(segment);
         }
     }
@@ -96,9 +97,10 @@ internal sealed class Keeper(IStoreFiles files, StoreOptions options, TimeProvid
             }
 
             files.Rename(compressed + Unfinished, compressed);
-            files.SyncDirectory(directory);
         }
 
+        // Always: whoever renamed it may have ended, or failed, before this.
+        files.SyncDirectory(directory);
         files.Delete(plain);
     }
 
