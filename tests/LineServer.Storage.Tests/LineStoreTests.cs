@@ -280,6 +280,7 @@ public sealed class LineStoreTests : IDisposable
     {
         Assert.Throws<ArgumentOutOfRangeException>(() => LineStore.Open(_directory.Path, new StoreOptions { CheckpointInterval = TimeSpan.FromDays(30) }));
         Assert.Throws<ArgumentOutOfRangeException>(() => LineStore.Open(_directory.Path, new StoreOptions { RecoveryPause = TimeSpan.FromSeconds(-2) }));
+        Assert.Throws<ArgumentOutOfRangeException>(() => LineStore.Open(_directory.Path, new StoreOptions { KeepInterval = TimeSpan.Zero }));
     }
 
     [Fact]

@@ -52,7 +52,9 @@ internal sealed class LinuxStoreFiles(string root) : IStoreFiles
         }
     });
 
-    public long? LengthOf(string path) => Examine<long?>(path, handle => RandomAccess.GetLength(handle));
+    public long? LengthOf(string path) => new FileInfo(At(path)) is { Exists: true } file
+        ? file.Length
+        : Examine<long?>(path, handle => RandomAccess.GetLength(handle));
 
     public DateTimeOffset? WrittenAt(string path) => Examine<DateTimeOffset?>(path, handle => new DateTimeOffset(File.GetLastWriteTimeUtc(handle)));
 
