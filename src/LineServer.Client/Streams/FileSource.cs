@@ -145,8 +145,7 @@ internal sealed class FileSource : ILineSource
 
             CheckLateBytes();
             rotated = IsAtPath(part) ? null : rotated ?? _timing.Time.GetTimestamp();
-            if (rotated is long since && _timing.Time.GetElapsedTime(since) >= _timing.RotationGrace
-                && TryEnd(part, position, end))
+            if (rotated is long since && IsLeft(part, since) && TryEnd(part, position, end))
             {
                 return true;
             }
@@ -200,6 +199,10 @@ internal sealed class FileSource : ILineSource
             return _parts.FindLast(part => part.Start.Offset <= offset)!;
         }
     }
+
+    /// <summary>True if a rotated file's writer has let go of it: for some time, or because the next file was rotated too.</summary>
+    private bool IsLeft(FilePart part, long since) =>
+        _timing.Time.GetElapsedTime(since) >= _timing.RotationGrace || RotatedFiles.Next(Name, part, IsKnown) is not null;
 
     /// <summary>Ends a file that was rotated.</summary>
     /// <returns>True if there is something more to read: the LF that it lacked, or the next file.</returns>

@@ -70,6 +70,12 @@ internal sealed class StreamRun(RunOptions options, TextWriter notes, EarlyEnd e
         using ILineSource source = _source = OpenSource(input);
         _cursor = new(source, _marks);
         _marks.Reset(source.Start ?? default);
+        if (_state.Files.Count == 0)
+        {
+            // Also before the server is there: the file may be rotated meanwhile.
+            Save();
+        }
+
         using var done = new CancellationTokenSource();
         Task filling = source is Spool spool
             ? Task.Run(() => new SpoolFiller(input, spool, options.Terminate, options.SpoolLimit, Tell).RunAsync(done.Token))
@@ -287,7 +293,8 @@ internal sealed class StreamRun(RunOptions options, TextWriter notes, EarlyEnd e
         _lastSave = timing.Time.GetTimestamp();
         try
         {
-            if (_progress.IsAttached && Source is FileSource file)
+            // Files of the last run that are not the stream's stay in the state, for the user to put right.
+            if (Source is FileSource file && (_progress.IsAttached || _state.Files.Count == 0))
             {
                 _state = _state with { Files = file.Records };
             }
@@ -297,10 +304,7 @@ internal sealed class StreamRun(RunOptions options, TextWriter notes, EarlyEnd e
             // The file cannot be read any more. Its sender tells that.
         }
 
-        if (_progress.IsAttached)
-        {
-            _folder!.Save(_state);
-        }
+        _folder!.Save(_state);
     }
 
     private async Task<int> ConcludeAsync(StreamEnd end)

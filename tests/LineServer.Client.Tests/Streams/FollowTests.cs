@@ -158,6 +158,43 @@ public sealed class FollowTests : IDisposable
     }
 
     [Fact]
+    public async Task A_rotated_file_is_not_waited_for_when_the_next_one_was_rotated_too()
+    {
+        await using AckServer server = AckServer.Start();
+        File.SetLastWriteTimeUtc(_log, DateTime.UtcNow.AddMinutes(-5));
+        Task<int> run = FollowAsync(server, _stop, options => options, rotationGrace: TimeSpan.FromHours(1));
+        await server.StoredAsync(2);
+        File.Move(_log, _log + ".2");
+        Write(".1", "3\n", minutesAgo: 4);
+        File.WriteAllText(_log, "not yet\n");
+        await server.StoredAsync(3);
+
+        Assert.Equal(0, await StopAsync(run));
+        Assert.Equal("1\n2\n3\n", server.Text);
+    }
+
+    [Fact]
+    public async Task A_file_that_is_rotated_before_the_server_was_ever_there_is_sent_first()
+    {
+        await using AckServer server = AckServer.Start(async connection =>
+        {
+            await connection.OpeningAsync();
+            Assert.True(_stop.TryRequest(new("stopped", 143)));
+            await connection.DiscardAsync();
+        });
+        Assert.Equal(143, await FollowAsync(server));
+        Rotate();
+        File.WriteAllText(_log, "3\n");
+
+        using var again = new EarlyEnd(null);
+        Task<int> run = FollowAsync(server, again);
+        await server.StoredAsync(3);
+        Assert.True(again.TryRequest(new("stopped", 143)));
+        Assert.Equal(0, await run);
+        Assert.Equal("1\n2\n3\n", server.Text);
+    }
+
+    [Fact]
     public async Task A_compressed_file_in_between_is_an_error_and_not_a_gap()
     {
         await using AckServer server = AckServer.Start();
@@ -361,13 +398,13 @@ public sealed class FollowTests : IDisposable
 
     private Task<int> FollowAsync(AckServer server) => FollowAsync(server, _stop);
 
-    private Task<int> FollowAsync(AckServer server, EarlyEnd stop, Func<RunOptions, RunOptions>? change = null, TimeSpan? stopGrace = null)
+    private Task<int> FollowAsync(AckServer server, EarlyEnd stop, Func<RunOptions, RunOptions>? change = null, TimeSpan? stopGrace = null, TimeSpan? rotationGrace = null)
     {
         RunOptions options = _fixture.Options(server, _log) with { Follow = true, GiveUpAfter = Timeout.InfiniteTimeSpan };
         var timing = new StreamTiming
         {
             PollInterval = TimeSpan.FromMilliseconds(2),
-            RotationGrace = TimeSpan.FromMilliseconds(20),
+            RotationGrace = rotationGrace ?? TimeSpan.FromMilliseconds(20),
             StopGrace = stopGrace ?? TimeSpan.FromMilliseconds(200),
             SaveInterval = TimeSpan.Zero,
         };
