@@ -356,7 +356,7 @@ public sealed class LineStore : ILineStore, IAsyncDisposable
         }
         catch (Exception e)
         {
-            Debug.Fail("a callback of the store has thrown", e.ToString());
+            Trace.TraceError($"a callback of the store has thrown: {e}");
         }
     }
 

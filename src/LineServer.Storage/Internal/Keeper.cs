@@ -51,7 +51,8 @@ internal sealed class Keeper(IStoreFiles files, StoreOptions options, TimeProvid
     public void Remove(string stream, long firstKept)
     {
         string directory = SegmentPath.DirectoryOf(stream);
-        foreach (string name in files.List(directory))
+        // In order: where this ends early, what is left has no gap.
+        foreach (string name in files.List(directory).Order(StringComparer.Ordinal))
         {
             if (SegmentPath.FirstLineOf(name) < firstKept)
             {

@@ -99,7 +99,7 @@ internal sealed class Attachment(StoreCore core, string stream, bool isShared, I
         }
         catch (Exception e)
         {
-            Debug.Fail("an owner has thrown", e.ToString());
+            Trace.TraceError($"an owner has thrown: {e}");
         }
     }
 
