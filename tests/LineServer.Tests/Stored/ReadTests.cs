@@ -32,6 +32,19 @@ public sealed class ReadTests : IDisposable
         Assert.Equal("three", await reader.ReadLineAsync());
     }
 
+    [Fact]
+    public async Task A_follower_does_not_hold_up_the_server_s_end()
+    {
+        await using DaemonProcess daemon = _store.Serve("Limits:DrainTimeout=10m");
+        using LineSocket reader = await daemon.ConnectAsync("readers");
+        await reader.SendAsync("LR1 s follow\n");
+        Assert.StartsWith("OK from=1 ", await reader.ReadLineAsync(), StringComparison.Ordinal);
+        daemon.Send(Signal.Terminate);
+        Assert.Null(await reader.ReadLineAsync());
+        reader.Dispose();
+        Assert.Equal(0, await daemon.ExitAsync());
+    }
+
     [Theory]
     [InlineData("LS1 s\n", "ERR 400 expected 'LR1 STREAM', such as 'LR1 web-7'")]
     [InlineData("LR1 ..\n", "ERR 400 a stream's name is 1 to 64 letters, digits and . _ -, the first a letter or digit")]

@@ -6,9 +6,14 @@ using LineServer.Storage;
 namespace LineServer.Handlers.Stored;
 
 /// <summary>LR1: the client names a stream and a line, and gets the lines from there on. Only what is durable is sent.</summary>
-internal sealed class ReadHandler(LineStore store, TokenCheck tokens, OpeningLog log) : LineHandler
+/// <remarks>
+/// Errors are told before OK only: after it, everything that is sent is a line of the stream. What goes wrong then ends
+/// the connection with a reset, so that nobody takes it for the end of the stream.
+/// </remarks>
+internal sealed class ReadHandler(LineStore store, TokenCheck tokens, OpeningLog log, CancellationToken stopping) : LineHandler
 {
     private bool _isOpened;
+    private bool _isBegun; // OK was sent
 
     public override async ValueTask OnLineAsync(LineMemory line, LineOutput reply, CancellationToken cancellationToken)
     {
@@ -39,7 +44,7 @@ internal sealed class ReadHandler(LineStore store, TokenCheck tokens, OpeningLog
     private async Task SendAsync(Opening opening, LineOutput reply, CancellationToken cancellationToken)
     {
         using var cursor = new StreamPump(store, opening);
-        bool isBegun = false;
+        using var ending = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, stopping);
         try
         {
             while (true)
@@ -47,7 +52,7 @@ internal sealed class ReadHandler(LineStore store, TokenCheck tokens, OpeningLog
                 Task more = store.WhenAppliedAsync(opening.Stream);
                 // On the thread pool: the disk may have to be waited for.
                 ReadOnlyMemory<byte> lines = await Task.Run(cursor.Read, cancellationToken);
-                if (!isBegun)
+                if (!_isBegun)
                 {
                     if (lines.IsEmpty && !opening.Follows && !store.HasLines(opening.Stream))
                     {
@@ -55,7 +60,7 @@ internal sealed class ReadHandler(LineStore store, TokenCheck tokens, OpeningLog
                         return;
                     }
 
-                    isBegun = true;
+                    _isBegun = true;
                     reply.WriteLine(string.Create(CultureInfo.InvariantCulture, $"OK from={opening.From ?? 1} store={store.Id}"));
                 }
 
@@ -67,7 +72,7 @@ internal sealed class ReadHandler(LineStore store, TokenCheck tokens, OpeningLog
                 else if (opening.Follows)
                 {
                     await Connection.FlushAsync();
-                    await more.WaitAsync(cancellationToken);
+                    await more.WaitAsync(ending.Token);
                 }
                 else
                 {
@@ -77,12 +82,28 @@ internal sealed class ReadHandler(LineStore store, TokenCheck tokens, OpeningLog
         }
         catch (LineNotKeptException e)
         {
-            reply.WriteLine(string.Create(CultureInfo.InvariantCulture, $"ERR 410 first={e.FirstKept} the line is no longer kept"));
+            Fail(reply, string.Create(CultureInfo.InvariantCulture, $"410 first={e.FirstKept} the line is no longer kept"));
         }
         catch (Exception e) when (e is IOException or InvalidDataException)
         {
-            reply.WriteLine($"ERR 507 {e.Message.ReplaceLineEndings(" ")}");
+            Fail(reply, $"507 {e.Message.ReplaceLineEndings(" ")}");
         }
+        catch (OperationCanceledException) when (stopping.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
+        {
+            // A follower does not hold up the server's end.
+        }
+    }
+
+    private void Fail(LineOutput reply, string error)
+    {
+        if (!_isBegun)
+        {
+            reply.WriteLine($"ERR {error}");
+            return;
+        }
+
+        log.Refused(Connection, error);
+        Connection.Abort();
     }
 
     /// <summary>Copies what the cursor finds, which may cross an await then.</summary>

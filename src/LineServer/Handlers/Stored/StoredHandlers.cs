@@ -1,6 +1,7 @@
 using LineServer.Configuration;
 using LineServer.Hosting;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 
 namespace LineServer.Handlers.Stored;
@@ -28,7 +29,8 @@ internal static class StoredHandlers
         Storage.LineStore store = services.GetRequiredService<StoreSet>().Of(endpoint);
         var tokens = new TokenCheck(endpoint.Tokens);
         OpeningLog log = LogOf(services, endpoint);
-        return () => new ReadHandler(store, tokens, log);
+        CancellationToken stopping = services.GetRequiredService<IHostApplicationLifetime>().ApplicationStopping;
+        return () => new ReadHandler(store, tokens, log, stopping);
     }
 
     private static OpeningLog LogOf(IServiceProvider services, EndpointSettings endpoint) =>
