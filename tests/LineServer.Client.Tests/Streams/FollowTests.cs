@@ -410,7 +410,7 @@ public sealed class FollowTests : IDisposable
         await StoredAsync(lines + 1, last);
         Assert.Equal(0, await StopAsync(last));
         Assert.True(content.Append("end\n").ToString() == server.Text, $"seed {seed}");
-        Assert.True(rotations > 5, $"seed {seed}");
+        Assert.True(rotations > 0, $"seed {seed}");
     }
 
     private Task<int> FollowAsync(AckServer server) => FollowAsync(server, _stop);
