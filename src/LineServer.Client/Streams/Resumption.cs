@@ -25,7 +25,7 @@ internal sealed class Resumption(string stream, ILineSource source, LineCursor c
         CheckCount(status, state);
         if (source.Start is not { } start)
         {
-            source.Anchor(status.Count, crc);
+            Anchor(status.Count, crc);
         }
         else if (status.Count < start.Lines)
         {
@@ -67,7 +67,13 @@ internal sealed class Resumption(string stream, ILineSource source, LineCursor c
     private void Rebase(long count, uint crc, StreamMark start)
     {
         Refuse($"LINES ARE LOST: the server has {count} lines of {stream}, and those up to {start.Lines} are no longer here");
+        Anchor(count, crc);
+    }
+
+    private void Anchor(long count, uint crc)
+    {
         source.Anchor(count, crc);
+        marks.Reset(source.Start!.Value);
     }
 
     private void Refuse(string what)
@@ -83,6 +89,7 @@ internal sealed class Resumption(string stream, ILineSource source, LineCursor c
     private StreamProblemException NotThisStream(string why)
     {
         string hint = source.Hint is null ? "" : $" ({source.Hint})";
-        return new($"{source.Name} is not the file of the stream {stream}: {why}{hint}");
+        string kind = source is Spool ? "input" : "file";
+        return new($"{source.Name} is not the {kind} of the stream {stream}: {why}{hint}");
     }
 }

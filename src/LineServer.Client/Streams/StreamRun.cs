@@ -40,8 +40,7 @@ internal sealed class StreamRun(RunOptions options, TextWriter notes, EarlyEnd e
         {
             _token = options.TokenFile is null ? null : StreamToken.Read(options.TokenFile);
 
-            // On another thread: open(2) of a FIFO waits for its writer, and cannot be cancelled.
-            InputFile input = await Task.Run(() => InputFile.Open(options.Files[0])).WaitAsync(earlyEnd.Token);
+            InputFile input = await OpenAsync(options.Files[0]);
             if (options.Follow && !input.IsRereadable)
             {
                 Tell($"--follow needs a file: {input.Name} can be read only once");
@@ -101,6 +100,28 @@ internal sealed class StreamRun(RunOptions options, TextWriter notes, EarlyEnd e
         }
 
         return exitStatus;
+    }
+
+    private async Task<InputFile> OpenAsync(string path)
+    {
+        for (bool isFirst = true; ; isFirst = false)
+        {
+            try
+            {
+                // On another thread: open(2) of a FIFO waits for its writer, and cannot be cancelled.
+                return await Task.Run(() => InputFile.Open(path)).WaitAsync(earlyEnd.Token);
+            }
+            catch (IOException e) when (options.Follow && e.InnerException is FileNotFoundException)
+            {
+                // Its writer may be about to create it, in the middle of a rotation for instance.
+                if (isFirst)
+                {
+                    Note($"{e.Message}; waiting for it");
+                }
+            }
+
+            await Task.Delay(timing.PollInterval, timing.Time, earlyEnd.Token);
+        }
     }
 
     private ILineSource OpenSource(InputFile input)

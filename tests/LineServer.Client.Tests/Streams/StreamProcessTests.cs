@@ -75,6 +75,40 @@ public sealed class StreamProcessTests : IDisposable
         Assert.Empty(Directory.GetFiles(State, "*.spool", SearchOption.AllDirectories));
     }
 
+    [Fact]
+    public async Task The_first_run_of_standard_input_continues_a_stream_and_later_ones_refuse_one_that_someone_else_has_continued()
+    {
+        await using AckServer server = AckServer.Start();
+        server.Set("zero\n");
+
+        (await RunWithInputAsync("one\ntwo\n", server)).AssertSucceeded();
+        Assert.Equal("zero\none\ntwo\n", server.Text);
+
+        server.Set("zero\none\ntwo\nby someone else\n");
+        ClientResult result = await RunWithInputAsync("three\n", server);
+        Assert.Equal(1, result.ExitStatus);
+        Assert.Contains("standard input is not the input of the stream s: ", result.Errors, StringComparison.Ordinal);
+        Assert.Equal(4, server.Count);
+    }
+
+    [Fact]
+    public async Task Lines_of_standard_input_that_the_server_has_lost_and_the_spool_too_are_said_loudly()
+    {
+        await using AckServer server = AckServer.Start();
+        (await RunWithInputAsync("one\ntwo\n", server)).AssertSucceeded();
+        server.Set("one\n");
+
+        ClientResult refused = await RunWithInputAsync("three\n", server, "--quiet");
+        Assert.Equal(1, refused.ExitStatus);
+        Assert.Contains("LINES ARE LOST: the server has 1 lines of s, but had acknowledged 2.", refused.Errors, StringComparison.Ordinal);
+        Assert.Equal("one\n", server.Text);
+
+        ClientResult resent = await RunWithInputAsync("four\n", server, "--resend");
+        Assert.Equal(0, resent.ExitStatus);
+        Assert.Contains("and those up to 2 are no longer here", resent.Errors, StringComparison.Ordinal);
+        Assert.Equal("one\nthree\nfour\n", server.Text);
+    }
+
     [Theory]
     [InlineData("", 1, "one\n")]
     [InlineData("--terminate", 0, "one\ntwo\n")]
@@ -247,7 +281,7 @@ public sealed class StreamProcessTests : IDisposable
         await using AckServer server = AckServer.Start();
         for (int round = 1; round <= 16; round++)
         {
-            // As long as the pipe and the buffers before it, so that writing never waits for the client.
+            // Short enough that all rounds fit into the spool, whose segments are small: some are removed between kills.
             string input = string.Concat(Enumerable.Range(1, 3000).Select(i => $"{round} {i} {new string('x', i % 9)}\n"));
             await KillAsync(server, random, until: server.Count + random.Next(0, 4000), input: Encoding.ASCII.GetBytes(input));
         }
@@ -298,7 +332,7 @@ public sealed class StreamProcessTests : IDisposable
             }
         });
 
-        using ClientProcess client = Start(server, file is null ? ["--quiet"] : ["--quiet", file]);
+        using ClientProcess client = Start(server, file is null ? ["--quiet", "--spool-limit", "1M"] : ["--quiet", file]);
         Task writing = input is null ? Task.CompletedTask : client.WriteAndCloseAsync(input);
         await kill.Task.WaitAsync(TimeSpan.FromSeconds(60));
         client.Kill();
