@@ -8,7 +8,8 @@ namespace LineServer.Perf.Servers;
 /// <param name="Command">
 /// One program with its arguments, in shell syntax; the shell is replaced by it (exec). {port}, {root} (the
 /// checkout) and {handler} (the name of the handler) are replaced. A command without {handler} echoes.
-/// For the handler await-remote, --redis with the port of that Redis follows.
+/// For the handler await-remote, --redis with the port of that Redis follows. {directory} is a new directory, which is
+/// removed with the server.
 /// </param>
 /// <param name="Needs">A file that must exist, relative to the checkout; null for none.</param>
 /// <param name="BuiltBy">The command that builds that file.</param>
@@ -37,6 +38,12 @@ internal sealed record ServerCommand(
     /// handles one after the other. Workloads that ask for more than one add it to the command.
     /// </summary>
     public string? ConcurrencyOption { get; init; }
+
+    /// <summary>
+    /// The file in {directory} to which the server writes every line, with its LF. With it, a measurement of lines that go
+    /// one way ends when all of them are there. Null for none.
+    /// </summary>
+    public string? LinesFile { get; init; }
 
     /// <summary>The protocol that the server speaks.</summary>
     public LineProtocol Protocol { get; init; } = LineProtocol.Echo;
