@@ -23,6 +23,7 @@ needed=(
   "gcc gcc"
   "chromium chromium"
   "redis-check-rdb redis-tools"
+  "logger bsdutils"
 )
 missing=()
 for entry in "${needed[@]}"; do

@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.CommandLine.Help;
 using System.CommandLine.Parsing;
 using System.Diagnostics.CodeAnalysis;
+using LineServer.Client.Streams;
 using LineServer.Linux;
 
 namespace LineServer.Client;
@@ -83,6 +84,49 @@ internal sealed class CommandLine
 
     private readonly Option<bool> _stats = new("--stats") { Description = "At the end, tell lines, bytes, speed and, where replies are expected, latencies." };
 
+    private readonly Option<string?> _stream = new("--stream")
+    {
+        Description = "Send the lines of one FILE, or of standard input, as the acknowledged lines of the stream NAME: "
+            + "reconnect and resume until the server has stored them all, each once.",
+        HelpName = "NAME",
+        CustomParser = ParseStream,
+    };
+
+    private readonly Option<bool> _follow = new("--follow") { Description = "With --stream: go on as the file grows, and through its rotation, until SIGINT or SIGTERM." };
+
+    private readonly Option<bool> _resend = new("--resend")
+    {
+        Description = "With --stream: when the server has another store than last time, or fewer lines than it had acknowledged, send again what it lacks.",
+    };
+
+    private readonly Option<string?> _tokenFile = new("--token-file")
+    {
+        Description = "With --stream: the file whose only line is the stream's token.",
+        HelpName = "PATH",
+    };
+
+    private readonly Option<string?> _state = new("--state")
+    {
+        Description = "With --stream: where to remember what was acknowledged, and to keep standard input until it is. "
+            + "[default: lineclient under $XDG_STATE_HOME, or ~/.local/state/lineclient]",
+        HelpName = "DIR",
+    };
+
+    private readonly Option<long?> _spoolLimit = new("--spool-limit")
+    {
+        Description = "With --stream: keep at most so many bytes of standard input on disk. Then reading stops until some are acknowledged. [default: 1G]",
+        HelpName = "SIZE",
+        CustomParser = ParseSpoolLimit,
+    };
+
+    private readonly Option<TimeSpan?> _giveUpAfter = new("--give-up-after")
+    {
+        Description = "With --stream: end when for so long no line was acknowledged and the server could not be reached or did not stay. "
+            + "[default: 10m; never with --follow]",
+        HelpName = "TIME|never",
+        CustomParser = result => result.Tokens[0].Value is "never" ? Timeout.InfiniteTimeSpan : ParseTime(result),
+    };
+
     private readonly RootCommand _command;
 
     public CommandLine()
@@ -90,6 +134,7 @@ internal sealed class CommandLine
         _command = new("Sends lines to a server and copies its replies to standard output.")
         {
             _address, _files, _replies, _checkEcho, _window, _rate, _repeat, _connections, _terminate, _timeout, _maxTime, _retry, _quiet, _stats,
+            _stream, _follow, _resend, _tokenFile, _state, _spoolLimit, _giveUpAfter,
         };
         _command.Directives.Clear();
         foreach (Option<bool> flag in _command.Options.OfType<Option<bool>>())
@@ -120,7 +165,7 @@ internal sealed class CommandLine
             return false;
         }
 
-        string? mistake = UnknownOption(args, result) ?? MissingAddress(result) ?? (result.Errors is [var first, ..] ? first.Message : null);
+        string? mistake = UnknownOption(args, result) ?? MissingAddress(result) ?? WithoutStream(result) ?? (result.Errors is [var first, ..] ? first.Message : null);
         RunOptions? read = mistake is null ? ToOptions(result) : null;
         mistake ??= Contradiction(read!);
         if (read is null || mistake is not null)
@@ -154,11 +199,23 @@ internal sealed class CommandLine
     private string? MissingAddress(ParseResult result) =>
         result.GetResult(_address) is { Tokens.Count: > 0 } ? null : "ADDRESS is missing, as in lineclient localhost:7007 lines.txt";
 
+    /// <summary>An option that means something only for a stream, or nothing for one.</summary>
+    private string? WithoutStream(ParseResult result)
+    {
+        Option[] forStreams = [_follow, _resend, _tokenFile, _state, _spoolLimit, _giveUpAfter];
+        Option[] forOthers = [_replies, _checkEcho, _connections, _repeat, _window, _rate];
+        bool isStream = result.GetResult(_stream) is not null;
+        Option? wrong = (isStream ? forOthers : forStreams).FirstOrDefault(option => result.GetResult(option) is { Implicit: false });
+        return wrong is null ? null : isStream ? $"--stream and {wrong.Name} exclude each other" : $"{wrong.Name} needs --stream NAME";
+    }
+
     private static string? Contradiction(RunOptions options)
     {
         bool fromStandardInput = options.Files.Contains("-", StringComparer.Ordinal);
         return options switch
         {
+            { Stream: not null, Files.Count: > 1 } => "--stream takes one FILE",
+            { Follow: true } when fromStandardInput => "--follow needs a file",
             { CheckEcho: true, Replies: not 1 } => "--check-echo expects one reply for each line, not what --replies says",
             { Window: not null, Replies: null or 0 } => "--window needs --replies N, from 1, or --check-echo",
             { Repeat: > 1 } when fromStandardInput => "--repeat needs files: standard input can be read only once",
@@ -218,6 +275,31 @@ internal sealed class CommandLine
         return null;
     }
 
+    private static string? ParseStream(ArgumentResult result)
+    {
+        string text = result.Tokens[0].Value;
+        if (StreamName.IsValid(text))
+        {
+            return text;
+        }
+
+        result.AddError($"{OptionName(result)} takes 1 to {StreamName.MaxLength} of A-Z a-z 0-9 . _ -, the first a letter or digit, not '{text}'");
+        return null;
+    }
+
+    private static long? ParseSpoolLimit(ArgumentResult result)
+    {
+        const long Min = 1 << 20;
+        string text = result.Tokens[0].Value;
+        if (Units.TryParseSize(text, out long bytes) && bytes >= Min)
+        {
+            return bytes;
+        }
+
+        result.AddError($"{OptionName(result)} takes a size from 1M, as in 64M or 2G, not '{text}'");
+        return null;
+    }
+
     private static string OptionName(ArgumentResult result) => ((OptionResult)result.Parent!).Option.Name;
 
     private RunOptions ToOptions(ParseResult result)
@@ -240,6 +322,13 @@ internal sealed class CommandLine
             Retry = result.GetValue(_retry),
             Quiet = result.GetValue(_quiet),
             Stats = result.GetValue(_stats),
+            Stream = result.GetValue(_stream),
+            Follow = result.GetValue(_follow),
+            Resend = result.GetValue(_resend),
+            TokenFile = result.GetValue(_tokenFile),
+            StateDirectory = result.GetValue(_state) ?? StateFolder.DefaultRoot,
+            SpoolLimit = result.GetValue(_spoolLimit) ?? 1L << 30,
+            GiveUpAfter = result.GetValue(_giveUpAfter) ?? (result.GetValue(_follow) ? Timeout.InfiniteTimeSpan : TimeSpan.FromMinutes(10)),
         };
     }
 }

@@ -135,12 +135,7 @@ internal sealed class Connection(int number, LineClient client, int? repliesPerL
     }
 
     /// <summary>Fails with a socket error, described by what it means for the user.</summary>
-    public void Fail(SocketException error) => Fail(error.SocketErrorCode switch
-    {
-        SocketError.ConnectionReset => "the server reset the connection",
-        SocketError.TimedOut => "the server is no longer reachable",
-        _ => $"the connection failed: {error.Message}",
-    });
+    public void Fail(SocketException error) => Fail(ConnectionError.DescribeLoss(error));
 
     public void Dispose()
     {

@@ -66,8 +66,10 @@ internal sealed class Connector(ServerAddress address, TimeSpan timeout, bool re
                 }
                 catch (SocketException e)
                 {
-                    reason = Describe(e);
-                    if (!MayRetry(e.SocketErrorCode))
+                    reason = ConnectionError.Describe(e, address);
+
+                    // A Unix socket's backlog is full: the server exists, but accepts more slowly than we connect.
+                    if (e.SocketErrorCode != SocketError.WouldBlock && !(retry && ConnectionError.IsTemporary(e)))
                     {
                         break;
                     }
@@ -90,32 +92,6 @@ internal sealed class Connector(ServerAddress address, TimeSpan timeout, bool re
         await given.CancelAsync();
         throw new OperationCanceledException();
     }
-
-    private bool MayRetry(SocketError error) => error switch
-    {
-        // A Unix socket's backlog is full: the server exists, but accepts more slowly than we connect.
-        SocketError.WouldBlock => true,
-        SocketError.ConnectionRefused or SocketError.ConnectionReset or SocketError.ConnectionAborted => retry,
-        SocketError.HostUnreachable or SocketError.HostDown or SocketError.NetworkUnreachable or SocketError.NetworkDown => retry,
-        SocketError.TimedOut => retry,
-
-        // The host's name may not be registered until the host is up. For a Unix socket this is ENOENT: the
-        // server creates the file.
-        SocketError.HostNotFound or SocketError.TryAgain or SocketError.NoData => retry,
-        SocketError.AddressNotAvailable => retry,
-
-        // No descriptor left, no permission and so on: retrying does not help.
-        _ => false,
-    };
-
-    private string Describe(SocketException error) => error.SocketErrorCode switch
-    {
-        SocketError.AddressNotAvailable when address.EndPoint is UnixDomainSocketEndPoint => "no such socket file",
-        SocketError.WouldBlock => "the server accepts no connections",
-        SocketError.TooManyOpenSockets => "too many open files (see ulimit -n)",
-        SocketError.AddressNotAvailable => "no local port is free",
-        _ => error.Message,
-    };
 
     /// <summary>
     /// Reports once that the client is retrying, so that the user does not take it for a hang.

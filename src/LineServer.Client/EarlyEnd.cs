@@ -45,9 +45,8 @@ internal sealed class EarlyEnd : IDisposable
         _token.Dispose();
     }
 
-    private void Take(PosixSignalContext signal, Cause cause) => signal.Cancel = TryRequest(cause);
-
-    private bool TryRequest(Cause cause)
+    /// <summary>Asks for the end. Returns false if that was done before.</summary>
+    public bool TryRequest(Cause cause)
     {
         if (!_cause.TrySetResult(cause))
         {
@@ -57,6 +56,8 @@ internal sealed class EarlyEnd : IDisposable
         _token.Cancel();
         return true;
     }
+
+    private void Take(PosixSignalContext signal, Cause cause) => signal.Cancel = TryRequest(cause);
 
     /// <param name="Text">The message for the user, after the program's name.</param>
     /// <param name="ExitStatus">For a signal: 128 and its number, as a shell reports it.</param>

@@ -29,6 +29,12 @@ internal sealed class InputFile
 
     public bool IsRereadable => Length is not null;
 
+    /// <summary>The open descriptor.</summary>
+    public SafeFileHandle Handle => _handle;
+
+    /// <summary>The length in bytes now. Only for files that are re-readable.</summary>
+    public long CurrentLength => RandomAccess.GetLength(_handle);
+
     /// <summary>
     /// True if the file was written to after it was opened, so that reading it again may give other bytes
     /// than were sent.
@@ -85,12 +91,15 @@ internal sealed class InputFile
         }
     }
 
+    /// <summary>True if a read would return at once, with bytes or with the end.</summary>
+    public bool IsReadable => Posix.IsReadable(_handle);
+
     /// <summary>Reads a re-readable file at <paramref name="offset"/>. Returns 0 at its end.</summary>
     public int ReadAt(Span<byte> buffer, long offset) => RandomAccess.Read(_handle, buffer, offset);
 
     /// <summary>Reads the next bytes of a pipe or a terminal. Returns 0 at its end.</summary>
     public ValueTask<int> ReadNextAsync(Memory<byte> buffer) =>
-        Posix.IsReadable(_handle)
+        IsReadable
             ? new(Posix.Read(_handle, buffer.Span))
 
             // A blocked read(2) cannot be cancelled. Its thread is a background thread, which ends with the

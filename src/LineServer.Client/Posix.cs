@@ -44,6 +44,24 @@ internal static partial class Posix
         }
     }
 
+    /// <summary>Waits until the names in a folder are on the disk.</summary>
+    /// <exception cref="IOException">They are not; the message is the kernel's.</exception>
+    public static void SyncFolder(string path)
+    {
+        int descriptor = OpenCall(path, Libc.CloseOnExec);
+        int result = descriptor < 0 ? -1 : SyncCall(descriptor);
+        int error = Marshal.GetLastPInvokeError();
+        if (descriptor >= 0)
+        {
+            _ = Libc.Close(descriptor);
+        }
+
+        if (result != 0)
+        {
+            throw new IOException($"{path}: {Marshal.GetPInvokeErrorMessage(error)}");
+        }
+    }
+
     private static void WaitOrThrow(SafeHandle descriptor, int error)
     {
         switch ((Errno)error)
@@ -66,6 +84,12 @@ internal static partial class Posix
 
     [LibraryImport("libc", EntryPoint = "read", SetLastError = true)]
     private static partial nint ReadCall(SafeHandle descriptor, Span<byte> buffer, nuint count);
+
+    [LibraryImport("libc", EntryPoint = "open", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int OpenCall(string path, int flags);
+
+    [LibraryImport("libc", EntryPoint = "fsync", SetLastError = true)]
+    private static partial int SyncCall(int descriptor);
 
     [LibraryImport("libc", EntryPoint = "ioctl", SetLastError = true)]
     private static partial int IoctlCall(SafeHandle descriptor, nuint request, out int value);

@@ -1,4 +1,5 @@
 using LineServer.Client;
+using LineServer.Client.Streams;
 
 try
 {
@@ -8,7 +9,9 @@ try
     }
 
     using var earlyEnd = new EarlyEnd(options.MaxTime);
-    return await new Run(options, Console.Error, earlyEnd).ExecuteAsync();
+    return options.Stream is null
+        ? await new Run(options, Console.Error, earlyEnd).ExecuteAsync()
+        : await new StreamRun(options, Console.Error, earlyEnd, StreamTiming.Default).ExecuteAsync();
 }
 catch (IOException e)
 {

@@ -35,4 +35,26 @@ internal sealed record RunOptions
     public bool Quiet { get; init; }
 
     public bool Stats { get; init; }
+
+    /// <summary>The stream of acknowledged lines; null to send plain lines.</summary>
+    public string? Stream { get; init; }
+
+    public bool Follow { get; init; }
+
+    /// <summary>Send again what another store, or one that has lost lines, lacks.</summary>
+    public bool Resend { get; init; }
+
+    /// <summary>The file that holds the stream's token; null for none.</summary>
+    public string? TokenFile { get; init; }
+
+    /// <summary>The state directory; null if none is known.</summary>
+    public string? StateDirectory { get; init; }
+
+    /// <summary>The most bytes of standard input that wait on disk.</summary>
+    public long SpoolLimit { get; init; } = 1L << 30;
+
+    /// <summary>
+    /// How long to try without any line being acknowledged; <see cref="System.Threading.Timeout.InfiniteTimeSpan"/> for ever.
+    /// </summary>
+    public TimeSpan GiveUpAfter { get; init; } = TimeSpan.FromMinutes(10);
 }

@@ -32,8 +32,22 @@ public readonly ref struct Line
     /// <summary>True if the line exceeded the limit and only its first bytes are here.</summary>
     public bool IsTruncated => (_kind & LineKind.Truncated) != LineKind.None;
 
-    /// <summary>True if the stream ended before the line's delimiter arrived.</summary>
+    /// <summary>
+    /// True if the stream ended before the line's delimiter, or the rest of a counted message, arrived.
+    /// </summary>
     public bool IsIncomplete => (_kind & LineKind.Incomplete) != LineKind.None;
+
+    /// <summary>
+    /// True if a count preceded the line, as in <see cref="FramingMode.OctetCounted"/>. Such a line may hold
+    /// any byte: LF too.
+    /// </summary>
+    public bool IsCounted => (_kind & LineKind.Counted) != LineKind.None;
+
+    /// <summary>
+    /// True if <see cref="RawSpan"/> ends with a terminator. A truncated or incomplete line has none, and
+    /// most counted messages have none.
+    /// </summary>
+    public bool HasTerminator => _rawLength > _length;
 
     /// <summary>
     /// True if the line is contiguous. If not, <see cref="Span"/> copies it; <see cref="Sequence"/> does not.
@@ -50,7 +64,9 @@ public readonly ref struct Line
     }
 
     /// <summary>
-    /// The line with its terminator (LF or CRLF). A truncated or incomplete line has no terminator.
+    /// The line with its terminator (LF or CRLF), if it has one: <see cref="HasTerminator"/>. Of a counted
+    /// message, the bytes that were counted: without the count, and with the LF or CRLF at their end if there
+    /// is one.
     /// </summary>
     public ReadOnlySpan<byte> RawSpan
     {

@@ -77,7 +77,7 @@ public ref struct LineEnumerator
             _count = _reader.Count;
             if (step != LineReader.Step.Again)
             {
-                _foundStart = ref Unsafe.NullRef<byte>();
+                _foundStart = ref Unsafe.Add(ref _segment, found.Start);
                 _foundLength = found.Length;
                 _foundRawLength = found.RawLength;
                 _foundKind = found.Kind;

@@ -24,15 +24,18 @@ public sealed record LineFormat
     /// </summary>
     public static LineFormat Default { get; } = new();
 
+    /// <summary>How messages are told apart. Defaults to <see cref="FramingMode.Lines"/>.</summary>
+    public FramingMode Mode { get; init; }
+
     /// <summary>
     /// The byte that ends a line. Defaults to LF. With LF, one CR before it belongs to the terminator; with
-    /// any other delimiter, a CR is data.
+    /// any other delimiter, a CR is data. The other modes than <see cref="FramingMode.Lines"/> need LF.
     /// </summary>
     public byte Delimiter { get; init; } = LineFeed;
 
     /// <summary>
     /// The maximum size of a line in bytes, without its terminator: 1 to <see cref="LargestMaxLineSize"/>.
-    /// Defaults to 65536.
+    /// Defaults to 65536. Of a counted message, the count.
     /// </summary>
     /// <exception cref="ArgumentOutOfRangeException">The value is outside that range.</exception>
     public int MaxLineSize
@@ -49,7 +52,10 @@ public sealed record LineFormat
     /// <summary>What to do with a line longer than <see cref="MaxLineSize"/>.</summary>
     public OversizeLineBehavior OversizeLineBehavior { get; init; }
 
-    /// <summary>What to do with bytes after the last delimiter when the stream ends.</summary>
+    /// <summary>
+    /// What to do with bytes after the last delimiter, or with part of a counted message, when the stream
+    /// ends.
+    /// </summary>
     public IncompleteLineBehavior IncompleteLineBehavior { get; init; }
 
     internal bool StripsCarriageReturn => Delimiter == LineFeed;

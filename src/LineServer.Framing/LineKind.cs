@@ -12,6 +12,9 @@ internal enum LineKind : byte
     /// <summary>The line exceeded the limit; only its first bytes are here.</summary>
     Truncated = 2,
 
-    /// <summary>The stream ended before the line's delimiter arrived.</summary>
+    /// <summary>The stream ended before the rest of the line arrived.</summary>
     Incomplete = 4,
+
+    /// <summary>A count preceded the line; it may hold any byte.</summary>
+    Counted = 8,
 }

@@ -19,7 +19,7 @@ public readonly struct LineMemory
     /// <summary>The line without its terminator.</summary>
     public ReadOnlySpan<byte> Span => RawMemory.Span[.._length];
 
-    /// <summary>The line with its terminator. A truncated or incomplete line has no terminator.</summary>
+    /// <inheritdoc cref="Line.RawSpan"/>
     public ReadOnlyMemory<byte> RawMemory { get; }
 
     /// <summary>The line's size in bytes, without its terminator.</summary>
@@ -30,6 +30,12 @@ public readonly struct LineMemory
 
     /// <inheritdoc cref="Line.IsIncomplete"/>
     public bool IsIncomplete => (_kind & LineKind.Incomplete) != LineKind.None;
+
+    /// <inheritdoc cref="Line.IsCounted"/>
+    public bool IsCounted => (_kind & LineKind.Counted) != LineKind.None;
+
+    /// <inheritdoc cref="Line.HasTerminator"/>
+    public bool HasTerminator => RawMemory.Length > _length;
 
     /// <summary>Same as <see cref="Memory"/>.</summary>
     public static implicit operator ReadOnlyMemory<byte>(LineMemory line) => line.Memory;

@@ -17,7 +17,7 @@ namespace LineServer.Framing;
 /// however slowly its line arrives. A <see langword="break"/> out of an enumeration loses nothing: the next
 /// enumerator continues there, and the next read finds the remaining lines again. Not thread-safe.
 /// </remarks>
-public sealed class LineReader
+public sealed partial class LineReader
 {
     // Copies of the format's values, which an inlined loop reads with one load.
     internal readonly int CarriageReturn; // -1, which matches no byte, if CR is data
@@ -39,9 +39,18 @@ public sealed class LineReader
     internal int Count;
 
     /// <summary>Creates a reader at the start of a stream.</summary>
+    /// <exception cref="ArgumentException">
+    /// <see cref="LineFormat.Mode"/> is not <see cref="FramingMode.Lines"/>, and the delimiter is not LF.
+    /// </exception>
     public LineReader(LineFormat format)
     {
         ArgumentNullException.ThrowIfNull(format);
+        _mayBeCounted = format.Mode != FramingMode.Lines;
+        if (_mayBeCounted && format.Delimiter != LineFormat.LineFeed)
+        {
+            throw new ArgumentException($"With {nameof(FramingMode)}.{format.Mode}, the delimiter must be LF.", nameof(format));
+        }
+
         Format = format;
         MaxLineSize = format.MaxLineSize;
         CarriageReturn = format.StripsCarriageReturn ? LineFormat.CarriageReturn : -1;
@@ -54,7 +63,7 @@ public sealed class LineReader
         /// <summary>This read holds no further line.</summary>
         End,
 
-        /// <summary>A line was found; <see cref="LineScan.FoundLine"/> holds it.</summary>
+        /// <summary>A line was found.</summary>
         Line,
 
         /// <summary>The array of starts may hold more lines.</summary>
@@ -79,8 +88,8 @@ public sealed class LineReader
     public OversizeLine LastOversizeLine => _lastOversizeLine?.Value ?? default;
 
     /// <summary>
-    /// The number of bytes after the last delimiter at the end of the stream. 0 if the stream ended with a
-    /// line, or has not ended.
+    /// The number of bytes after the last line at the end of the stream: with part of a counted message, its
+    /// count too. 0 if the stream ended with a line, or has not ended.
     /// </summary>
     public long IncompleteLength { get; private set; }
 
@@ -88,7 +97,8 @@ public sealed class LineReader
     public int LinesTaken => _takenBefore + Index;
 
     /// <summary>
-    /// True if an enumerator reached the end of the read, or an oversize line that closes the stream.
+    /// True if an enumerator reached the end of the read, or an oversize or malformed line that closes the
+    /// stream.
     /// </summary>
     public bool IsExhausted { get; private set; }
 
@@ -96,11 +106,13 @@ public sealed class LineReader
     public bool IsSkipping => _skipping;
 
     /// <summary>
-    /// True if an enumerator saw the beginning of a line whose delimiter has not arrived.
+    /// True if an enumerator saw the beginning of a line whose end has not arrived.
     /// </summary>
     public bool HoldsPartialLine => _skipping || _searched > 0;
 
-    /// <summary>The number of buffered bytes of a line whose delimiter has not arrived.</summary>
+    /// <summary>
+    /// The number of buffered bytes of a line whose end has not arrived; a count before it is included.
+    /// </summary>
     public long PartialLineLength => _searched;
 
     /// <summary>Bytes of the current read that are not consumed yet.</summary>
@@ -162,7 +174,7 @@ public sealed class LineReader
         bool more = true;
         while (more)
         {
-            if (Index == Count && !_skipping)
+            if (Index == Count && !_skipping && !_mayBeCounted)
             {
                 more = VisitWholeBlocks(ref visitor);
             }
@@ -174,7 +186,7 @@ public sealed class LineReader
     /// <summary>
     /// Takes a contiguous run of whole lines, terminators included, for callers that pass lines on unchanged.
     /// Returns false if there is no line, or if the next one does not qualify (it spans segments, may be too
-    /// long, or has no delimiter yet); <see cref="TryRead"/> tells which.
+    /// long, has no delimiter yet, or may be counted); <see cref="TryRead"/> tells which.
     /// </summary>
     /// <param name="enough">The run ends with the line that brings it to this many bytes.</param>
     /// <param name="run">The lines; valid until the read ends.</param>
@@ -190,7 +202,7 @@ public sealed class LineReader
         count = 0;
         // Only the enumerator handles lines that a sweep has already found, and limits so small that a line
         // within one block may exceed them.
-        if (_skipping || Index < Count || MaxLineSize < DelimiterScanner.BlockSize)
+        if (_skipping || _mayBeCounted || Index < Count || MaxLineSize < DelimiterScanner.BlockSize)
         {
             return false;
         }
@@ -213,7 +225,7 @@ public sealed class LineReader
 
     /// <summary>
     /// Takes exactly <paramref name="count"/> bytes of any value, starting after the last line taken (after
-    /// its delimiter, if that line was truncated). Invalidates existing enumerators. Returns false, and takes
+    /// its end, if that line was truncated). Invalidates existing enumerators. Returns false, and takes
     /// nothing, if not all of the bytes have arrived.
     /// </summary>
     public bool TryReadBytes(long count, out ReadOnlySequence<byte> bytes)
@@ -223,7 +235,7 @@ public sealed class LineReader
         _searched = 0;
         IsExhausted = false;
         bytes = default;
-        if (_skipping && !SkipToDelimiter())
+        if (_skipping && !SkipRest())
         {
             return false;
         }
@@ -235,6 +247,8 @@ public sealed class LineReader
         }
 
         bytes = unread.Slice(0, count);
+        _isAfterCounted &= count == 0;
+        _isNoticed &= count == 0;
         Seek(bytes.End);
         return true;
     }
@@ -260,6 +274,11 @@ public sealed class LineReader
     [MethodImpl(MethodImplOptions.NoInlining)]
     internal Step StepOverEdge(out FoundLine found)
     {
+        if (_mayBeCounted)
+        {
+            return StepOverMessage(out found);
+        }
+
         found = default;
         Step step = Step.Again;
         while (step == Step.Again && Index >= Count)

@@ -9,13 +9,13 @@ public enum OversizeLineBehavior
     /// </summary>
     Close,
 
-    /// <summary>The line is skipped up to its delimiter, and reading continues after it.</summary>
+    /// <summary>The line is skipped to its end, and reading continues after it.</summary>
     Discard,
 
     /// <summary>
     /// The first <see cref="LineFormat.MaxLineSize"/> bytes are delivered, marked
-    /// <see cref="Line.IsTruncated"/>, as soon as the line is known to be too long. The rest is skipped up to
-    /// its delimiter.
+    /// <see cref="Line.IsTruncated"/>, as soon as they have arrived and the line is known to be too long. The
+    /// rest is skipped.
     /// </summary>
     Truncate,
 }

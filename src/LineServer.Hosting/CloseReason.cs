@@ -30,6 +30,9 @@ public enum CloseReason
     /// <summary>A line exceeded <see cref="LineLimits.MaxLineSize"/>.</summary>
     LineTooLong,
 
+    /// <summary>A message had no valid count under <see cref="Framing.FramingMode.OctetCounted"/>.</summary>
+    FramingError,
+
     /// <summary>A line did not arrive whole within <see cref="LineLimits.LineTimeout"/>.</summary>
     LineTimeout,
 

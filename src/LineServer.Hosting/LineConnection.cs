@@ -47,8 +47,8 @@ public abstract class LineConnection
     public abstract CloseReason CloseReason { get; }
 
     /// <summary>
-    /// The number of bytes after the last delimiter when the client has ended its stream: an incomplete line, delivered or
-    /// discarded. 0 before the end, and if the stream ended with a line, within a payload, or within a line that is too
+    /// The number of bytes after the last line when the client has ended its stream: an incomplete line, delivered or
+    /// discarded; of a counted message, its count is included. 0 before the end, and if the stream ended with a line, within a payload, or within a line that is too
     /// long.
     /// </summary>
     /// <remarks>

@@ -8,7 +8,10 @@ public class LineLimits : ConnectionLimits
     // Timers in .NET take at most about 49 days.
     private static readonly TimeSpan LongestTimeout = TimeSpan.FromDays(40);
 
-    /// <summary>The maximum size of a line in bytes, without its terminator. Defaults to 65536.</summary>
+    /// <summary>
+    /// The maximum size of a line in bytes, without its terminator; of a counted message, its count. Defaults
+    /// to 65536.
+    /// </summary>
     /// <remarks>1 byte to 1 GiB. A client can make the server buffer this much for each connection.</remarks>
     public int MaxLineSize { get; set; } = LineFormat.Default.MaxLineSize;
 
@@ -44,8 +47,8 @@ public class LineLimits : ConnectionLimits
     public TimeSpan? IdleTimeout { get; set; }
 
     /// <summary>
-    /// How long a line may take from its first byte to its delimiter, and a payload from when the handler
-    /// asks for it. Defaults to 30 seconds.
+    /// How long a line may take from its first byte (of its count, if it has one) to its end, and a payload
+    /// from when the handler asks for it. Defaults to 30 seconds.
     /// </summary>
     /// <remarks>
     /// Time in which the server does not read does not count: while a handler works, or a client does not

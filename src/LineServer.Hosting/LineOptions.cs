@@ -16,6 +16,14 @@ public sealed class LineOptions
     /// <summary>The endpoint's limits.</summary>
     public LineLimits Limits { get; set; } = new();
 
+    /// <inheritdoc cref="LineFormat.Mode"/>
+    /// <remarks>
+    /// The lines of the other modes may hold LF (<see cref="Line.IsCounted"/>), and
+    /// <see cref="LineOutput.WriteLine(ReadOnlySpan{byte})"/> does not take those. Replies are lines in every
+    /// mode.
+    /// </remarks>
+    public FramingMode FramingMode { get; set; }
+
     /// <inheritdoc cref="LineFormat.Delimiter"/>
     public byte Delimiter { get; set; } = LineFormat.LineFeed;
 
@@ -58,6 +66,7 @@ public sealed class LineOptions
 
     internal LineFormat Format => new()
     {
+        Mode = FramingMode,
         Delimiter = Delimiter,
         MaxLineSize = Limits.MaxLineSize,
         OversizeLineBehavior = OversizeLineBehavior,
@@ -68,6 +77,7 @@ public sealed class LineOptions
     {
         Name = Name,
         Limits = Limits.Clone(),
+        FramingMode = FramingMode,
         Delimiter = Delimiter,
         OversizeLineBehavior = OversizeLineBehavior,
         IncompleteLineBehavior = IncompleteLineBehavior,
@@ -81,6 +91,11 @@ public sealed class LineOptions
         foreach (string problem in Limits.Validate())
         {
             yield return problem;
+        }
+
+        if (FramingMode != FramingMode.Lines && Delimiter != LineFormat.LineFeed)
+        {
+            yield return $"{nameof(Delimiter)} must be LF (10) with {nameof(FramingMode)} {FramingMode}, not {Delimiter}.";
         }
 
         if (MaxConcurrentLines is < 1 or > LargestMaxConcurrentLines)

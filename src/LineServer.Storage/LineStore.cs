@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Diagnostics.CodeAnalysis;
 using LineServer.Linux;
 using LineServer.Storage.Internal;
@@ -26,6 +27,10 @@ public sealed class LineStore : ILineStore, IAsyncDisposable
     private readonly TaskCompletionSource _stopped = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly TimeProvider _time;
     private readonly Followers _followers = new();
+    private readonly Keeper _keeper;
+    private readonly StoreMetrics _metrics;
+    private readonly CancellationTokenSource _keeping = new();
+    private readonly Task _kept;
     private StoreCore _core;
     private Exception? _failure;
     private int _state;
@@ -33,6 +38,8 @@ public sealed class LineStore : ILineStore, IAsyncDisposable
 
     internal LineStore(IStoreFiles files, StoreOptions options, TimeProvider time, IDisposable? heldLock)
     {
+        ThrowIfNoTimeout(options.CheckpointInterval, nameof(options.CheckpointInterval));
+        ThrowIfNoTimeout(options.RecoveryPause, nameof(options.RecoveryPause));
         _files = files;
         _options = options;
         _time = time;
@@ -41,12 +48,19 @@ public sealed class LineStore : ILineStore, IAsyncDisposable
         _core = recovery.Open();
         RecoveredLines = recovery.RecoveredLines;
         Id = _core.Id;
+        _metrics = new StoreMetrics(
+            options.Meters, options.Name, () => Volatile.Read(ref _core).Unapplied, () => Volatile.Read(ref _core).Uncommitted);
         Attach(_core);
+        _keeper = new Keeper(files, options, time);
         new Thread(Commit) { IsBackground = true, Name = "store-commit" }.Start();
+        _kept = _keeper.IsNeeded ? Task.Run(KeepAsync) : Task.CompletedTask;
     }
 
     /// <summary>Called when a write or a sync has failed, and when recovering fails. Must not throw.</summary>
     public Action<Exception>? Failed { get; set; }
+
+    /// <summary>Called when sealed segments cannot be removed or compressed. It is tried again. Must not throw.</summary>
+    public Action<Exception>? KeepingFailed { get; set; }
 
     /// <summary>Called when the store takes lines again.</summary>
     public Action? Recovered { get; set; }
@@ -67,6 +81,7 @@ public sealed class LineStore : ILineStore, IAsyncDisposable
     /// <param name="directory">Its path. Created if it is missing.</param>
     /// <param name="options">How lines are kept.</param>
     /// <param name="time">The clock of pauses; the system's if null.</param>
+    /// <exception cref="ArgumentOutOfRangeException">A time is negative, or longer than 24 days.</exception>
     /// <exception cref="StoreException">It is in use by another process, damaged, or of another version.</exception>
     /// <exception cref="IOException">A file cannot be read or written.</exception>
     /// <exception cref="PlatformNotSupportedException">This is not Linux.</exception>
@@ -80,7 +95,7 @@ public sealed class LineStore : ILineStore, IAsyncDisposable
         }
 
         var files = new LinuxStoreFiles(Path.GetFullPath(directory));
-        files.CreateDirectory(string.Empty);
+        files.CreateRoot();
         StoreLock held = StoreLock.Take(files.Root);
         try
         {
@@ -112,8 +127,8 @@ public sealed class LineStore : ILineStore, IAsyncDisposable
     public bool HasLines(string stream) => Segment.List(_files, stream).Count > 0;
 
     /// <summary>
-    /// Ends when lines of the stream have been stored, from this call on. To follow a stream: call this, read to the end,
-    /// then await it.
+    /// Ends when lines of the stream, and sometimes of another, have been stored, from this call on. To follow a stream:
+    /// call this, read to the end, then await it.
     /// </summary>
     public Task WhenAppliedAsync(string stream) => _followers.NextAsync(stream);
 
@@ -122,9 +137,34 @@ public sealed class LineStore : ILineStore, IAsyncDisposable
     /// </summary>
     public async ValueTask DisposeAsync()
     {
+        await _keeping.CancelAsync();
+        await _kept;
         _isStopping = true;
         _commitSignal.Set();
         await _stopped.Task;
+    }
+
+    /// <summary>Waits until a checkpoint covers what was applied before this call.</summary>
+    internal Task CheckpointAsync() => Volatile.Read(ref _core).KeepFromAsync(string.Empty, 0);
+
+    /// <summary>Removes and compresses sealed segments, once.</summary>
+    internal async Task KeepOnceAsync()
+    {
+        StoreCore core = Volatile.Read(ref _core);
+        foreach ((string stream, long firstKept) in _keeper.FindWhatGoes())
+        {
+            await core.KeepFromAsync(stream, firstKept);
+            _keeper.Remove(stream, firstKept);
+        }
+
+        _keeper.Compress();
+    }
+
+    // A wait for anything else would throw, in a thread of the store.
+    private static void ThrowIfNoTimeout(TimeSpan time, string name)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(time, TimeSpan.Zero, name);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(time.TotalMilliseconds, int.MaxValue, name);
     }
 
     private ValueTask<StreamAttachment> AttachAsync(string stream, IAttachmentOwner owner, bool isShared)
@@ -138,11 +178,40 @@ public sealed class LineStore : ILineStore, IAsyncDisposable
         return new ValueTask<StreamAttachment>(Volatile.Read(ref _core).AttachAsync(stream, isShared, owner));
     }
 
+    /// <summary>Keeps sealed segments in order until the store stops.</summary>
+    private async Task KeepAsync()
+    {
+        using var timer = new PeriodicTimer(_options.KeepInterval, _time);
+        try
+        {
+            while (await timer.WaitForNextTickAsync(_keeping.Token))
+            {
+                try
+                {
+                    await KeepOnceAsync();
+                }
+                catch (OperationCanceledException) when (!_keeping.IsCancellationRequested)
+                {
+                    // The store has failed while a removal waited for its checkpoint. It is asked for again.
+                }
+                catch (Exception e)
+                {
+                    Tell(() => KeepingFailed?.Invoke(e));
+                }
+            }
+        }
+        catch (OperationCanceledException)
+        {
+            // The store stops.
+        }
+    }
+
     private void Attach(StoreCore core)
     {
         core.WakeCommitter = () => _commitSignal.Set();
         core.WakeApplier = () => _applySignal.Set();
         core.Applied = _followers.Tell;
+        core.Metrics = _metrics;
     }
 
     private void Commit()
@@ -152,8 +221,7 @@ public sealed class LineStore : ILineStore, IAsyncDisposable
             StoreCore core = _core;
             Exception? applierFailed = null;
             var applier = new Thread(() => applierFailed = Apply(core)) { IsBackground = true, Name = "store-apply" };
-            applier.Start();
-            Exception? failed = CommitUntilEnd(core);
+            Exception? failed = CommitUntilEnd(core, applier);
             if (failed is null)
             {
                 // Ended in order: the applier has seen it too.
@@ -163,12 +231,15 @@ public sealed class LineStore : ILineStore, IAsyncDisposable
 
             if (failed is null)
             {
-                core.End(AttachmentEnd.StoreStopped);
                 break;
             }
 
             Fail(core, failed);
-            applier.Join();
+            if (applier.IsAlive)
+            {
+                applier.Join();
+            }
+
             core.Dispose();
             if (!TryRecover())
             {
@@ -178,25 +249,34 @@ public sealed class LineStore : ILineStore, IAsyncDisposable
 
         _core.Dispose();
         _lock?.Dispose();
+        _metrics.Dispose();
         Volatile.Write(ref _state, (int)StoreState.Stopped);
         _stopped.TrySetResult();
     }
 
     /// <summary>Commits until the store stops. Returns what has failed, in either thread.</summary>
-    private Exception? CommitUntilEnd(StoreCore core)
+    private Exception? CommitUntilEnd(StoreCore core, Thread applier)
     {
         try
         {
+            applier.Start();
             while (Volatile.Read(ref _failure) is null)
             {
+                bool isLast = _isStopping;
+                if (isLast)
+                {
+                    core.Close();
+                }
+
                 CommitOutcome outcome = core.CommitNext();
                 if (outcome == CommitOutcome.Committed)
                 {
                     continue;
                 }
 
-                if (outcome == CommitOutcome.Idle && _isStopping)
+                if (outcome == CommitOutcome.Idle && isLast)
                 {
+                    core.End(AttachmentEnd.StoreStopped);
                     _isCommitted = true;
                     _applySignal.Set();
                     return null;
@@ -262,7 +342,21 @@ public sealed class LineStore : ILineStore, IAsyncDisposable
     {
         Volatile.Write(ref _state, (int)StoreState.Failed);
         core.End(AttachmentEnd.StoreFailed);
-        Failed?.Invoke(failure);
+        _metrics.Failed();
+        Tell(() => Failed?.Invoke(failure));
+    }
+
+    /// <summary>Whoever listens cannot end the thread, and the process with it.</summary>
+    private static void Tell(Action callback)
+    {
+        try
+        {
+            callback();
+        }
+        catch (Exception e)
+        {
+            Debug.Fail("a callback of the store has thrown", e.ToString());
+        }
     }
 
     /// <summary>Recovers the store, again and again. Returns false if it stops meanwhile.</summary>
@@ -284,12 +378,13 @@ public sealed class LineStore : ILineStore, IAsyncDisposable
                 Volatile.Write(ref _failure, null);
                 Volatile.Write(ref _core, core);
                 Volatile.Write(ref _state, (int)StoreState.Open);
-                Recovered?.Invoke();
+                Tell(() => Recovered?.Invoke());
                 return true;
             }
             catch (Exception e)
             {
-                Failed?.Invoke(e);
+                _metrics.Failed();
+                Tell(() => Failed?.Invoke(e));
             }
         }
 

@@ -1,3 +1,4 @@
+using System.Diagnostics.Metrics;
 using LineServer.Storage.Internal.Log;
 
 namespace LineServer.Storage;
@@ -7,6 +8,15 @@ public sealed class StoreOptions
 {
     /// <summary>The smallest <see cref="SegmentSize"/>, in bytes: 64 KiB.</summary>
     public const long SmallestSegmentSize = 64 * 1024;
+
+    /// <summary>The longest line that a store takes, in bytes: 4 MiB.</summary>
+    public const int LargestLine = 4 * 1024 * 1024;
+
+    /// <summary>The store's name in metrics. Defaults to none.</summary>
+    public string Name { get; set; } = string.Empty;
+
+    /// <summary>Makes the meter, <c>LineServer.Storage</c>. Null, the default, makes one that nobody else shares.</summary>
+    public IMeterFactory? Meters { get; set; }
 
     /// <summary>What has happened to a line before it is acknowledged. Defaults to <see cref="Durability.Synced"/>.</summary>
     public Durability Durability { get; set; }
@@ -47,14 +57,20 @@ public sealed class StoreOptions
     /// <summary>The pause after a failed write or sync, before the store is recovered. Defaults to 1 s.</summary>
     public TimeSpan RecoveryPause { get; set; } = TimeSpan.FromSeconds(1);
 
+    /// <summary>The time between two looks at sealed segments, which are then compressed or removed. Defaults to 10 s.</summary>
+    public TimeSpan KeepInterval { get; set; } = TimeSpan.FromSeconds(10);
+
     /// <summary>The size in bytes of a log file: a multiple of 4096. Smaller in tests.</summary>
     internal int LogFileSize { get; set; } = 64 * 1024 * 1024;
 
-    /// <summary>The most bytes of lines in a commit.</summary>
+    /// <summary>The most bytes in a commit: lines, and what they cost beside.</summary>
     internal int MaxCommitSize => Math.Min(8 * 1024 * 1024, LogFileSize / 4);
 
     /// <summary>The most bytes of committed lines that wait to be applied.</summary>
     internal long MaxUnapplied { get; set; } = 64 * 1024 * 1024;
+
+    /// <summary>The most segments that are open for writing. Fewer in tests.</summary>
+    internal int MaxOpenSegments { get; set; } = 512;
 
     /// <summary>What tests break on purpose.</summary>
     internal StoreRules Rules { get; set; } = new();

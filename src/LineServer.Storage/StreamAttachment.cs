@@ -24,6 +24,7 @@ public abstract class StreamAttachment
     /// <summary>Takes whole lines, each with its LF, for the next commit. It does not wait.</summary>
     /// <param name="lines">The bytes, which are copied.</param>
     /// <param name="count">The number of lines in them; at least one.</param>
+    /// <exception cref="ArgumentException">There is no line, or the last one has no LF.</exception>
     public abstract AppendResult TryAppend(ReadOnlySpan<byte> lines, int count);
 
     /// <summary>Waits until there is room, or the attachment has ended.</summary>

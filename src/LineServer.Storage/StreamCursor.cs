@@ -1,6 +1,7 @@
 using LineServer.Framing;
 using LineServer.Storage.Internal.Files;
 using LineServer.Storage.Internal.Segments;
+using ZstdSharp;
 
 namespace LineServer.Storage;
 
@@ -24,6 +25,11 @@ public sealed class StreamCursor : IDisposable
 
     internal StreamCursor(IStoreFiles files, string stream, long from)
     {
+        if (!StreamName.IsValid(stream))
+        {
+            throw new ArgumentException("This is no name for a stream.", nameof(stream));
+        }
+
         _files = files;
         _stream = stream;
         NextLine = from;
@@ -36,6 +42,7 @@ public sealed class StreamCursor : IDisposable
     /// <param name="directory">The store's directory.</param>
     /// <param name="stream">See <see cref="StreamName"/>.</param>
     /// <param name="from">The number of the first line to read; from 1.</param>
+    /// <exception cref="ArgumentException">This is no name for a stream.</exception>
     /// <exception cref="PlatformNotSupportedException">This is not Linux.</exception>
     public static StreamCursor Open(string directory, string stream, long from)
     {
@@ -139,7 +146,16 @@ public sealed class StreamCursor : IDisposable
             Array.Resize(ref _buffer, _buffer.Length * 2);
         }
 
-        int read = _text!.Read(_buffer.AsSpan(_end));
+        int read;
+        try
+        {
+            read = _text!.Read(_buffer.AsSpan(_end));
+        }
+        catch (ZstdException e)
+        {
+            throw new InvalidDataException($"stream {_stream}, segment {_segment}: {e.Message}", e);
+        }
+
         _end += read;
         _isAtEnd = read == 0;
         return read > 0;
@@ -148,7 +164,8 @@ public sealed class StreamCursor : IDisposable
     /// <summary>The segment has ended for now: goes on with the next one, if it has begun.</summary>
     private bool GoToNextSegment()
     {
-        Segment next = Segment.List(_files, _stream).Find(segment => segment.FirstLine > _segment);
+        List<Segment> segments = Segment.List(_files, _stream);
+        Segment next = segments.Find(segment => segment.FirstLine > _segment);
         if (next.FirstLine == 0)
         {
             return false;
@@ -158,6 +175,12 @@ public sealed class StreamCursor : IDisposable
         if (_isAtEnd && Fill())
         {
             return true;
+        }
+
+        // Retention may have removed what lies between, and this segment too.
+        if (_line < next.FirstLine && next == segments[0])
+        {
+            _line = NextLine >= next.FirstLine ? next.FirstLine : throw new LineNotKeptException(next.FirstLine);
         }
 
         if (_line != next.FirstLine)
@@ -173,6 +196,7 @@ public sealed class StreamCursor : IDisposable
     /// <summary>Opens the segment that holds the next line. Returns false if there is none yet.</summary>
     private bool OpenSegment()
     {
+        string? missing = null;
         while (true)
         {
             List<Segment> segments = Segment.List(_files, _stream);
@@ -191,9 +215,10 @@ public sealed class StreamCursor : IDisposable
             {
                 _text = holder.OpenText(_files, _stream);
             }
-            catch (FileNotFoundException)
+            catch (FileNotFoundException) when (holder.Name != missing)
             {
-                continue; // compressed or removed just now
+                missing = holder.Name; // compressed or removed just now
+                continue;
             }
 
             _segment = _line = holder.FirstLine;

@@ -166,6 +166,7 @@ internal sealed class CommandLine(Signals signals, ErrorOutput errors)
         check.SetAction((parsed, _) => CheckAsync(parsed));
         var handlers = new Command("handlers", "Lists the built-in handlers and their options.");
         handlers.SetAction(ListHandlers);
+        Command store = new StoreCommands(Report).Build();
         var root = new RootCommand(
             """
             Serves newline-terminated lines over TCP and Unix sockets.
@@ -180,11 +181,16 @@ internal sealed class CommandLine(Signals signals, ErrorOutput errors)
             Exit status: 0 ended in order, 1 failed or cannot listen, 2 bad option, 78 bad configuration.
             """)
         {
-            _config, _listen, _handler, _store, _acknowledge, _transport, _set, run, check, handlers,
+            _config, _listen, _handler, _store, _acknowledge, _transport, _set, run, check, handlers, store,
         };
         root.SetAction((parsed, _) => ServeAsync(parsed));
         check.Validators.Add(result => RefuseOptionsBefore(result, [_listen, _handler, _store, _acknowledge, _transport]));
         handlers.Validators.Add(result => RefuseOptionsBefore(result, [_config, _listen, _handler, _store, _acknowledge, _transport, _set]));
+        foreach (Command command in store.Subcommands)
+        {
+            command.Validators.Add(result => RefuseOptionsBefore(result.Parent as CommandResult ?? result, [_config, _listen, _handler, _store, _acknowledge, _transport, _set]));
+        }
+
         _listen.Validators.Add(ValidateListen);
         _handler.Validators.Add(result => ValidateName(result, _handler, [.. BuiltInHandler.All.Select(handler => handler.Name)]));
         _transport.Validators.Add(result => ValidateName(result, _transport, ServerSettings.Transports));

@@ -12,6 +12,9 @@ internal sealed class ExitStatus
     /// <summary>A bad option.</summary>
     public const int Usage = 2;
 
+    /// <summary>For `store cat`: the line that was asked for is no longer kept.</summary>
+    public const int NotKept = 3;
+
     /// <summary>A bad configuration: EX_CONFIG of sysexits(3).</summary>
     public const int Configuration = 78;
 

@@ -101,6 +101,9 @@ internal sealed class ClientProcess : IDisposable
         Assert.Equal(0, kill.ExitCode);
     }
 
+    /// <summary>Kills the process: SIGKILL.</summary>
+    public void Kill() => _process.Kill();
+
     public async Task<ClientResult> EndAsync()
     {
         await _process.WaitForExitAsync().WaitAsync(Guard);

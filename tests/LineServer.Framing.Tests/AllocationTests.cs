@@ -33,6 +33,23 @@ public class AllocationTests
         Assert.NotEqual(0, sum);
     }
 
+    [Theory]
+    [InlineData(FramingMode.OctetCounted, false)]
+    [InlineData(FramingMode.OctetCounted, true)]
+    [InlineData(FramingMode.Auto, false)]
+    [InlineData(FramingMode.Auto, true)]
+    public void Reading_counted_messages_allocates_nothing(FramingMode mode, bool inManySegments)
+    {
+        byte[] messages = Encoding.Latin1.GetBytes(string.Concat(Enumerable.Range(1, 500).Select(i => $"{i} {new string('x', i)}")) + "9 partial");
+        ReadOnlySequence<byte> buffer = inManySegments
+            ? Segments.Cut(messages, 0, messages.Length, [.. Enumerable.Range(1, messages.Length / 100).Select(i => i * 100)], LineFormat.LineFeed)
+            : new(messages);
+        LineReader reader = new(new LineFormat { Mode = mode, MaxLineSize = 1000 });
+        long sum = 0;
+        Assert.Equal(0, LeastAllocated(() => sum += ReadAll(reader, buffer, Way.TryRead)));
+        Assert.NotEqual(0, sum);
+    }
+
     [Fact]
     public void Writing_lines_allocates_nothing()
     {

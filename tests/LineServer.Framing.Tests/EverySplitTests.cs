@@ -131,7 +131,7 @@ public class EverySplitTests
     {
         foreach ((string stream, int limit) in Corpus.Large)
         {
-            foreach (StreamPlayer player in Corpus.Players(stream, limit).Take(4))
+            foreach (StreamPlayer player in Corpus.Players(stream, limit).Take(5))
             {
                 ByteByByte(player, stream.Length);
             }

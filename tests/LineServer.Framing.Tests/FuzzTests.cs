@@ -41,12 +41,14 @@ public class FuzzTests
             stream = Mutate(stream, random);
         }
 
+        FramingMode mode = (FramingMode)random.Next(3);
         LineFormat format = new()
         {
+            Mode = mode,
             MaxLineSize = random.Next(3) == 0 ? 1 + random.Next(8) : 1 + random.Next(200),
             OversizeLineBehavior = (OversizeLineBehavior)random.Next(3),
             IncompleteLineBehavior = (IncompleteLineBehavior)random.Next(2),
-            Delimiter = random.Next(4) == 0 ? (byte)random.Next(256) : LineFormat.LineFeed,
+            Delimiter = mode == FramingMode.Lines && random.Next(4) == 0 ? (byte)random.Next(256) : LineFormat.LineFeed,
         };
         new StreamPlayer(stream, format).Play(RandomDelivery.Of(random, stream.Length));
     }
@@ -62,13 +64,14 @@ public class FuzzTests
     {
         int at = random.Next(stream.Length + 1);
         int to = at + random.Next(Math.Min(stream.Length - at, 200) + 1);
-        byte[] some = [(byte)'\n', (byte)'\r', 0, (byte)'a', (byte)random.Next(256)];
-        return random.Next(5) switch
+        byte[] some = [(byte)'\n', (byte)'\r', 0, (byte)'a', (byte)' ', (byte)random.Next('0', '9' + 1), (byte)random.Next(256)];
+        return random.Next(6) switch
         {
             0 => [.. stream[..at], .. stream[to..]],
             1 => [.. stream[..to], .. stream[at..]],
             2 => [.. stream[..at], .. Enumerable.Repeat(some[random.Next(some.Length)], random.Next(150)), .. stream[at..]],
             3 => [.. stream[..at], .. "\r\n"u8, .. stream[to..]],
+            4 => [.. stream[..at], .. Encoding.Latin1.GetBytes($"{to - at} "), .. stream[at..]],
             _ => [.. stream[..at], some[random.Next(some.Length)], .. stream[at..]],
         };
     }

@@ -94,6 +94,163 @@ public class LineReaderTests
         }
     }
 
+    [Theory]
+    [InlineData("5 hello3 abc", "hello|abc")]
+    [InlineData("5 a\nb\0c1 \n", "a\nb\0c|")]
+    [InlineData("3 ab\n4 cd\r\n2 \r\n3 e\n\n", "ab|cd||e\n")]
+    [InlineData("1 a\n1 b", "a|b")]
+    public void A_message_has_as_many_bytes_as_its_count_says_and_a_terminator_counted_in_is_stripped(string stream, string lines)
+    {
+        Assert.Equal(lines, ReadAll(new LineFormat { Mode = FramingMode.OctetCounted }, stream).Lines);
+        Assert.Equal(lines, ReadAll(new LineFormat { Mode = FramingMode.Auto }, stream).Lines);
+    }
+
+    [Theory]
+    [InlineData("1 a\n\n1 b", "a", "\n1 b")]
+    [InlineData("1 ahello\n", "a", "hello\n")]
+    [InlineData("0 1 a", "", "0 1 a")]
+    [InlineData("01 a", "", "01 a")]
+    [InlineData("1\ta", "", "1\ta")]
+    [InlineData(" 1 a", "", " 1 a")]
+    [InlineData("-1 a", "", "-1 a")]
+    [InlineData("12345678901", "", "12345678901")]
+    public void Where_each_message_is_counted_anything_else_ends_reading(string stream, string lines, string prefix)
+    {
+        (string read, LineReader reader) = ReadAll(new LineFormat { Mode = FramingMode.OctetCounted }, stream);
+        Assert.Equal(lines, read);
+        Assert.True(reader.IsMalformed);
+        Assert.False(reader.HoldsPartialLine);
+        Assert.Equal(prefix, Encoding.Latin1.GetString(reader.MalformedPrefix.Span));
+    }
+
+    [Theory]
+    [InlineData("<1>a\n3 b\nc<2>d\r\n1 e", "<1>a|b\nc|<2>d|e")]
+    [InlineData("1 a\n\n1 b\n", "a||b")]
+    [InlineData("2024-01-01 a\n0 \n01 b\n1\t\n12345678901 c\n", "2024-01-01 a|0 |01 b|1\t|12345678901 c")]
+    [InlineData("4 hello\nb\n", "hell|o|b")]
+    public void Beside_counted_messages_everything_else_is_a_line(string stream, string lines)
+    {
+        (string read, LineReader reader) = ReadAll(new LineFormat { Mode = FramingMode.Auto }, stream);
+        Assert.Equal(lines, read);
+        Assert.False(reader.IsMalformed);
+    }
+
+    [Theory]
+    [InlineData(OversizeLineBehavior.Close, "a")]
+    [InlineData(OversizeLineBehavior.Discard, "a|b")]
+    [InlineData(OversizeLineBehavior.Truncate, "a|1 23(truncated)|b")]
+    public void A_count_beyond_the_limit_is_noticed_before_its_message_and_exactly_that_is_skipped(OversizeLineBehavior behavior, string lines)
+    {
+        LineFormat format = Four with { Mode = FramingMode.OctetCounted, OversizeLineBehavior = behavior };
+        (string read, LineReader reader) = ReadAll(format, "1 a5 ");
+        Assert.Equal("a", read);
+        Assert.Equal((1, 5), (reader.OversizeLines, reader.LastOversizeLine.LengthSeen));
+        Assert.Equal("5 "u8.ToArray(), reader.LastOversizeLine.Prefix.ToArray());
+        Assert.Equal(behavior != OversizeLineBehavior.Close, reader.HoldsPartialLine);
+        Assert.Equal(lines, ReadAll(format, "1 a5 1 23\n1 b").Lines);
+    }
+
+    [Theory]
+    [InlineData("1 a12", 2, "a")]
+    [InlineData("1 a3 ", 2, "a")]
+    [InlineData("1 a3 bc", 4, "a|bc(incomplete)")]
+    [InlineData("1 a9 bc", 4, "a|bc(truncated)(incomplete)")]
+    [InlineData("1 a\n", 0, "a")]
+    public void Part_of_a_message_at_the_end_of_the_stream_is_counted(string stream, int incomplete, string delivered)
+    {
+        LineFormat format = Four with { Mode = FramingMode.OctetCounted, OversizeLineBehavior = OversizeLineBehavior.Truncate };
+        (string read, LineReader reader) = ReadAll(format with { IncompleteLineBehavior = IncompleteLineBehavior.Deliver }, isCompleted: true, stream);
+        Assert.Equal(delivered, read);
+        Assert.Equal(incomplete, reader.IncompleteLength);
+        Assert.Equal("a", ReadAll(format, isCompleted: true, stream).Lines);
+    }
+
+    [Fact]
+    public void A_message_whose_count_has_begun_is_a_partial_line()
+    {
+        foreach (string head in new[] { "1", "12 ", "12 abc\n" })
+        {
+            (string lines, LineReader reader) = ReadAll(new LineFormat { Mode = FramingMode.Auto }, $"1 a\n{head}");
+            Assert.Equal("a", lines);
+            Assert.True(reader.HoldsPartialLine);
+            Assert.Equal(head.Length, reader.PartialLineLength);
+        }
+    }
+
+    [Fact]
+    public void A_line_says_whether_it_was_counted_and_whether_it_has_a_terminator()
+    {
+        LineReader reader = new(new LineFormat { Mode = FramingMode.Auto });
+        reader.BeginRead(new ReadOnlySequence<byte>("1 a3 b\r\nc\n"u8.ToArray()), isCompleted: false);
+        List<(bool, bool, string)> read = [];
+        foreach (Line line in reader)
+        {
+            read.Add((line.IsCounted, line.HasTerminator, Encoding.Latin1.GetString(line.RawSpan)));
+        }
+
+        reader.EndRead();
+        Assert.Equal([(true, false, "a"), (true, true, "b\r\n"), (false, true, "c\n")], read);
+    }
+
+    [Fact]
+    public void Bytes_may_be_taken_between_messages()
+    {
+        LineReader reader = new(Four with { Mode = FramingMode.OctetCounted, OversizeLineBehavior = OversizeLineBehavior.Truncate });
+        reader.BeginRead(new ReadOnlySequence<byte>("1 a\n2 x6 abcdefpay1 b"u8.ToArray()), isCompleted: false);
+        Assert.True(reader.TryRead(out _));
+        Assert.True(reader.TryReadBytes(4, out ReadOnlySequence<byte> bytes));
+        Assert.Equal("\n2 x"u8.ToArray(), bytes.ToArray());
+        Assert.True(reader.TryRead(out Line line));
+        Assert.True(line.IsTruncated);
+        Assert.True(reader.TryReadBytes(3, out bytes));
+        Assert.Equal("pay"u8.ToArray(), bytes.ToArray());
+        Assert.True(reader.TryRead(out line));
+        Assert.Equal("b"u8.ToArray(), line.Span.ToArray());
+        reader.EndRead();
+    }
+
+    [Fact]
+    public void What_was_taken_for_an_oversize_message_may_still_be_bytes()
+    {
+        LineReader reader = new(Four with { Mode = FramingMode.Auto, OversizeLineBehavior = OversizeLineBehavior.Truncate });
+        reader.BeginRead(new ReadOnlySequence<byte>("9 ab"u8.ToArray()), isCompleted: false);
+        Assert.False(reader.TryRead(out _));
+        Assert.False(reader.TryReadBytes(5, out _));
+        Assert.False(reader.TryRead(out _));
+        Assert.Equal(1, reader.OversizeLines);
+        Assert.True(reader.TryReadBytes(4, out _));
+        reader.EndRead();
+        reader.BeginRead(new ReadOnlySequence<byte>("8 abcd"u8.ToArray()), isCompleted: false);
+        Assert.True(reader.TryRead(out Line line));
+        Assert.True(line.IsTruncated);
+        Assert.Equal(2, reader.OversizeLines);
+        reader.EndRead();
+    }
+
+    [Fact]
+    public void An_LF_after_bytes_that_were_taken_is_an_empty_line()
+    {
+        LineReader reader = new(new LineFormat { Mode = FramingMode.Auto });
+        reader.BeginRead(new ReadOnlySequence<byte>("1 apay\n1 b\n"u8.ToArray()), isCompleted: false);
+        Assert.True(reader.TryRead(out _));
+        Assert.True(reader.TryReadBytes(0, out _));
+        Assert.True(reader.TryReadBytes(3, out _));
+        Assert.True(reader.TryRead(out Line line));
+        Assert.Equal((0, false), (line.Length, line.IsCounted));
+        Assert.True(reader.TryRead(out line));
+        Assert.Equal("b"u8.ToArray(), line.Span.ToArray());
+        Assert.True(reader.TryReadBytes(0, out _));
+        Assert.False(reader.TryRead(out _));
+        Assert.True(reader.Unread.IsEmpty);
+        reader.EndRead();
+    }
+
+    [Theory]
+    [InlineData(FramingMode.OctetCounted)]
+    [InlineData(FramingMode.Auto)]
+    public void Counted_messages_need_LF_as_the_delimiter(FramingMode mode) =>
+        Assert.Throws<ArgumentException>(() => new LineReader(new LineFormat { Mode = mode, Delimiter = 0 }));
+
     [Fact]
     public void A_read_of_nothing_is_a_read()
     {
@@ -130,6 +287,7 @@ public class LineReaderTests
     public void The_defaults_are_those_of_the_design()
     {
         LineFormat format = LineFormat.Default;
+        Assert.Equal(FramingMode.Lines, format.Mode);
         Assert.Equal((byte)'\n', format.Delimiter);
         Assert.Equal(65536, format.MaxLineSize);
         Assert.Equal(OversizeLineBehavior.Close, format.OversizeLineBehavior);

@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Text;
 
 namespace LineServer.Framing.Tests;
 
@@ -20,18 +21,45 @@ public class LinearTimeTests
     public void Bytes_of_a_slow_line_are_not_read_again(int step, int segments)
     {
         using GuardedMemory memory = new(Pages);
-        foreach (Way way in new[] { Way.Foreach, Way.TryRead, Way.Visitor, Way.Runs })
+        (Way, FramingMode)[] all = [(Way.Foreach, FramingMode.Lines), (Way.TryRead, FramingMode.Lines), (Way.Visitor, FramingMode.Lines), (Way.Runs, FramingMode.Lines), (Way.TryRead, FramingMode.Auto)];
+        foreach ((Way way, FramingMode mode) in all)
         {
             foreach (int limit in new[] { memory.Length - 1, memory.Length - 100 })
             {
                 memory.OpenAll();
                 memory.GetSpan().Fill((byte)'a');
                 memory.GetSpan()[^1] = (byte)'\n';
-                LineFormat format = new() { MaxLineSize = limit, OversizeLineBehavior = OversizeLineBehavior.Discard };
+                LineFormat format = new() { Mode = mode, MaxLineSize = limit, OversizeLineBehavior = OversizeLineBehavior.Discard };
                 LineReader reader = new(format);
                 long length = Deliver(memory, reader, step, segments, way);
                 Assert.Equal(limit == memory.Length - 1 ? limit : 0, length);
                 Assert.Equal(limit == memory.Length - 1 ? 0 : 1, reader.OversizeLines);
+            }
+        }
+    }
+
+    [Theory]
+    [InlineData(1, 1)]
+    [InlineData(97, 1)]
+    [InlineData(5000, 1)]
+    [InlineData(97, Pages)]
+    [InlineData(5000, 4)]
+    public void Bytes_of_a_slow_message_are_not_read_at_all(int step, int segments)
+    {
+        using GuardedMemory memory = new(Pages);
+        string count = $"{memory.Length - 6} ";
+        foreach (FramingMode mode in new[] { FramingMode.OctetCounted, FramingMode.Auto })
+        {
+            foreach (int limit in new[] { memory.Length, memory.Length / 2 })
+            {
+                memory.OpenAll();
+                memory.GetSpan().Fill((byte)'a');
+                Encoding.ASCII.GetBytes(count, memory.GetSpan());
+                LineFormat format = new() { Mode = mode, MaxLineSize = limit, OversizeLineBehavior = OversizeLineBehavior.Truncate };
+                LineReader reader = new(format);
+                long length = Deliver(memory, reader, step, segments, Way.TryRead);
+                Assert.Equal(Math.Min(limit, memory.Length - count.Length), length);
+                Assert.Equal(limit == memory.Length ? 0 : 1, reader.OversizeLines);
             }
         }
     }

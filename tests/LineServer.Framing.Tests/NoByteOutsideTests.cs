@@ -13,15 +13,18 @@ public class NoByteOutsideTests
         foreach ((string text, int limit) in Corpus.Small.Select(text => (text, 4)).Concat(Corpus.Large))
         {
             byte[] stream = Encoding.Latin1.GetBytes(text);
-            LineFormat format = new() { MaxLineSize = limit, OversizeLineBehavior = OversizeLineBehavior.Truncate };
             for (int length = 0; length <= stream.Length; length++)
             {
-                ReadOnlySpan<byte> read = stream.AsSpan(0, length);
-                int expected = Verdict.Of(read, format, isCompleted: false).Lines.Count;
-                foreach (Way way in new[] { Way.Foreach, Way.Visitor, Way.Runs })
+                foreach (FramingMode mode in Enum.GetValues<FramingMode>())
                 {
-                    Assert.Equal(expected, Count(PlaceAt(memory, memory.Length - length, read), format, way));
-                    Assert.Equal(expected, Count(PlaceAt(memory, 0, read), format, way));
+                    LineFormat format = new() { Mode = mode, MaxLineSize = limit, OversizeLineBehavior = OversizeLineBehavior.Truncate };
+                    ReadOnlySpan<byte> read = stream.AsSpan(0, length);
+                    int expected = Verdict.Of(read, format, isCompleted: false).Lines.Count;
+                    foreach (Way way in new[] { Way.Foreach, Way.Visitor, Way.Runs })
+                    {
+                        Assert.Equal(expected, Count(PlaceAt(memory, memory.Length - length, read), format, way));
+                        Assert.Equal(expected, Count(PlaceAt(memory, 0, read), format, way));
+                    }
                 }
             }
         }
@@ -35,16 +38,19 @@ public class NoByteOutsideTests
         foreach ((string text, int limit) in Corpus.Small.Select(text => (text, 4)).Concat(Corpus.Large))
         {
             byte[] stream = Encoding.Latin1.GetBytes(text);
-            LineFormat format = new() { MaxLineSize = limit, OversizeLineBehavior = OversizeLineBehavior.Discard };
-            int expected = Verdict.Of(stream, format, isCompleted: false).Lines.Count;
-            for (int cut = 0; cut <= stream.Length; cut++)
+            foreach (FramingMode mode in Enum.GetValues<FramingMode>())
             {
-                foreach (Way way in new[] { Way.Foreach, Way.Visitor, Way.Runs })
+                LineFormat format = new() { Mode = mode, MaxLineSize = limit, OversizeLineBehavior = OversizeLineBehavior.Discard };
+                int expected = Verdict.Of(stream, format, isCompleted: false).Lines.Count;
+                for (int cut = 0; cut <= stream.Length; cut++)
                 {
-                    ReadOnlySpan<byte> first = stream.AsSpan(..cut);
-                    ReadOnlySpan<byte> second = stream.AsSpan(cut..);
-                    Assert.Equal(expected, Count(Segments.Join(Place(head, head.Length - cut, first), Place(tail, 0, second)), format, way));
-                    Assert.Equal(expected, Count(Segments.Join(Place(head, 0, first), Place(tail, tail.Length - second.Length, second)), format, way));
+                    foreach (Way way in new[] { Way.Foreach, Way.Visitor, Way.Runs })
+                    {
+                        ReadOnlySpan<byte> first = stream.AsSpan(..cut);
+                        ReadOnlySpan<byte> second = stream.AsSpan(cut..);
+                        Assert.Equal(expected, Count(Segments.Join(Place(head, head.Length - cut, first), Place(tail, 0, second)), format, way));
+                        Assert.Equal(expected, Count(Segments.Join(Place(head, 0, first), Place(tail, tail.Length - second.Length, second)), format, way));
+                    }
                 }
             }
         }

@@ -13,18 +13,27 @@ public class PropertyTests
     // Few different bytes, so that what matters meets often.
     private static readonly Gen<string> Streams = Gen.Elements("\n\n\r\rabc\0\xFF".ToCharArray()).ArrayOf().Select(chars => new string(chars));
 
+    // Counts that are right, and some that are not.
+    private static readonly Gen<string> Messages =
+        Gen.OneOf(
+            Streams.Select(message => $"{message.Length} {message}"),
+            Streams.Select(line => $"{line}\n"),
+            Gen.Elements("\n\r 0123a".ToCharArray()).ArrayOf().Select(chars => new string(chars)))
+        .ArrayOf().Select(string.Concat);
+
     private static readonly Gen<LineFormat> Formats =
         from limit in Gen.Choose(1, 12)
         from oversize in Gen.Elements(Enum.GetValues<OversizeLineBehavior>())
         from incomplete in Gen.Elements(Enum.GetValues<IncompleteLineBehavior>())
-        from delimiter in Gen.Elements((byte)'\n', (byte)'\n', (byte)0, (byte)'\r', (byte)0xFF)
-        select new LineFormat { MaxLineSize = limit, OversizeLineBehavior = oversize, IncompleteLineBehavior = incomplete, Delimiter = delimiter };
+        from mode in Gen.Elements(Enum.GetValues<FramingMode>())
+        from delimiter in mode == FramingMode.Lines ? Gen.Elements((byte)'\n', (byte)'\n', (byte)0, (byte)'\r', (byte)0xFF) : Gen.Constant((byte)'\n')
+        select new LineFormat { Mode = mode, MaxLineSize = limit, OversizeLineBehavior = oversize, IncompleteLineBehavior = incomplete, Delimiter = delimiter };
 
     [Fact]
     public void Every_delivery_of_every_stream_is_read_as_the_reference_reads_it()
     {
         Gen<(string Stream, LineFormat Format, int Seed)> cases =
-            from stream in Streams
+            from stream in Gen.OneOf(Streams, Messages)
             from format in Formats
             from seed in Gen.Choose(0, int.MaxValue - 1)
             select (stream, format, seed);

@@ -120,6 +120,8 @@ internal sealed class StreamPlayer(byte[] stream, LineFormat format)
             Same(expected.Length, line.Length, "length");
             Same(expected.IsTruncated, line.IsTruncated, "truncated");
             Same(expected.IsIncomplete, line.IsIncomplete, "incomplete");
+            Same(expected.IsCounted, line.IsCounted, "counted");
+            Same(expected.RawLength > expected.Length, line.HasTerminator, "has a terminator");
             SameBytes(content, line, "line");
             SameBytes(raw, line.RawSpan, "raw line");
             SameBytes(content, line.Sequence.ToArray(), "line as a sequence");
@@ -135,6 +137,7 @@ internal sealed class StreamPlayer(byte[] stream, LineFormat format)
                 SameBytes(_stream.AsSpan(expected.Start, expected.Length), ((ReadOnlyMemory<byte>)memory).Span, what);
                 SameBytes(_stream.AsSpan(expected.Start, expected.RawLength), memory.RawMemory.Span, $"raw {what}");
                 Same((expected.Length, expected.IsTruncated, expected.IsIncomplete), (memory.Length, memory.IsTruncated, memory.IsIncomplete), what);
+                Same((expected.IsCounted, expected.RawLength > expected.Length), (memory.IsCounted, memory.HasTerminator), what);
             }
         }
 
@@ -166,9 +169,10 @@ internal sealed class StreamPlayer(byte[] stream, LineFormat format)
                     while (batch < delivery.Batch)
                     {
                         int enough = 1 << (_taken % 10);
-                        if (_reader.TryReadRun(enough, out ReadOnlySpan<byte> run))
+                        if (_reader.TryReadRun(enough, out ReadOnlySpan<byte> run, out int count))
                         {
-                            batch += TakeRun(run, enough);
+                            Same(TakeRun(run, enough), count, "lines of a run");
+                            batch += count;
                         }
                         else if (_reader.TryRead(out Line line))
                         {
@@ -194,6 +198,7 @@ internal sealed class StreamPlayer(byte[] stream, LineFormat format)
 
         private int TakeRun(ReadOnlySpan<byte> run, int enough)
         {
+            Same(FramingMode.Lines, player.Format.Mode, "mode with runs");
             int start = _expected.Lines[_taken].Start;
             int end = start;
             int takenBefore = _taken;
@@ -218,10 +223,16 @@ internal sealed class StreamPlayer(byte[] stream, LineFormat format)
             Same(_expected.OversizeLines, _reader.OversizeLines, "oversize lines");
             Same(_expected.IncompleteLength, _reader.IncompleteLength, "incomplete bytes");
             Same(_expected.IsOversize, _reader.IsOversize, "closed by an oversize line");
+            Same(_expected.IsMalformed, _reader.IsMalformed, "closed by what is no count");
+            Same(_expected.IsMalformed, !_reader.MalformedPrefix.IsEmpty, "has what is no count");
+            SameBytes(_stream.AsSpan(_expected.IsMalformed ? _expected.Consumed : 0, _reader.MalformedPrefix.Length), _reader.MalformedPrefix.Span, "what is no count");
             Same(_expected.HoldsPartialLine, _reader.HoldsPartialLine, "holds a partial line");
             Same(_expected.IsSkipping, _reader.IsSkipping, "skips the rest of a line");
             int held = end - _consumed;
-            if (!_reader.IsOversize && held > player.Format.MaxLineSize + (player.Format.Delimiter == '\n' ? 1 : 0))
+            Same(_reader.HoldsPartialLine && !_reader.IsSkipping ? held : 0, (int)_reader.PartialLineLength, "bytes of a partial line");
+            // A CR, or a count and its space.
+            int around = player.Format.Mode != FramingMode.Lines ? 11 : player.Format.Delimiter == '\n' ? 1 : 0;
+            if (!_reader.IsOversize && !_reader.IsMalformed && held > player.Format.MaxLineSize + around)
             {
                 throw new InvalidOperationException($"{held} bytes are held");
             }
@@ -230,7 +241,16 @@ internal sealed class StreamPlayer(byte[] stream, LineFormat format)
             {
                 OversizeLine oversize = _reader.LastOversizeLine;
                 Same(true, oversize.LengthSeen > player.Format.MaxLineSize, "oversize line is longer than the limit");
-                Same((int)Math.Min(oversize.LengthSeen, OversizeLine.PrefixSize), oversize.Prefix.Length, "prefix size");
+                if (_expected.LastOversizeCount > 0)
+                {
+                    Same(_expected.LastOversizeCount, oversize.LengthSeen, "count of an oversize message");
+                    Same(true, oversize.Prefix.Length is > 1 and <= OversizeLine.PrefixSize, "prefix size");
+                }
+                else
+                {
+                    Same((int)Math.Min(oversize.LengthSeen, OversizeLine.PrefixSize), oversize.Prefix.Length, "prefix size");
+                }
+
                 SameBytes(_stream.AsSpan(_expected.LastOversizeStart, oversize.Prefix.Length), oversize.Prefix.Span, "prefix");
             }
         }

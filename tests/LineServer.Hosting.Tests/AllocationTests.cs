@@ -100,17 +100,131 @@ public class AllocationTests
         }
     }
 
+    /// <summary>In memory, all of a wake-up runs within the call: the wake, the read that ends, the handler, the flush.</summary>
+    [Theory]
+    [InlineData(false, 1)]
+    [InlineData(true, 1)]
+    [InlineData(true, 16)]
+    public async Task A_wake_of_a_connection_that_waits_for_its_client_allocates_nothing(bool isPerLine, int concurrentLines)
+    {
+        LineHandlerBase handler = isPerLine ? new Woken() : new WokenBatch();
+        ConnectionDelegate endpoint = LineTestConnection.Build(
+            lines => lines.UseLines(_ => handler, options => options.MaxConcurrentLines = concurrentLines));
+        var inline = new PipeOptions(readerScheduler: PipeScheduler.Inline, writerScheduler: PipeScheduler.Inline, useSynchronizationContext: false);
+        var toServer = new Pipe(inline);
+        var toClient = new Pipe(inline);
+        await using var connection = new DefaultConnectionContext("wakes") { Transport = new Both(toServer.Reader, toClient.Writer) };
+        Task served = endpoint(connection);
+        Rounds(500);
+        long before = GC.GetAllocatedBytesForCurrentThread();
+        Rounds(1000);
+        Assert.Equal(0, GC.GetAllocatedBytesForCurrentThread() - before);
+        await toServer.Writer.CompleteAsync();
+        await served.InTime();
+
+        void Rounds(int count)
+        {
+            for (int i = 0; i < count; i++)
+            {
+                handler.Connection.Wake();
+                Assert.True(toClient.Reader.TryRead(out ReadResult read) && read.Buffer.Length == 21);
+                toClient.Reader.AdvanceTo(read.Buffer.End);
+            }
+        }
+    }
+
+    /// <summary>The thread that wakes allocates nothing, nor does the loop, whose thread the handler meters.</summary>
+    [Theory]
+    [InlineData(false, false, 1)]
+    [InlineData(true, false, 1)]
+    [InlineData(false, true, 1)]
+    [InlineData(true, true, 1)]
+    [InlineData(true, true, 16)]
+    public async Task A_wake_from_another_thread_allocates_nothing(bool isPerLine, bool isHandlerPending, int concurrentLines)
+    {
+        const int Rounds = 500;
+        await using var server = new LoopServer();
+        var gate = new TaskCompletionSource();
+        LineHandlerBase? handler = null;
+        ConnectionEndpoint endpoint = await server.ListenAsync(
+            () => handler = isPerLine ? new Woken(gate.Task) : new WokenBatch(gate.Task), options: options => options.MaxConcurrentLines = concurrentLines);
+        using Socket client = await endpoint.ConnectAsync();
+        await client.SendTextAsync(isHandlerPending ? "wait\n" : "line\n");
+        Assert.Equal("line\n", await client.ReceiveTextAsync(5));
+        (long byWakes, long byLoop) = await WakeAsync();
+        Assert.Equal(0, byWakes);
+        // Now and then another thread has emptied the runtime's pool of state machines.
+        Assert.InRange(byLoop, 0, Rounds);
+        gate.SetResult();
+
+        async Task<(long ByWakes, long ByLoop)> WakeAsync()
+        {
+            long ofWakes = 0;
+            long first = 0;
+            long last = 0;
+            for (int i = 0; i < 2 * Rounds; i++)
+            {
+                long before = GC.GetAllocatedBytesForCurrentThread();
+                handler!.Connection.Wake();
+                ofWakes += i < Rounds ? 0 : GC.GetAllocatedBytesForCurrentThread() - before;
+                last = long.Parse(await client.ReceiveTextAsync(21), CultureInfo.InvariantCulture);
+                first = i < Rounds ? last : first;
+            }
+
+            return (ofWakes, last - first);
+        }
+    }
+
     private static void Reply(LineMemory line, LineOutput reply)
     {
         if (line.Span.SequenceEqual("bytes"u8))
         {
-            Span<byte> digits = stackalloc byte[20];
-            Utf8Formatter.TryFormat(GC.GetAllocatedBytesForCurrentThread(), digits, out _, new StandardFormat('D', 20));
-            reply.WriteLine(digits);
+            Meter(reply);
             return;
         }
 
         reply.WriteLine(line.Span);
+    }
+
+    private static void Meter(LineOutput output)
+    {
+        Span<byte> digits = stackalloc byte[20];
+        Utf8Formatter.TryFormat(GC.GetAllocatedBytesForCurrentThread(), digits, out _, new StandardFormat('D', 20));
+        output.WriteLine(digits);
+    }
+
+    private sealed class Woken(Task? gate = null) : LineHandler
+    {
+        public override ValueTask OnLineAsync(LineMemory line, LineOutput reply, CancellationToken cancellationToken)
+        {
+            if (line.Span.SequenceEqual("line"u8))
+            {
+                reply.WriteLine(line.Span);
+                return default;
+            }
+
+            Connection.TryPush("line"u8);
+            return new ValueTask(gate!);
+        }
+
+        public override void OnWake(LineOutput output) => Meter(output);
+    }
+
+    private sealed class WokenBatch(Task? gate = null) : LineBatchHandler
+    {
+        public override ValueTask OnBatch(LineBatch batch)
+        {
+            bool waits = false;
+            while (batch.TryRead(out Line line))
+            {
+                waits = line.Span.SequenceEqual("wait"u8);
+                batch.Output.WriteLine("line"u8);
+            }
+
+            return waits ? new ValueTask(gate!) : default;
+        }
+
+        public override void OnWake(LineOutput output) => Meter(output);
     }
 
     private sealed class Metered : LineHandler

@@ -1,6 +1,9 @@
+using System.Buffers;
+using System.IO.Pipelines;
 using LineServer.Framing;
 using LineServer.Hosting.Testing;
 using LineServer.Hosting.Tests.Support;
+using Microsoft.AspNetCore.Connections;
 using Microsoft.Extensions.Logging;
 
 namespace LineServer.Hosting.Tests;
@@ -42,6 +45,68 @@ public class BatchTests
         Assert.Equal("push", await client.ReadLineAsync().InTime());
         go.SetResult();
         Assert.Equal("b", await client.ReadLineAsync().InTime());
+    }
+
+    [Theory]
+    [InlineData(1)]
+    [InlineData(11)]
+    [InlineData(20_000)]
+    [InlineData(int.MaxValue)]
+    public async Task A_run_of_lines_that_are_not_answered_is_counted_and_ends_only_with_enough(int enough)
+    {
+        const int Lines = 5000;
+        byte[] stream = [.. Enumerable.Range(0, Lines).SelectMany(i => System.Text.Encoding.ASCII.GetBytes($"line {i:D4}\n"))];
+        var runs = new List<(int Length, int Count)>();
+        ConnectionDelegate endpoint = LineTestConnection.Build(builder => builder.UseLines(
+            _ => new Handler((_, batch) =>
+            {
+                while (batch.TryReadRun(enough, out ReadOnlySpan<byte> lines, out int count))
+                {
+                    runs.Add((lines.Length, count));
+                }
+
+                Assert.False(batch.TryRead(out Line _));
+                return default;
+            }),
+            options => options.Limits.MaxWriteBufferSize = 95));
+        var toClient = new Pipe();
+        await using var connection = new DefaultConnectionContext("runs")
+        {
+            Transport = new Both(PipeReader.Create(new ReadOnlySequence<byte>(stream)), toClient.Writer),
+        };
+        await endpoint(connection).InTime();
+        int linesARun = (int)Math.Min(Lines, (enough + 9L) / 10);
+        Assert.Equal(Lines, runs.Sum(run => run.Count));
+        Assert.All(runs.Take(Lines / linesARun), run => Assert.Equal((linesARun * 10, linesARun), run));
+    }
+
+    [Fact]
+    public async Task A_counted_run_ends_with_the_batch_and_cannot_be_of_nothing()
+    {
+        await using LineTestConnection client = Start((handler, batch) =>
+        {
+            bool isRefused = false;
+            try
+            {
+                batch.TryReadRun(0, out _, out _);
+            }
+            catch (ArgumentOutOfRangeException)
+            {
+                isRefused = true;
+            }
+
+            if (batch.TryReadRun(1, out ReadOnlySpan<byte> lines, out int count))
+            {
+                batch.Output.Write(lines);
+                batch.Output.WriteLine($"{count} {isRefused}");
+                handler.Connection.Close();
+                batch.Output.WriteLine($"{batch.TryReadRun(1, out _, out count)} {count}");
+            }
+
+            return default;
+        }).Connect();
+        await client.SendAsync("a\nb\n");
+        Assert.Equal("a\n1 True\nFalse 0\n", await client.ReadToEndAsync().InTime());
     }
 
     [Fact]
@@ -90,4 +155,6 @@ public class BatchTests
     {
         public override ValueTask OnBatch(LineBatch batch) => onBatch(this, batch);
     }
+
+    private sealed record Both(PipeReader Input, PipeWriter Output) : IDuplexPipe;
 }

@@ -112,6 +112,24 @@ public class LoopHandlerTests
     }
 
     [Fact]
+    public async Task A_handler_that_ends_on_its_loop_while_its_client_does_not_read_goes_on()
+    {
+        await using var server = new LoopServer();
+        var gate = new TaskCompletionSource();
+        var ended = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        const int Size = 16 << 20;
+        ConnectionEndpoint endpoint = await server.ListenAsync(() => new Flooding(Size, gate.Task, ended));
+        using Socket client = await endpoint.ConnectAsync();
+        await client.SendTextAsync("go\n");
+        Assert.Equal("x", await client.ReceiveTextAsync(1)); // the flush has begun
+        gate.SetResult();
+        await ended.Task.InTime();
+        Assert.Equal(Size, (await client.ReceiveTextAsync(Size)).Length);
+        await client.SendTextAsync("go\n");
+        Assert.Equal(Size + 1, (await client.ReceiveTextAsync(Size + 1)).Length);
+    }
+
+    [Fact]
     public async Task Pushes_are_sent_while_the_handler_waits()
     {
         await using var server = new LoopServer();
@@ -236,6 +254,16 @@ public class LoopHandlerTests
             reply.WriteLine("two"u8);
             await gates[1].Task;
             reply.WriteLine("three"u8);
+        }
+    }
+
+    private sealed class Flooding(int size, Task gate, TaskCompletionSource ended) : LineHandler
+    {
+        public override async ValueTask OnLineAsync(LineMemory line, LineOutput reply, CancellationToken cancellationToken)
+        {
+            reply.WriteLine(new string('x', size));
+            await gate;
+            ended.TrySetResult();
         }
     }
 

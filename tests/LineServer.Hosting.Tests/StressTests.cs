@@ -11,7 +11,7 @@ using Microsoft.Extensions.DependencyInjection;
 namespace LineServer.Hosting.Tests;
 
 /// <summary>
-/// Close, abort, push, drain and resets at random moments: over Kestrel's sockets, and over epoll on the loop, on the thread
+/// Close, abort, push, wake, drain and resets at random moments: over Kestrel's sockets, and over epoll on the loop, on the thread
 /// pool, and on the way from one to the other.
 /// </summary>
 [Collection(nameof(Alone))]
@@ -22,6 +22,9 @@ public class StressTests
     private volatile bool _hasRunOnPool;
     private int _connected;
     private int _disconnected;
+    private int _woken;
+    private int _ended;
+    private int _misplaced;
 
     public enum Kind
     {
@@ -76,33 +79,40 @@ public class StressTests
             }));
         using var over = new CancellationTokenSource(TimeSpan.FromMilliseconds(700));
         Task[] clients = [.. Enumerable.Range(0, 16).Select(i => Task.Run(() => ActAsync(host, new Random(seed + i), over.Token)))];
+        using var stopped = new CancellationTokenSource();
         Task others = Task.Run(() =>
         {
             var random = new Random(seed - 1);
-            while (!over.IsCancellationRequested)
+            while (!stopped.IsCancellationRequested)
             {
                 foreach ((LineConnection connection, IConnectionLifetimeNotificationFeature? lifetime) in _open)
                 {
-                    switch (random.Next(200))
+                    // The ends of the last connections wait for a wake.
+                    switch (over.IsCancellationRequested ? int.MaxValue : random.Next(200))
                     {
                         case 0: connection.Close(); break;
                         case 1: connection.Abort(); break;
                         case 2: lifetime?.RequestClose(); break;
-                        case < 100: connection.TryPush("push"u8); break;
+                        case < 50: connection.TryPush("push"u8); break;
+                        default: connection.Wake(); break;
                     }
                 }
 
                 Thread.Yield();
             }
         });
-        await Task.WhenAll([.. clients, others]).InTime();
+        await Task.WhenAll(clients).InTime();
         await host.DisposeAsync();
         Until.True(() => metrics["lineserver.connections.active"] == 0);
+        await stopped.CancelAsync();
+        await others.InTime();
         Assert.True(_connected > 0, name);
         // Kestrel begins connections on the thread pool, so lines that are there already may be handled there on any transport.
         Assert.True(_hasRunOnPool || place == Place.Loop, name);
         Assert.Equal(_connected, _disconnected);
         Assert.Empty(_open);
+        Assert.True(_woken > 0 && _ended > 0, $"{name}: {_woken} woken, {_ended} ended");
+        Assert.Equal(0, _misplaced);
         Assert.Equal(0, metrics["lineserver.connections.closed HandlerError"]);
         GC.Collect();
         GC.WaitForPendingFinalizers();
@@ -183,14 +193,72 @@ public class StressTests
         _open.TryRemove(connection, out _);
     }
 
+    /// <summary>The calls of one handler that are not about lines: none where it may not be.</summary>
+    private sealed class Ends(StressTests test)
+    {
+        private readonly TaskCompletionSource _wokenAtEnd = new();
+        private volatile bool _isConnected;
+        private volatile bool _isAtEnd;
+        private volatile bool _isClosing;
+
+        public void OnConnected() => _isConnected = true;
+
+        public void OnWake(LineOutput output)
+        {
+            Interlocked.Increment(ref test._woken);
+            if (!_isConnected || _isClosing)
+            {
+                Interlocked.Increment(ref test._misplaced);
+            }
+
+            output.WriteLine("woken"u8);
+            if (_isAtEnd)
+            {
+                _wokenAtEnd.TrySetResult();
+            }
+        }
+
+        public async ValueTask OnLinesEndedAsync(CancellationToken cancellationToken)
+        {
+            if (!_isConnected || _isAtEnd || _isClosing)
+            {
+                Interlocked.Increment(ref test._misplaced);
+            }
+
+            _isAtEnd = true;
+            await _wokenAtEnd.Task.WaitAsync(cancellationToken);
+            Interlocked.Increment(ref test._ended);
+        }
+
+        public void OnClosing()
+        {
+            if (_isClosing || _isAtEnd != _wokenAtEnd.Task.IsCompleted)
+            {
+                Interlocked.Increment(ref test._misplaced);
+            }
+
+            _isClosing = true;
+        }
+    }
+
     private sealed class PerLine(StressTests test, Kind kind, int blockingLine) : LineHandler
     {
+        private readonly Ends _ends = new(test);
+
         public override async ValueTask OnConnectedAsync(LineOutput output, CancellationToken cancellationToken)
         {
             test.Connected(Connection);
             await Task.Yield();
             output.WriteLine("hello");
+            _ends.OnConnected();
         }
+
+        public override void OnWake(LineOutput output) => _ends.OnWake(output);
+
+        public override ValueTask OnLinesEndedAsync(CloseReason reason, CancellationToken cancellationToken) =>
+            _ends.OnLinesEndedAsync(cancellationToken);
+
+        public override void OnClosing(CloseReason reason, LineOutput output) => _ends.OnClosing();
 
         public override async ValueTask OnLineAsync(LineMemory line, LineOutput reply, CancellationToken cancellationToken)
         {
@@ -227,13 +295,22 @@ public class StressTests
 
     private sealed class Batching(StressTests test, int blockingLine) : LineBatchHandler
     {
+        private readonly Ends _ends = new(test);
         private bool _wantsPayload;
 
         public override ValueTask OnConnectedAsync(LineOutput output, CancellationToken cancellationToken)
         {
             test.Connected(Connection);
+            _ends.OnConnected();
             return default;
         }
+
+        public override void OnWake(LineOutput output) => _ends.OnWake(output);
+
+        public override ValueTask OnLinesEndedAsync(CloseReason reason, CancellationToken cancellationToken) =>
+            _ends.OnLinesEndedAsync(cancellationToken);
+
+        public override void OnClosing(CloseReason reason, LineOutput output) => _ends.OnClosing();
 
         public override ValueTask OnBatch(LineBatch batch)
         {

@@ -197,6 +197,100 @@ public sealed class LineStoreTests : IDisposable
     }
 
     [Fact]
+    public async Task A_store_that_stops_under_a_flood_keeps_every_line_it_has_taken()
+    {
+        LineStore store = LineStore.Open(_directory.Path, Options);
+        StreamAttachment[] attachments = [await store.AttachAsync("a", new Owner()), await store.AttachAsync("b", new Owner())];
+        Task<int>[] floods = [.. attachments.Select(attachment => Task.Run(() => FloodAsync(attachment)))];
+        while (attachments.Any(attachment => attachment.DurableCount < 100))
+        {
+            await Task.Yield();
+        }
+
+        await store.DisposeAsync().AsTask().WaitAsync(TimeSpan.FromSeconds(20), TestContext.Current.CancellationToken);
+        int[] taken = await Task.WhenAll(floods).WaitAsync(TimeSpan.FromSeconds(20), TestContext.Current.CancellationToken);
+        Assert.All(attachments, attachment => Assert.Equal(AttachmentEnd.StoreStopped, attachment.EndReason));
+        Assert.Equal(taken.Select(count => (long)count), attachments.Select(attachment => attachment.DurableCount));
+        await using LineStore again = LineStore.Open(_directory.Path, Options);
+        Assert.Equal(0, again.RecoveredLines);
+        Assert.Equal(taken[0], (await again.AttachAsync("a", new Owner())).Count);
+        Assert.Equal(taken[1], (await again.AttachAsync("b", new Owner())).Count);
+    }
+
+    private static async Task<int> FloodAsync(StreamAttachment attachment)
+    {
+        int taken = 0;
+        while (true)
+        {
+            switch (attachment.TryAppend("line\n"u8, 1))
+            {
+                case AppendResult.Taken:
+                    taken++;
+                    break;
+                case AppendResult.NoRoom:
+                    await attachment.WaitForRoomAsync();
+                    break;
+                default:
+                    return taken;
+            }
+        }
+    }
+
+    [Fact]
+    public async Task Owners_and_callbacks_that_throw_end_neither_the_store_nor_the_process()
+    {
+        var disk = new SimulatedDisk(new Random(1));
+        var options = new StoreOptions { LogFileSize = 64 * 1024, RecoveryPause = TimeSpan.FromMilliseconds(1) };
+        await using var store = new LineStore(disk, options, TimeProvider.System, heldLock: null);
+        var recovered = new TaskCompletionSource();
+        store.Failed = _ => throw new InvalidOperationException("Failed");
+        store.Recovered = () =>
+        {
+            recovered.TrySetResult();
+            throw new InvalidOperationException("Recovered");
+        };
+        StreamAttachment attachment = await store.AttachAsync("s", new ThrowingOwner());
+        Assert.Equal(AppendResult.Taken, attachment.TryAppend("line\n"u8, 1));
+        await attachment.WaitForCommitAsync();
+        Assert.Equal((1L, AttachmentEnd.None), (attachment.DurableCount, attachment.EndReason));
+        disk.SyncFailsOneIn = 1;
+        Assert.Equal(AppendResult.Taken, attachment.TryAppend("line\n"u8, 1));
+        await attachment.WaitForCommitAsync();
+        Assert.Equal(AttachmentEnd.StoreFailed, attachment.EndReason);
+        disk.SyncFailsOneIn = 0;
+        await recovered.Task.WaitAsync(TimeSpan.FromSeconds(20), TestContext.Current.CancellationToken);
+        StreamAttachment next = await store.AttachAsync("s", new ThrowingOwner());
+        Assert.Equal(AppendResult.Taken, next.TryAppend("line\n"u8, 1));
+        await next.WaitForCommitAsync().AsTask().WaitAsync(TimeSpan.FromSeconds(20), TestContext.Current.CancellationToken);
+        Assert.Equal(next.Count + 1, next.DurableCount);
+    }
+
+    [Fact]
+    public void A_time_that_no_thread_can_wait_is_refused_at_the_start()
+    {
+        Assert.Throws<ArgumentOutOfRangeException>(() => LineStore.Open(_directory.Path, new StoreOptions { CheckpointInterval = TimeSpan.FromDays(30) }));
+        Assert.Throws<ArgumentOutOfRangeException>(() => LineStore.Open(_directory.Path, new StoreOptions { RecoveryPause = TimeSpan.FromSeconds(-2) }));
+    }
+
+    [Fact]
+    public async Task Directories_that_no_commit_knows_are_moved_away_and_the_store_opens()
+    {
+        await using (LineStore store = LineStore.Open(_directory.Path, Options))
+        {
+            StreamAttachment attachment = await store.AttachAsync("s", new Owner());
+            attachment.TryAppend("line\n"u8, 1);
+        }
+
+        Directory.CreateDirectory(Path.Combine(_directory.Path, "lines/lost"));
+        await File.WriteAllTextAsync(Path.Combine(_directory.Path, "lines/lost/0000000000000000001.log"), "lost\n");
+        await File.WriteAllTextAsync(Path.Combine(_directory.Path, "lines/s/0000000000000000002.log"), "lost\n");
+        await using LineStore again = LineStore.Open(_directory.Path, Options);
+        Assert.Equal(0, (await again.AttachAsync("lost", new Owner())).Count);
+        Assert.Equal(1, (await again.AttachAsync("s", new Owner())).Count);
+        Assert.Equal(2, Directory.GetFileSystemEntries(Path.Combine(_directory.Path, "orphans")).Length);
+    }
+
+    [Fact]
     public async Task A_damaged_checkpoint_and_a_cut_segment_are_refused_with_their_path()
     {
         await using (LineStore store = LineStore.Open(_directory.Path, Options))
@@ -215,5 +309,10 @@ public sealed class LineStoreTests : IDisposable
         Assert.Contains("CHECKPOINT is missing", Assert.Throws<StoreException>(() => LineStore.Open(_directory.Path, Options)).Message, StringComparison.Ordinal);
         File.Delete(Path.Combine(_directory.Path, "STORE"));
         Assert.Contains("STORE is missing", Assert.Throws<StoreException>(() => LineStore.Open(_directory.Path, Options)).Message, StringComparison.Ordinal);
+    }
+
+    private sealed class ThrowingOwner : IAttachmentOwner
+    {
+        public void OnChanged() => throw new InvalidOperationException("OnChanged");
     }
 }

@@ -15,4 +15,7 @@ public enum Sabotage
     OlderAttachmentNotFenced,
     MissingCommitSteppedOver,
     StreamDirectoryNotSynced,
+    RootOfStreamsNotSynced,
+    SegmentsNotCut,
+    SegmentsNotSyncedWhenSealed,
 }

@@ -30,6 +30,9 @@ public sealed class BrokenConfigurationTests : IDisposable
         { "{ \"LineServer\": { \"Limits\": {\n\"MaxLineSize\": 2000000 },\n\"Endpoints\": { \"e\": { \"Address\": \"tcp://[::1]:1\", \"Limits\": { \"IdleTimeout\": null } } } } }", ":2: LineServer:Limits:MaxLineSize: MaxReadBufferSize (1048576) must hold a line of MaxLineSize (2000000) and its terminator: at least 2000002" },
         { "{ \"LineServer\": { \"Framing\": {\n\"Delimiter\": 256 } } }", ":2: LineServer:Framing:Delimiter: '256' is not LF, NUL, CR or a number from 0 to 255" },
         { "{ \"LineServer\": { \"Framing\": {\n\"OversizeLineBehavior\": \"Explode\" } } }", ":2: LineServer:Framing:OversizeLineBehavior: 'Explode' is not one of Close, Discard, Truncate" },
+        { "{ \"LineServer\": { \"Framing\": {\n\"Mode\": \"Octets\" } } }", ":2: LineServer:Framing:Mode: 'Octets' is not one of Lines, OctetCounted, Auto" },
+        { "{ \"LineServer\": { \"Framing\": { \"Delimiter\": \"NUL\",\n\"Mode\": \"Auto\" } } }", ":2: LineServer:Framing:Mode: Auto needs Delimiter LF, not NUL" },
+        { "{ \"LineServer\": { \"Framing\": { \"Mode\": \"OctetCounted\" }, \"Endpoints\": { \"e\": { \"Address\": \"tcp://127.0.0.1:1\", \"Framing\": {\n\"Delimiter\": 0 } } } } }", ":2: LineServer:Endpoints:e:Framing:Delimiter: Mode OctetCounted needs Delimiter LF, not NUL" },
         { "{ \"LineServer\": {\n\"Framing\": 7 } }", ":2: LineServer:Framing: an object was expected" },
         { "{ \"LineServer\": {\n\"Transport\": \"pigeon\" } }", ":2: LineServer:Transport: 'pigeon' is no transport; there are: epoll, sockets" },
         { "{ \"LineServer\": { \"Endpoints\": {\n\"e\": \"tcp://127.0.0.1:1\" } } }", ":2: LineServer:Endpoints:e: an object was expected" },
@@ -81,14 +84,14 @@ public sealed class BrokenConfigurationTests : IDisposable
     [Theory]
     [InlineData("LINESERVER__Limits__MaxLineSize", "abc", "LineServer:Limits:MaxLineSize: 'abc' is not a size in bytes, for instance 65536, 64k or 1M")]
     [InlineData("LineServer__Limits__MaxLinesize", "-1", "LineServer:Limits:MaxLineSize: must be 1 to 1073741824, not -1")]
-    [InlineData("LINESERVER__Bogus", "1", "LineServer:Bogus: unknown key; there are: Endpoints, Epoll, Framing, Limits, Sockets, Transport")]
+    [InlineData("LINESERVER__Bogus", "1", "LineServer:Bogus: unknown key; there are: Endpoints, Epoll, Framing, Limits, Sockets, Stores, Transport")]
     [InlineData("LINESERVER__Endpoints__e__Handler", "echo", "LineServer:Endpoints:e: the endpoint has no Address; write tcp://HOST:PORT, unix:PATH or systemd:NAME")]
     public async Task In_the_environment(string variable, string value, string problem) =>
         (await DaemonProcess.RunAsync(new DaemonStart { Environment = { [variable] = value } })).AssertOneLine(78, $"lineserver: environment variable {variable}: {problem}");
 
     [Theory]
     [InlineData("Limits:MaxLineSize=abc", "LineServer:Limits:MaxLineSize: 'abc' is not a size in bytes, for instance 65536, 64k or 1M")]
-    [InlineData("LineServer:Transport=sockets", "LineServer:LineServer: unknown key; there are: Endpoints, Epoll, Framing, Limits, Sockets, Transport")]
+    [InlineData("LineServer:Transport=sockets", "LineServer:LineServer: unknown key; there are: Endpoints, Epoll, Framing, Limits, Sockets, Stores, Transport")]
     [InlineData("Epoll:LoopCount=0", "LineServer:Epoll:LoopCount: must be at least 1, not 0")]
     [InlineData("Epoll:ReadBudget=none", "LineServer:Epoll:ReadBudget: 'none' is not a size in bytes, for instance 65536, 64k or 1M")]
     [InlineData("Epoll:HeldLoopThreshold=00:00:00", "LineServer:Epoll:HeldLoopThreshold: must be at least 1 ms, not 00:00:00")]

@@ -13,7 +13,7 @@ public sealed class ConfigurationTests : IDisposable
             "Framing": { "Delimiter": 0 },
             "Endpoints": {
               "one": { "Address": "tcp://127.0.0.1:0", "Handler": "ECHO", "Prefix": "ü \"quoted\" \t" },
-              "two": { "Address": "unix:two.sock", "Handler": "print", "Limits": { "MaxLineSize": 7, "MaxConcurrentConnections": 3 }, "Framing": { "Delimiter": "LF" } },
+              "two": { "Address": "unix:two.sock", "Handler": "print", "Limits": { "MaxLineSize": 7, "MaxConcurrentConnections": 3 }, "Framing": { "Delimiter": "LF", "Mode": "auto" } },
               "three": { "Address": "systemd:lines", "Handler": "delay", "Limits": { "LineTimeout": "1.02:03:04.5" } },
             } } }
         """;
@@ -46,6 +46,7 @@ public sealed class ConfigurationTests : IDisposable
         Assert.Equal("1.02:03:04.5000000", (string)endpoints["three"]!["Limits"]!["LineTimeout"]!);
         Assert.Equal([100, 7, 100], new[] { "one", "two", "three" }.Select(name => (int)endpoints[name]!["Limits"]!["MaxLineSize"]!));
         Assert.Equal(["NUL", "LF", "NUL"], new[] { "one", "two", "three" }.Select(name => (string)endpoints[name]!["Framing"]!["Delimiter"]!), StringComparer.Ordinal);
+        Assert.Equal(["Lines", "Auto", "Lines"], new[] { "one", "two", "three" }.Select(name => (string)endpoints[name]!["Framing"]!["Mode"]!), StringComparer.Ordinal);
         Assert.Equal(["Close", "Truncate", "Close"], new[] { "one", "two", "three" }.Select(name => (string)endpoints[name]!["Framing"]!["OversizeLineBehavior"]!), StringComparer.Ordinal);
     }
 

@@ -500,6 +500,10 @@ internal sealed class ConnectionLoop : ILinkedItem<ConnectionLoop>, IThreadPoolW
         {
             RequestClose(CloseReason.LineTooLong);
         }
+        else if (_read.Lines.IsMalformed)
+        {
+            RequestClose(CloseReason.FramingError);
+        }
 
         return !_read.IsLast || OnEndOfStream();
     }
@@ -662,6 +666,12 @@ internal sealed class ConnectionLoop : ILinkedItem<ConnectionLoop>, IThreadPoolW
             Endpoint.Metrics.OversizeLines(ended.OversizeLines);
             Endpoint.Log.LineTooLong(
                 _inbox, Endpoint.Limits.MaxLineSize, _read.Lines.LastOversizeLine, Endpoint.Format.OversizeLineBehavior);
+        }
+
+        if (ended.IsMalformed)
+        {
+            Endpoint.Metrics.MalformedLine();
+            Endpoint.Log.LineMalformed(_inbox, _read.Lines.MalformedPrefix.Span);
         }
     }
 

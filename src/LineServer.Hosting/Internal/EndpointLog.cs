@@ -19,6 +19,7 @@ internal sealed partial class EndpointLog
     private readonly ITimer _summaryTimer;
     private readonly BoundedRateLog _refusals;
     private readonly BoundedRateLog _longLines;
+    private readonly BoundedRateLog _malformedLines;
     private readonly BoundedRateLog _failures;
     private readonly int[] _closed = new int[Enum.GetValues<CloseReason>().Length];
     private int _unterminatedLines;
@@ -30,6 +31,7 @@ internal sealed partial class EndpointLog
         _logger = new GuardedLogger(logger);
         _refusals = new BoundedRateLog(time);
         _longLines = new BoundedRateLog(time);
+        _malformedLines = new BoundedRateLog(time);
         _failures = new BoundedRateLog(time);
         _summaryTimer = time.CreateTimer(
             static log => ((EndpointLog)log!).TellRest(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
@@ -51,6 +53,19 @@ internal sealed partial class EndpointLog
         {
             LogLineTooLong(
                 _logger, connection, _endpoint, maxLineSize, line.LengthSeen, LogText.Escape(line.Prefix.Span), behavior, suppressed);
+        }
+        else
+        {
+            ScheduleSummary();
+        }
+    }
+
+    /// <summary>A message had no valid count.</summary>
+    public void LineMalformed(object connection, ReadOnlySpan<byte> prefix)
+    {
+        if (_malformedLines.TryEnter(out int suppressed))
+        {
+            LogLineMalformed(_logger, connection, _endpoint, LogText.Escape(prefix), suppressed);
         }
         else
         {
@@ -163,8 +178,9 @@ internal sealed partial class EndpointLog
             Tell(ref _unterminatedLines, _unterminatedLines == 1 ? "unterminated line discarded" : "unterminated lines discarded");
         }
 
-        // The counts by reason include the suppressed refusals.
+        // The counts by reason include what was suppressed of these.
         _ = _refusals.TakeSuppressed();
+        _ = _malformedLines.TakeSuppressed();
         int longLines = _longLines.TakeSuppressed();
         Tell(ref longLines, "more lines were too long");
         int failures = _failures.TakeSuppressed();
@@ -194,7 +210,7 @@ internal sealed partial class EndpointLog
         2,
         LogLevel.Warning,
         "{Connection} on {Endpoint}: a line is longer than {MaxLineSize} bytes "
-            + "({LengthSeen} seen, begins \"{Prefix}\"): {Behavior} ({Suppressed} more since the last message)",
+            + "(at least {LengthSeen}, begins \"{Prefix}\"): {Behavior} ({Suppressed} more since the last message)",
         EventName = "LineTooLong")]
     private static partial void LogLineTooLong(
         ILogger logger,
@@ -231,4 +247,12 @@ internal sealed partial class EndpointLog
 
     [LoggerMessage(9, LogLevel.Error, "{Endpoint}: {Where} failed; the endpoint goes on", EventName = "Fault")]
     private static partial void LogFault(ILogger logger, Exception exception, string endpoint, string where);
+
+    [LoggerMessage(
+        10,
+        LogLevel.Warning,
+        "{Connection} on {Endpoint}: a message does not begin with its size and a space, but with \"{Prefix}\"; "
+            + "the connection is closed ({Suppressed} more since the last message)",
+        EventName = "LineMalformed")]
+    private static partial void LogLineMalformed(ILogger logger, object connection, string endpoint, string prefix, int suppressed);
 }

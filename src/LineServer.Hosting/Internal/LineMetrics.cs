@@ -16,6 +16,7 @@ internal sealed class LineMetrics
     private readonly Counter<long> _lines;
     private readonly Counter<long> _oversizeLines;
     private readonly Counter<long> _incompleteLines;
+    private readonly Counter<long> _malformedLines;
     private readonly KeyValuePair<string, object?> _endpoint;
 
     public LineMetrics(IMeterFactory? factory, string endpoint)
@@ -29,6 +30,7 @@ internal sealed class LineMetrics
         _lines = meter.CreateCounter<long>("lineserver.lines", "{line}", "Lines given to handlers.");
         _oversizeLines = meter.CreateCounter<long>("lineserver.lines.oversize", "{line}", "Lines longer than the limit.");
         _incompleteLines = meter.CreateCounter<long>("lineserver.lines.incomplete", "{line}", "Bytes without a delimiter at the end of a stream.");
+        _malformedLines = meter.CreateCounter<long>("lineserver.lines.malformed", "{line}", "Messages without a valid count.");
     }
 
     public void ConnectionOpened()
@@ -76,6 +78,8 @@ internal sealed class LineMetrics
     public void OversizeLines(long count) => Count(_oversizeLines, count);
 
     public void IncompleteLine() => Count(_incompleteLines, 1);
+
+    public void MalformedLine() => Count(_malformedLines, 1);
 
     private void CountClosed(CloseReason reason)
     {

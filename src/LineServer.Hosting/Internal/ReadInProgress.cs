@@ -27,6 +27,7 @@ internal struct ReadInProgress(LineReader lines)
     private int _held; // bytes of an unfinished line, which the next read contains again
     private bool _isOpen;
     private bool _wasSkipping; // when the read began
+    private bool _wasMalformed; // when the read began
     private bool _payloadTaken; // during the current call
 
     /// <summary>What a read means for the handler.</summary>
@@ -94,6 +95,7 @@ internal struct ReadInProgress(LineReader lines)
         _isOpen = true;
         _heldBytes = SizeOf(read.Buffer);
         _wasSkipping = lines.IsSkipping;
+        _wasMalformed = lines.IsMalformed;
         _oversizeBefore = lines.OversizeLines;
         lines.BeginRead(read.Buffer, read.IsLast);
         return Arrival.Lines;
@@ -137,7 +139,7 @@ internal struct ReadInProgress(LineReader lines)
         bool endedLine = ends + (_wasSkipping ? 1 : 0) - (isSkipping ? 1 : 0) > 0;
         _heldBytes = _held;
         input.AdvanceTo(consumed, examined);
-        return new Ended(taken, oversize, endedLine);
+        return new Ended(taken, oversize, lines.IsMalformed && !_wasMalformed, endedLine);
     }
 
     private static int SizeOf(in ReadOnlySequence<byte> bytes)
@@ -162,6 +164,7 @@ internal struct ReadInProgress(LineReader lines)
     /// <summary>The result of a read.</summary>
     /// <param name="LinesTaken">The number of lines that the handler took.</param>
     /// <param name="OversizeLines">The number of lines found to exceed the limit.</param>
+    /// <param name="IsMalformed">True if a message was found to have no valid count.</param>
     /// <param name="EndedLine">True if the end of any line arrived, discarded or not.</param>
-    public readonly record struct Ended(int LinesTaken, long OversizeLines, bool EndedLine);
+    public readonly record struct Ended(int LinesTaken, long OversizeLines, bool IsMalformed, bool EndedLine);
 }

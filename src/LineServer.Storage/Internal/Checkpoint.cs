@@ -1,6 +1,5 @@
 using System.Globalization;
 using System.Text;
-using LineServer.Framing;
 using LineServer.Storage.Internal.Files;
 using LineServer.Storage.Internal.Segments;
 
@@ -26,18 +25,17 @@ internal sealed record Checkpoint(long Epoch, long Lsn, IReadOnlyCollection<Appl
         }
 
         string text = TextFile.Read(files, Path);
-        int lastLine = text.LastIndexOf('\n', Math.Max(text.Length - 2, 0)) + 1;
-        string[] lines = text[..lastLine].Split('\n', StringSplitOptions.RemoveEmptyEntries);
-        if (text[lastLine..] != LastLine(text[..lastLine]) || lines.Length < 3 || lines[0] != FirstLine)
+        string[] lines = text.Split('\n', StringSplitOptions.RemoveEmptyEntries);
+        if (!TextFile.IsWhole(text) || lines.Length < 4 || lines[0] != FirstLine)
         {
             throw new StoreException($"{Path} is damaged: its checksum differs");
         }
 
         try
         {
-            return new Checkpoint(Number(lines[1], "epoch "), Number(lines[2], "lsn "), [.. lines.Skip(3).Select(ParseStream)]);
+            return new Checkpoint(Number(lines[1], "epoch "), Number(lines[2], "lsn "), [.. lines[3..^1].Select(ParseStream)]);
         }
-        catch (FormatException e)
+        catch (Exception e) when (e is FormatException or OverflowException)
         {
             throw new StoreException($"{Path} cannot be read: {e.Message}", e);
         }
@@ -53,11 +51,8 @@ internal sealed record Checkpoint(long Epoch, long Lsn, IReadOnlyCollection<Appl
             text.Append(CultureInfo.InvariantCulture, $"stream {s.Name} {s.Count} {s.Crc:x8} {s.First} {s.Segment} {s.SegmentBytes}\n");
         }
 
-        text.Append(LastLine(text.ToString()));
-        TextFile.Replace(files, Path, NewPath, text.ToString());
+        TextFile.Replace(files, Path, NewPath, TextFile.WithChecksum(text.ToString()));
     }
-
-    private static string LastLine(string text) => $"crc32c {Crc32C.Of(Encoding.ASCII.GetBytes(text)):x8}\n";
 
     private static long Number(string line, string key) =>
         line.StartsWith(key, StringComparison.Ordinal)

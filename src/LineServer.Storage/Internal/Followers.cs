@@ -1,44 +1,45 @@
 namespace LineServer.Storage.Internal;
 
-/// <summary>Who waits for the next lines of which stream.</summary>
+/// <summary>
+/// Who waits for the next lines of which stream. Streams share a fixed number of places by the hash of their names, because
+/// readers choose the names: some are woken for the lines of another stream, and none takes memory that stays.
+/// </summary>
 internal sealed class Followers
 {
-    private readonly Lock _lock = new();
-    private readonly Dictionary<string, TaskCompletionSource> _waiting = new(StringComparer.Ordinal);
-    private int _count;
+    private const int Places = 1024;
+
+    private readonly TaskCompletionSource?[] _waiting = new TaskCompletionSource?[Places];
 
     public Task NextAsync(string stream)
     {
-        lock (_lock)
+        ref TaskCompletionSource? place = ref PlaceOf(stream);
+        while (true)
         {
-            if (!_waiting.TryGetValue(stream, out TaskCompletionSource? source))
+            // An interlocked operation is a full fence: either Tell sees who has just come, or they see the lines.
+            if (Interlocked.CompareExchange(ref place, null, null) is { } source)
             {
-                _waiting.Add(stream, source = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously));
-                Volatile.Write(ref _count, _waiting.Count);
-                Interlocked.MemoryBarrier();
+                return source.Task;
             }
 
-            return source.Task;
+            var made = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+            if (Interlocked.CompareExchange(ref place, made, null) is null)
+            {
+                return made.Task;
+            }
         }
     }
 
-    /// <summary>Lines were written. Costs nothing while nobody follows.</summary>
+    /// <summary>Lines were written. Costs little while nobody follows.</summary>
     public void Tell(string stream)
     {
-        // Either this sees who has just come, or they see the lines.
         Interlocked.MemoryBarrier();
-        if (Volatile.Read(ref _count) == 0)
+        ref TaskCompletionSource? place = ref PlaceOf(stream);
+        if (Volatile.Read(ref place) is not null)
         {
-            return;
+            Interlocked.Exchange(ref place, null)?.TrySetResult();
         }
-
-        TaskCompletionSource? source;
-        lock (_lock)
-        {
-            _waiting.Remove(stream, out source);
-            Volatile.Write(ref _count, _waiting.Count);
-        }
-
-        source?.TrySetResult();
     }
+
+    private ref TaskCompletionSource? PlaceOf(string stream) =>
+        ref _waiting[(uint)string.GetHashCode(stream, StringComparison.Ordinal) % Places];
 }

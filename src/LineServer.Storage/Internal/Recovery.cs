@@ -16,6 +16,9 @@ internal sealed class Recovery(IStoreFiles files, StoreOptions options)
 
     private readonly Dictionary<string, AppliedStream> _streams = new(StringComparer.Ordinal);
 
+    /// <summary>True for a repair: what lies behind a damaged place in the log is dropped.</summary>
+    public bool KeepsWhatPrecedesDamage { get; init; }
+
     /// <summary>The lines that were in the log and in no checkpoint.</summary>
     public long RecoveredLines { get; private set; }
 
@@ -35,8 +38,12 @@ internal sealed class Recovery(IStoreFiles files, StoreOptions options)
 
         var log = new LogReader(files, identity.Key, checkpoint, options.Rules);
         log.Read();
-        log.ThrowIfDamaged();
-        var segments = new SegmentFiles(files);
+        if (!KeepsWhatPrecedesDamage)
+        {
+            log.ThrowIfDamaged();
+        }
+
+        var segments = new SegmentFiles(files, options.MaxOpenSegments);
         try
         {
             foreach (FramePlace place in log.Accepted)
@@ -160,6 +167,7 @@ internal sealed class Recovery(IStoreFiles files, StoreOptions options)
     private void MoveOrphan(string path, string newName, string directory)
     {
         files.CreateDirectory(Orphans);
+        files.SyncDirectory(string.Empty);
         files.Rename(path, $"{Orphans}/{newName}");
         files.SyncDirectory(Orphans);
         files.SyncDirectory(directory);

@@ -29,10 +29,12 @@ internal sealed class StoreCore : IDisposable
     private readonly HashSet<Attachment> _live = [];
     private readonly List<Attachment> _waiting = [];
     private readonly Queue<Group> _committed = new();
+    private readonly List<Removal> _removals = [];
     private long _uncommitted;
     private long _unapplied;
     private bool _isCommitterIdle;
     private bool _isApplierIdle;
+    private bool _isClosing;
     private AttachmentEnd _end;
 
     // The committer's.
@@ -82,6 +84,14 @@ internal sealed class StoreCore : IDisposable
     /// <summary>Called with the name of a stream to whose segments lines were written.</summary>
     public Action<string>? Applied { get; set; }
 
+    public StoreMetrics? Metrics { get; set; }
+
+    /// <summary>The bytes of lines that wait for their commit. Any thread.</summary>
+    public long Uncommitted => Volatile.Read(ref _uncommitted);
+
+    /// <summary>The bytes of committed lines that wait to be applied. Any thread.</summary>
+    public long Unapplied => Volatile.Read(ref _unapplied);
+
     public string Id => _identity.Id;
 
     /// <summary>Frames that no checkpoint covers fill so much of the log that one should be written.</summary>
@@ -98,7 +108,7 @@ internal sealed class StoreCore : IDisposable
         bool mustWake;
         lock (_lock)
         {
-            if (_end != AttachmentEnd.None)
+            if (_isClosing || _end != AttachmentEnd.None)
             {
                 throw Unavailable(_end);
             }
@@ -115,7 +125,14 @@ internal sealed class StoreCore : IDisposable
     public AppendResult TryAppend(Attachment attachment, ReadOnlySpan<byte> lines, int count)
     {
         ArgumentOutOfRangeException.ThrowIfGreaterThan(lines.Length, _options.MaxCommitSize, nameof(lines));
-        Debug.Assert(count > 0 && lines[^1] == LineFormat.LineFeed, "only whole lines are stored");
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(count);
+        if (lines.IsEmpty || lines[^1] != LineFormat.LineFeed)
+        {
+            // Committed, it would make a log that no recovery accepts.
+            throw new ArgumentException("Only whole lines are stored.", nameof(lines));
+        }
+
+        Debug.Assert(lines.Count(LineFormat.LineFeed) == count, "the lines were counted wrong");
         bool mustWake;
         lock (_lock)
         {
@@ -126,12 +143,13 @@ internal sealed class StoreCore : IDisposable
 
             if (!HasRoom(attachment, lines.Length))
             {
+                attachment.Wanted = lines.Length;
                 return AppendResult.NoRoom;
             }
 
-            _gathering.AddLines(attachment, lines, count);
-            attachment.Uncommitted += lines.Length;
-            _uncommitted += lines.Length;
+            int cost = _gathering.AddLines(attachment, lines, count);
+            attachment.Uncommitted += cost;
+            _uncommitted += cost;
             mustWake = TakeIdle(ref _isCommitterIdle);
         }
 
@@ -192,11 +210,14 @@ internal sealed class StoreCore : IDisposable
                 return CommitOutcome.Blocked;
             }
 
+            long start = Stopwatch.GetTimestamp();
             _log.Write(_frame.Buffers, group.LogBytes, group.Lsn);
             if (_options.Durability == Durability.Synced)
             {
                 _log.Sync();
             }
+
+            Metrics?.Committed(group.Lines, group.TextBytes, start);
         }
 
         _inCommit = null;
@@ -240,7 +261,7 @@ internal sealed class StoreCore : IDisposable
         {
             foreach (Group group in _applying)
             {
-                _unapplied -= group.Bytes;
+                _unapplied -= group.Cost;
                 _gathering.Release(group);
             }
 
@@ -261,18 +282,68 @@ internal sealed class StoreCore : IDisposable
     /// <exception cref="IOException">A write or a sync has failed: call <see cref="End"/>, then recover.</exception>
     public void WriteCheckpoint()
     {
+        List<Removal> removals;
+        lock (_lock)
+        {
+            removals = [.. _removals];
+        }
+
+        foreach (Removal removal in removals)
+        {
+            if (_applied.Find(stream => stream.Name == removal.Stream) is { } stream)
+            {
+                stream.First = Math.Max(stream.First, removal.FirstKept);
+            }
+        }
+
         _segments.Sync();
         new Checkpoint(_epoch, _appliedLsn, _applied).Write(_files);
         _logBytesSinceCheckpoint = 0;
         bool mustWake;
         lock (_lock)
         {
+            _removals.RemoveRange(0, Math.Min(removals.Count, _removals.Count));
             Volatile.Write(ref _checkpointedLsn, _appliedLsn);
-            Volatile.Write(ref _isCheckpointDue, false);
+            Volatile.Write(ref _isCheckpointDue, _removals.Count > 0);
             mustWake = TakeIdle(ref _isCommitterIdle);
         }
 
         Wake(mustWake);
+        Metrics?.Checkpointed();
+        removals.ForEach(removal => removal.Done.TrySetResult());
+    }
+
+    /// <summary>
+    /// A stream loses its lines before one. Ends when a checkpoint says so; only then may their segments be deleted.
+    /// </summary>
+    /// <exception cref="OperationCanceledException">The store has failed or stopped before.</exception>
+    public Task KeepFromAsync(string stream, long firstKept)
+    {
+        var removal = new Removal(stream, firstKept, new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously));
+        lock (_lock)
+        {
+            if (_end != AttachmentEnd.None)
+            {
+                return Task.FromCanceled(new CancellationToken(canceled: true));
+            }
+
+            _removals.Add(removal);
+            Volatile.Write(ref _isCheckpointDue, true);
+        }
+
+        WakeApplier?.Invoke();
+        return removal.Done.Task;
+    }
+
+    /// <summary>
+    /// Takes nothing more. What was taken can be committed; who waits for room waits until <see cref="End"/>.
+    /// </summary>
+    public void Close()
+    {
+        lock (_lock)
+        {
+            _isClosing = true;
+        }
     }
 
     /// <summary>Ends every attachment, and refuses new ones. Any thread; the first end wins.</summary>
@@ -290,13 +361,15 @@ internal sealed class StoreCore : IDisposable
             _end = end;
             ended = [.. _live];
             waiting = [.. _waiting];
+            _removals.ForEach(removal => removal.Done.TrySetCanceled());
+            _removals.Clear();
+            ended.ForEach(attachment => attachment.TryEnd(end));
             _live.Clear();
             _waiting.Clear();
         }
 
         foreach (Attachment attachment in ended)
         {
-            attachment.TryEnd(end);
             attachment.Answer.TrySetException(Unavailable(end));
             attachment.TellOwner();
         }
@@ -334,14 +407,16 @@ internal sealed class StoreCore : IDisposable
     }
 
     private bool HasRoom(Attachment attachment, int bytes) =>
-        (attachment.Uncommitted == 0 || attachment.Uncommitted + bytes <= _options.MaxUncommittedPerAttachment)
+        !_isClosing
+        && (attachment.Uncommitted == 0 || attachment.Uncommitted + bytes <= _options.MaxUncommittedPerAttachment)
         && (_uncommitted == 0 || _uncommitted + bytes <= _options.MaxUncommitted);
 
     // Half of the share, so that a waiting connection is not woken for a few bytes.
     private bool HasCome(Attachment attachment, Attachment.Wait wait) => wait switch
     {
         Attachment.Wait.Room => attachment.EndReason != AttachmentEnd.None
-            || (attachment.Uncommitted <= _options.MaxUncommittedPerAttachment / 2 && _uncommitted <= _options.MaxUncommitted / 2),
+            || (attachment.Uncommitted <= _options.MaxUncommittedPerAttachment / 2 && _uncommitted <= _options.MaxUncommitted / 2
+                && HasRoom(attachment, attachment.Wanted)),
         _ => attachment.Uncommitted == 0,
     };
 
@@ -367,7 +442,8 @@ internal sealed class StoreCore : IDisposable
             return false;
         }
 
-        if (Place(group.Items))
+        group.Lines = Place(group.Items);
+        if (group.Lines > 0)
         {
             var frame = new Frame
             {
@@ -378,6 +454,7 @@ internal sealed class StoreCore : IDisposable
                 Time = (DateTime.UtcNow - DateTime.UnixEpoch).Ticks / TimeSpan.TicksPerMicrosecond,
             };
             group.LogBytes = _frame.Build(ref frame, group.Items);
+            group.TextBytes = frame.TextBytes;
             _lsn++;
         }
         else
@@ -390,10 +467,10 @@ internal sealed class StoreCore : IDisposable
         return true;
     }
 
-    /// <summary>Decides what becomes of each item, in order. Returns false if there are no lines to write.</summary>
-    private bool Place(Span<GroupItem> items)
+    /// <summary>Decides what becomes of each item, in order. Returns the number of lines to write.</summary>
+    private int Place(Span<GroupItem> items)
     {
-        bool hasLines = false;
+        int lines = 0;
         foreach (ref GroupItem item in items)
         {
             switch (item.Kind)
@@ -409,14 +486,14 @@ internal sealed class StoreCore : IDisposable
                     if (item.Attachment.IsShared || stream.Current == item.Attachment || !_options.Rules.FencesOlderAttachments)
                     {
                         PlaceLines(ref item, stream);
-                        hasLines = true;
+                        lines += item.Lines;
                     }
 
                     break;
             }
         }
 
-        return hasLines;
+        return lines;
     }
 
     private void PlaceLines(ref GroupItem item, StoredStream stream)
@@ -521,8 +598,8 @@ internal sealed class StoreCore : IDisposable
         {
             foreach (ref GroupItem item in group.Items)
             {
-                item.Attachment.Uncommitted -= item.Bytes;
-                _uncommitted -= item.Bytes;
+                item.Attachment.Uncommitted -= item.Cost;
+                _uncommitted -= item.Cost;
             }
 
             TakeWaits();
@@ -594,7 +671,7 @@ internal sealed class StoreCore : IDisposable
             else
             {
                 _committed.Enqueue(group);
-                _unapplied += group.Bytes;
+                _unapplied += group.Cost;
                 mustWake = TakeIdle(ref _isApplierIdle);
             }
         }
@@ -651,4 +728,7 @@ internal sealed class StoreCore : IDisposable
         _appliedLsn = group.Lsn;
         _logBytesSinceCheckpoint += group.LogBytes;
     }
+
+    /// <summary>What retention asks for.</summary>
+    private sealed record Removal(string Stream, long FirstKept, TaskCompletionSource Done);
 }

@@ -25,13 +25,16 @@ internal sealed record StoreIdentity(string Id, ulong Key)
             return null;
         }
 
-        string[] lines = TextFile.Read(files, Path).Split('\n');
+        string text = TextFile.Read(files, Path);
+        string[] lines = text.Split('\n');
         if (lines[0] != FirstLine)
         {
             throw new StoreException($"{Path}: '{lines[0]}' is not '{FirstLine}': this is no store, or one of another version");
         }
 
-        if (lines.Length < 3
+        // With another key, no frame of the log would be known, and its lines would be lost without a word.
+        if (!TextFile.IsWhole(text)
+            || lines.Length < 3
             || !lines[1].StartsWith("id ", StringComparison.Ordinal)
             || !lines[2].StartsWith("key ", StringComparison.Ordinal)
             || !ulong.TryParse(lines[2].AsSpan(4), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out ulong key))
@@ -45,9 +48,9 @@ internal sealed record StoreIdentity(string Id, ulong Key)
     /// <summary>Makes a new store in an empty directory. STORE comes last: without it, this is begun again.</summary>
     public static StoreIdentity Create(IStoreFiles files)
     {
-        if (files.List(SegmentPath.Root).Count > 0)
+        if (files.List(SegmentPath.Root).Count > 0 || files.List(LogFiles.Directory).Count > 0)
         {
-            throw new StoreException($"{Path} is missing, but there are lines: this store was damaged, or a copy of it is incomplete");
+            throw new StoreException($"{Path} is missing, but there are lines or a log: this store was damaged, or a copy of it is incomplete");
         }
 
         files.CreateDirectory(LogFiles.Directory);
@@ -57,7 +60,7 @@ internal sealed record StoreIdentity(string Id, ulong Key)
         var made = new StoreIdentity(
             Convert.ToHexStringLower(random.AsSpan(0, 8)), BitConverter.ToUInt64(random, 8));
         string created = DateTimeOffset.UtcNow.ToString("O", CultureInfo.InvariantCulture);
-        TextFile.Replace(files, Path, NewPath, $"{FirstLine}\nid {made.Id}\nkey {made.Key:x16}\ncreated {created}\n");
+        TextFile.Replace(files, Path, NewPath, TextFile.WithChecksum($"{FirstLine}\nid {made.Id}\nkey {made.Key:x16}\ncreated {created}\n"));
         return made;
     }
 }

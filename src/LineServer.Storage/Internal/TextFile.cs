@@ -1,4 +1,5 @@
 using System.Text;
+using LineServer.Framing;
 using LineServer.Storage.Internal.Files;
 
 namespace LineServer.Storage.Internal;
@@ -12,6 +13,16 @@ internal static class TextFile
         byte[] bytes = new byte[file.Length];
         int read = file.Read(bytes, 0);
         return Encoding.ASCII.GetString(bytes, 0, read);
+    }
+
+    /// <summary>Adds a last line: the checksum of those before it.</summary>
+    public static string WithChecksum(string text) => $"{text}crc32c {Crc32C.Of(Encoding.ASCII.GetBytes(text)):x8}\n";
+
+    /// <summary>True if the last line is the checksum of those before it.</summary>
+    public static bool IsWhole(string text)
+    {
+        int lastLine = text.LastIndexOf('\n', Math.Max(text.Length - 2, 0)) + 1;
+        return text == WithChecksum(text[..lastLine]);
     }
 
     /// <summary>A crash at any moment leaves the old file or the new one, whole.</summary>

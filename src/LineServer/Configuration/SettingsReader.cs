@@ -1,5 +1,6 @@
 using System.Reflection;
 using System.Text;
+using LineServer.Framing;
 using LineServer.Handlers;
 using LineServer.Hosting;
 using LineServer.Linux;
@@ -84,6 +85,7 @@ internal sealed class SettingsReader
         }
 
         Check(limits.Validate(), root.GetSection("Limits"));
+        Check(framing.Validate(), root.GetSection("Framing"));
         Check(epoll.Validate(), root.GetSection("Epoll"));
         CheckLogging(_sources.Root.GetSection("Logging"));
         CheckDirectories(root.GetSection("Stores"));
@@ -106,6 +108,8 @@ internal sealed class SettingsReader
         StoreSettings? store = null;
         if (BuiltInHandler.Find(handler)!.NeedsStore)
         {
+            CheckStoredLines(_sources.Root.GetSection(ConfigurationSources.Section), handler, limits, framing);
+            framing = shortForm.IsAcknowledged ? new FramingSettings() : framing;
             if (shortForm.StoreDirectory is { } directory)
             {
                 store = _stores.Find(known => known.Name == StoreSettings.DefaultName);
@@ -157,7 +161,7 @@ internal sealed class SettingsReader
 
     private void CheckDirectories(IConfigurationSection section)
     {
-        foreach (IGrouping<string, StoreSettings> same in _stores.Where(store => store.Directory.Length > 0).GroupBy(store => Path.GetFullPath(store.Directory), StringComparer.Ordinal))
+        foreach (IGrouping<string, StoreSettings> same in _stores.Where(store => store.Directory.Length > 0).GroupBy(store => Path.TrimEndingDirectorySeparator(Path.GetFullPath(store.Directory)), StringComparer.Ordinal))
         {
             foreach (StoreSettings store in same.Skip(1))
             {
@@ -240,6 +244,7 @@ internal sealed class SettingsReader
                     break;
                 case "FRAMING":
                     Bind(section, framing, []);
+                    Check(framing.Validate().Except(serverFraming.Validate(), StringComparer.Ordinal), section);
                     break;
                 default:
                     Unknown(section, ["Address", "Handler", "Limits", "Framing", "UnixSocketMode", "UnixSocketGroup", .. BuiltInHandler.All.SelectMany(known => known.Options)]);
@@ -276,6 +281,8 @@ internal sealed class SettingsReader
         if (BuiltInHandler.Find(handler)!.NeedsStore)
         {
             CheckStored(endpoint, address, store, stream, acknowledge ?? false, tokens.Count > 0);
+            CheckStoredLines(endpoint, handler, limits, framing);
+            framing = acknowledge ?? false ? new FramingSettings() : framing;
         }
 
         return address is null
@@ -296,7 +303,7 @@ internal sealed class SettingsReader
         IConfigurationSection endpoint, EndpointAddress? address, string? store, string? stream, bool isAcknowledged, bool hasTokens)
     {
         string handler = endpoint["Handler"]!;
-        if (store is null)
+        if (!endpoint.GetSection("Store").Exists())
         {
             Error(endpoint, $"the handler '{handler}' needs a Store");
         }
@@ -327,6 +334,20 @@ internal sealed class SettingsReader
         else if (hasTokens && address is { IsReachableFromOutside: true })
         {
             Error(endpoint.GetSection("Tokens"), $"{address} is TCP without TLS: everyone on the way could read the tokens");
+        }
+    }
+
+    // For the short form, the server's own section is to blame.
+    private void CheckStoredLines(IConfigurationSection section, string handler, LineLimits limits, FramingSettings framing)
+    {
+        if (framing.Delimiter.Value != LineFormat.LineFeed)
+        {
+            Error(section.GetSection("Framing:Delimiter"), $"'{handler}' keeps lines that end with LF");
+        }
+
+        if (limits.MaxLineSize > StoreOptions.LargestLine)
+        {
+            Error(section.GetSection("Limits:MaxLineSize"), $"'{handler}' takes lines of at most {StoreOptions.LargestLine} bytes, not {limits.MaxLineSize}");
         }
     }
 

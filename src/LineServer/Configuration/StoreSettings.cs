@@ -1,3 +1,4 @@
+using System.Diagnostics.Metrics;
 using LineServer.Storage;
 
 namespace LineServer.Configuration;
@@ -22,8 +23,10 @@ internal sealed class StoreSettings(string name)
 
     public RetentionSettings Retention { get; } = new();
 
-    public StoreOptions ToOptions() => new()
+    public StoreOptions ToOptions(IMeterFactory meters) => new()
     {
+        Name = Name,
+        Meters = meters,
         Durability = Durability,
         MaxStreams = MaxStreams,
         SegmentSize = SegmentSize,

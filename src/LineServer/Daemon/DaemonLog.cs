@@ -55,4 +55,7 @@ internal static partial class DaemonLog
 
     [LoggerMessage(115, LogLevel.Warning, "endpoint {Endpoint} refused {Connection}: {Problem} ({Since} more since the last of these lines)")]
     public static partial void OpeningRefused(ILogger logger, string endpoint, Hosting.LineConnection connection, string problem, int since);
+
+    [LoggerMessage(116, LogLevel.Error, "store {Name}: old segments could not be removed or compressed, which is tried again: {Problem}")]
+    public static partial void KeepingFailed(ILogger logger, string name, string problem);
 }

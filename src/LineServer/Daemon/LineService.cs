@@ -134,6 +134,7 @@ internal sealed class LineService : IHostedService, IAsyncDisposable
         builder.UseLines(_ => create(), options =>
         {
             options.Limits = settings.Limits.Clone();
+            options.FramingMode = settings.Framing.Mode;
             options.Delimiter = settings.Framing.Delimiter.Value;
             options.OversizeLineBehavior = settings.OversizeLineBehavior;
             options.IncompleteLineBehavior = settings.Framing.IncompleteLineBehavior;

@@ -29,7 +29,7 @@ internal sealed record BuiltInHandler(
     [
         new(
             "echo",
-            "sends each line back, byte for byte; Prefix puts text before it",
+            "sends each line back, byte for byte, and a counted message with LF; Prefix puts text before it",
             ["Prefix"],
             OversizeLineBehavior.Close,
             (_, endpoint) => () => new EchoHandler(endpoint.Prefix)),
@@ -46,7 +46,7 @@ internal sealed record BuiltInHandler(
             }),
         new(
             "delay",
-            "answers \"<milliseconds> <text>\" with <text> after that time",
+            "answers \"<milliseconds> <text>\" with <text> after that time, unless the text holds LF",
             [],
             OversizeLineBehavior.Close,
             (services, _) =>

@@ -22,6 +22,13 @@ internal sealed class DelayHandler(TimeProvider time) : LineHandler
             return;
         }
 
+        if (line.Span.Contains(reply.Delimiter))
+        {
+            // Only a counted message can hold one.
+            reply.WriteLine("error: the text holds a line feed, so it is no line");
+            return;
+        }
+
         await Task.Delay(TimeSpan.FromMilliseconds(milliseconds), time, cancellationToken);
         reply.WriteLine(line.Span[textStart..]);
     }

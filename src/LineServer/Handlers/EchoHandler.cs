@@ -4,7 +4,7 @@ using LineServer.Hosting;
 
 namespace LineServer.Handlers;
 
-/// <summary>Sends each line back unchanged, its terminator included.</summary>
+/// <summary>Sends each line back unchanged, its terminator included; a counted message as a line.</summary>
 internal sealed class EchoHandler(string prefix) : LineBatchHandler
 {
     private readonly byte[] _prefix = Encoding.UTF8.GetBytes(prefix);
@@ -42,10 +42,10 @@ internal sealed class EchoHandler(string prefix) : LineBatchHandler
             output.Write(line.RawSequence);
         }
 
-        if (line.IsTruncated)
+        if (line.IsTruncated || (line.IsCounted && !line.HasTerminator))
         {
-            // Its terminator has not arrived or was skipped. Without one, the next reply would join this
-            // line.
+            // Its terminator has not arrived or was skipped, or it never has one. Without one, the next reply
+            // would join this line.
             output.Write([output.Delimiter]);
         }
     }

@@ -12,6 +12,9 @@ internal sealed class SabotagedFiles(SimulatedDisk disk, Sabotage sabotage) : IS
     /// <summary>True while the store recovers.</summary>
     public bool IsRecovering { get; set; }
 
+    /// <summary>True while the applier writes to the segments.</summary>
+    public bool IsApplying { get; set; }
+
     public void CreateDirectory(string path) => disk.CreateDirectory(path);
 
     public IReadOnlyList<string> List(string path) => disk.List(path);
@@ -36,6 +39,7 @@ internal sealed class SabotagedFiles(SimulatedDisk disk, Sabotage sabotage) : IS
         {
             Sabotage.LogDirectoryNotSynced => path == LogFiles.Directory,
             Sabotage.StreamDirectoryNotSynced => path.StartsWith(SegmentPath.Root + "/", StringComparison.Ordinal),
+            Sabotage.RootOfStreamsNotSynced => path == SegmentPath.Root,
             _ => false,
         };
         if (!isSkipped)
@@ -54,6 +58,7 @@ internal sealed class SabotagedFiles(SimulatedDisk disk, Sabotage sabotage) : IS
             Sabotage.AckBeforeSync => path.StartsWith(LogFiles.Directory, StringComparison.Ordinal),
             Sabotage.LogRecycledBeforeSegmentsAreSynced => isSegment && !IsRecovering,
             Sabotage.CheckpointRenamedUnsynced => path.StartsWith(Checkpoint.Path, StringComparison.Ordinal),
+            Sabotage.SegmentsNotSyncedWhenSealed => isSegment && IsApplying,
             Sabotage.RecoveryDoesNotSync => isSegment && IsRecovering,
             _ => false,
         };
@@ -76,7 +81,13 @@ internal sealed class SabotagedFiles(SimulatedDisk disk, Sabotage sabotage) : IS
 
         public void Write(IReadOnlyList<ReadOnlyMemory<byte>> buffers, long offset) => file.Write(buffers, offset);
 
-        public void SetLength(long length) => file.SetLength(length);
+        public void SetLength(long length)
+        {
+            if (!files.IsSabotage(Sabotage.SegmentsNotCut) || !path.StartsWith(SegmentPath.Root, StringComparison.Ordinal))
+            {
+                file.SetLength(length);
+            }
+        }
 
         public void Sync()
         {

@@ -18,4 +18,11 @@ internal sealed record FinishedProcess(int Status, string Output, string Error)
         Assert.Equal(status, Status);
         Assert.Equal("", Output);
     }
+
+    /// <summary>Asserts exit status 2, a line that names the problem, and the hint.</summary>
+    public void AssertUsage(string line)
+    {
+        Assert.Equal([line, "Try 'lineserver --help'."], ErrorLines);
+        Assert.Equal(2, Status);
+    }
 }

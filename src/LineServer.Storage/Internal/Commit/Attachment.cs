@@ -1,3 +1,5 @@
+using System.Diagnostics;
+using System.Diagnostics.CodeAnalysis;
 using System.Threading.Tasks.Sources;
 
 namespace LineServer.Storage.Internal.Commit;
@@ -44,6 +46,9 @@ internal sealed class Attachment(StoreCore core, string stream, bool isShared, I
     /// <summary>Under the store's lock.</summary>
     public int Uncommitted { get; set; }
 
+    /// <summary>The bytes for which there was no room last. Under the store's lock.</summary>
+    public int Wanted { get; set; }
+
     /// <summary>Under the store's lock.</summary>
     public Wait WaitsFor { get; set; }
 
@@ -85,7 +90,18 @@ internal sealed class Attachment(StoreCore core, string stream, bool isShared, I
     /// <summary>The first end wins.</summary>
     public bool TryEnd(AttachmentEnd end) => Interlocked.CompareExchange(ref _end, (int)end, (int)AttachmentEnd.None) == (int)AttachmentEnd.None;
 
-    public void TellOwner() => Volatile.Read(ref _owner)?.OnChanged();
+    [SuppressMessage("Design", "CA1031", Justification = "The fault of one owner fails neither the store nor the other owners.")]
+    public void TellOwner()
+    {
+        try
+        {
+            Volatile.Read(ref _owner)?.OnChanged();
+        }
+        catch (Exception e)
+        {
+            Debug.Fail("an owner has thrown", e.ToString());
+        }
+    }
 
     /// <summary>Under the store's lock: a wait begins.</summary>
     public void BeginWait(Wait wait)

@@ -18,24 +18,28 @@ internal sealed class Gathering(int maxCommitSize)
 
     public void Add(Attachment attachment, ItemKind kind) => _open.Add(attachment, kind);
 
-    public void AddLines(Attachment attachment, ReadOnlySpan<byte> lines, int count)
+    /// <summary>Copies lines. Returns what they cost.</summary>
+    public int AddLines(Attachment attachment, ReadOnlySpan<byte> lines, int count)
     {
-        if (_open.Bytes > 0 && _open.Bytes + lines.Length > maxCommitSize)
+        // New memory comes first. If there is none, nothing has changed: no group is committed twice, and no chunk is shared.
+        if (_open.Cost > 0 && _open.Cost + lines.Length > maxCommitSize)
         {
+            Group next = NewGroup();
             _full.Enqueue(_open);
-            _open = NewGroup();
+            _open = next;
         }
 
         if (_chunk.Room < lines.Length)
         {
+            Chunk next = NewChunk(lines.Length);
             Release(_chunk);
-            _chunk = NewChunk(lines.Length);
+            _chunk = next;
         }
 
         int start = _chunk.Used;
         lines.CopyTo(_chunk.Bytes.AsSpan(start));
         _chunk.Used += lines.Length;
-        _open.AddLines(attachment, _chunk, start, lines.Length, count);
+        return _open.AddLines(attachment, _chunk, start, lines.Length, count);
     }
 
     /// <summary>Takes the next group to be committed.</summary>

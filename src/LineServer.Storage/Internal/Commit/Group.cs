@@ -18,8 +18,8 @@ internal sealed class Group
 
     public bool IsEmpty => _items.Count == 0;
 
-    /// <summary>The bytes of lines.</summary>
-    public int Bytes { get; private set; }
+    /// <summary>The bytes of lines, and what they cost beside; see <see cref="GroupItem.Cost"/>.</summary>
+    public int Cost { get; private set; }
 
     /// <summary>The number of the commit.</summary>
     public long Lsn { get; set; }
@@ -27,12 +27,17 @@ internal sealed class Group
     /// <summary>What the frame occupied in the log.</summary>
     public long LogBytes { get; set; }
 
+    /// <summary>The lines that are committed, and their bytes.</summary>
+    public int Lines { get; set; }
+
+    /// <inheritdoc cref="Lines"/>
+    public int TextBytes { get; set; }
+
     public void Add(Attachment attachment, ItemKind kind) => _items.Add(new GroupItem { Attachment = attachment, Kind = kind });
 
-    /// <summary>Adds lines that lie at the end of a chunk.</summary>
-    public void AddLines(Attachment attachment, Chunk chunk, int start, int bytes, int lines)
+    /// <summary>Adds lines that lie at the end of a chunk. Returns what they cost.</summary>
+    public int AddLines(Attachment attachment, Chunk chunk, int start, int bytes, int lines)
     {
-        Bytes += bytes;
         Span<GroupItem> items = Items;
         if (items.Length > 0)
         {
@@ -41,7 +46,8 @@ internal sealed class Group
             {
                 last.Bytes += bytes;
                 last.Lines += lines;
-                return;
+                Cost += bytes;
+                return bytes;
             }
         }
 
@@ -60,12 +66,14 @@ internal sealed class Group
             Bytes = bytes,
             Lines = lines,
         });
+        Cost += bytes + GroupItem.Overhead;
+        return bytes + GroupItem.Overhead;
     }
 
     public void Clear()
     {
         _items.Clear();
         _chunks.Clear();
-        Bytes = 0;
+        Cost = 0;
     }
 }

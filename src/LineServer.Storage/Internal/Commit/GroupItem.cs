@@ -6,6 +6,12 @@ namespace LineServer.Storage.Internal.Commit;
 [StructLayout(LayoutKind.Auto)]
 internal struct GroupItem
 {
+    /// <summary>
+    /// What lines cost beside their bytes: this struct, and an entry in the frame. Without it, single bytes of many
+    /// attachments by turns would take a hundred times the memory and the log that the limits allow.
+    /// </summary>
+    public const int Overhead = 256;
+
     public required Attachment Attachment;
     public required ItemKind Kind;
 
@@ -23,6 +29,9 @@ internal struct GroupItem
     public uint CrcAfter;
 
     public readonly ReadOnlyMemory<byte> Text => Chunk!.Bytes.AsMemory(Start, Bytes);
+
+    /// <summary>What counts against the limits.</summary>
+    public readonly int Cost => Kind == ItemKind.Lines ? Bytes + Overhead : 0;
 
     public readonly long CountAfter => FirstLine + Lines - 1;
 }

@@ -42,7 +42,17 @@ internal sealed class LinuxStoreFile(SafeFileHandle handle, string path) : IStor
         }
     }
 
-    public void SetLength(long length) => RandomAccess.SetLength(handle, length);
+    public void SetLength(long length)
+    {
+        try
+        {
+            RandomAccess.SetLength(handle, length);
+        }
+        catch (UnauthorizedAccessException e)
+        {
+            throw new IOException($"{path}: {e.Message}", e);
+        }
+    }
 
     // .NET's FlushToDisk is fsync, which also writes times to the disk.
     public void Sync()

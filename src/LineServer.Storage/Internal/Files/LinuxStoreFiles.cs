@@ -16,14 +16,42 @@ internal sealed class LinuxStoreFiles(string root) : IStoreFiles
 
     public string Root { get; } = root;
 
-    public void CreateDirectory(string path) => Directory.CreateDirectory(At(path), DirectoryMode);
+    /// <summary>Creates the store's directory, unless it is there, and makes it durable: its parents are synced.</summary>
+    public void CreateRoot()
+    {
+        CreateDirectory(string.Empty);
+        if (LengthOf(StoreIdentity.Path) is not null)
+        {
+            return;
+        }
 
-    public IReadOnlyList<string> List(string path) =>
-        Directory.Exists(At(path)) ? [.. Directory.EnumerateFileSystemEntries(At(path)).Select(entry => Path.GetFileName(entry))] : [];
+        for (string? parent = Path.GetDirectoryName(Root); parent is not null; parent = Path.GetDirectoryName(parent))
+        {
+            // One that we may not open is not one that we have made something in.
+            if (Libc.OpenDirectory(parent) is >= 0 and var descriptor)
+            {
+                Sync(descriptor, parent);
+            }
+        }
+    }
 
-    public long? LengthOf(string path) => new FileInfo(At(path)) is { Exists: true } file ? file.Length : null;
+    public void CreateDirectory(string path) => Call(() => Directory.CreateDirectory(At(path), DirectoryMode));
 
-    public DateTimeOffset? WrittenAt(string path) => new FileInfo(At(path)) is { Exists: true } file ? new DateTimeOffset(file.LastWriteTimeUtc) : null;
+    public IReadOnlyList<string> List(string path) => Call<string[]>(() =>
+    {
+        try
+        {
+            return [.. Directory.EnumerateFileSystemEntries(At(path)).Select(entry => Path.GetFileName(entry))];
+        }
+        catch (DirectoryNotFoundException)
+        {
+            return [];
+        }
+    });
+
+    public long? LengthOf(string path) => Examine<long?>(path, handle => RandomAccess.GetLength(handle));
+
+    public DateTimeOffset? WrittenAt(string path) => Examine<DateTimeOffset?>(path, handle => new DateTimeOffset(File.GetLastWriteTimeUtc(handle)));
 
     public IStoreFile Open(string path)
     {
@@ -33,23 +61,34 @@ internal sealed class LinuxStoreFiles(string root) : IStoreFiles
             : throw Error(path, (Errno)(-descriptor));
     }
 
-    public IStoreFile OpenRead(string path)
+    public IStoreFile OpenRead(string path) => new LinuxStoreFile(Call(() => OpenHandle(path)), path);
+
+    // File.Move moves no directories.
+    public void Rename(string from, string to) => Call(() =>
+    {
+        if (Directory.Exists(At(from)))
+        {
+            Directory.Move(At(from), At(to));
+        }
+        else
+        {
+            File.Move(At(from), At(to), overwrite: true);
+        }
+    });
+
+    public void Delete(string path) => Call(() => File.Delete(At(path)));
+
+    public void DeleteDirectory(string path) => Call(() =>
     {
         try
         {
-            return new LinuxStoreFile(File.OpenHandle(At(path), FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete), path);
+            Directory.Delete(At(path));
         }
-        catch (UnauthorizedAccessException e)
+        catch (DirectoryNotFoundException)
         {
-            throw new IOException(e.Message, e);
+            // As it should be.
         }
-    }
-
-    public void Rename(string from, string to) => File.Move(At(from), At(to), overwrite: true);
-
-    public void Delete(string path) => File.Delete(At(path));
-
-    public void DeleteDirectory(string path) => Directory.Delete(At(path));
+    });
 
     public void SyncDirectory(string path)
     {
@@ -59,15 +98,58 @@ internal sealed class LinuxStoreFiles(string root) : IStoreFiles
             throw Error(path, (Errno)(-descriptor));
         }
 
-        using var handle = new SafeFileHandle(descriptor, ownsHandle: true);
-        if (Libc.Sync(descriptor) != 0)
+        Sync(descriptor, path);
+    }
+
+    public static IOException Error(string path, Errno error) =>
+        new($"{path}: {Marshal.GetPInvokeErrorMessage((int)error)}", (int)error);
+
+    /// <summary>
+    /// Null only if there is no such file. <see cref="FileSystemInfo.Exists"/> would also be false for one that cannot be
+    /// examined now, and a log file that counts as missing is a lost one.
+    /// </summary>
+    private T? Examine<T>(string path, Func<SafeFileHandle, T> examine) => Call(() =>
+    {
+        try
+        {
+            using SafeFileHandle handle = OpenHandle(path);
+            return examine(handle);
+        }
+        catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
+        {
+            return default(T?);
+        }
+    });
+
+    private SafeFileHandle OpenHandle(string path) =>
+        File.OpenHandle(At(path), FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
+
+    private static void Sync(int directory, string path)
+    {
+        using var handle = new SafeFileHandle(directory, ownsHandle: true);
+        if (Libc.Sync(directory) != 0)
         {
             throw Error(path, (Errno)Marshal.GetLastSystemError());
         }
     }
 
-    public static IOException Error(string path, Errno error) =>
-        new($"{path}: {Marshal.GetPInvokeErrorMessage((int)error)}", (int)error);
+    private static void Call(Action call) => Call(() =>
+    {
+        call();
+        return true;
+    });
+
+    private static T Call<T>(Func<T> call)
+    {
+        try
+        {
+            return call();
+        }
+        catch (UnauthorizedAccessException e)
+        {
+            throw new IOException(e.Message, e);
+        }
+    }
 
     private string At(string path) => Path.Combine(Root, path);
 }

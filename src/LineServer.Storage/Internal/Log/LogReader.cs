@@ -106,12 +106,8 @@ internal sealed class LogReader(IStoreFiles files, ulong key, Checkpoint checkpo
             return Frame.Alignment;
         }
 
-        if (frame.Lsn <= checkpoint.Lsn)
-        {
-            return frame.PaddedSize;
-        }
-
-        if (!IsWhole(file, frame, offset, out _))
+        // What lies behind an old head may be newer: a disk may have lost the write that should have replaced it.
+        if (frame.Lsn <= checkpoint.Lsn || !IsWhole(file, frame, offset, out _))
         {
             return Frame.Alignment;
         }

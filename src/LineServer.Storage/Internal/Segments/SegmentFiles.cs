@@ -6,10 +6,8 @@ namespace LineServer.Storage.Internal.Segments;
 /// The segments that grow, one of each stream. A bounded number of them is open; the one that has waited longest is
 /// closed for another.
 /// </summary>
-internal sealed class SegmentFiles(IStoreFiles files) : IDisposable
+internal sealed class SegmentFiles(IStoreFiles files, int maxOpen) : IDisposable
 {
-    private const int MaxOpen = 512;
-
     private readonly LinkedList<AppliedStream> _open = [];
     private readonly HashSet<string> _newEntries = new(StringComparer.Ordinal); // directories in which something was created
     private readonly List<AppliedStream> _dirty = [];
@@ -122,7 +120,7 @@ internal sealed class SegmentFiles(IStoreFiles files) : IDisposable
             return open;
         }
 
-        if (_open.Count >= MaxOpen)
+        if (_open.Count >= maxOpen)
         {
             // It may be dirty. The kernel keeps an error of a write back for the next descriptor that syncs it.
             Close(_open.First!.Value);

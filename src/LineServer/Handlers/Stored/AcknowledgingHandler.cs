@@ -41,10 +41,19 @@ internal sealed class AcknowledgingHandler(AcknowledgingEndpoint endpoint) : Lin
 
     public override ValueTask OnBatch(LineBatch batch)
     {
+        if (_state == State.Opening && batch.TryRead(out Line opening))
+        {
+            ValueTask opened = OpenAsync(opening);
+            if (!opened.IsCompletedSuccessfully)
+            {
+                return opened;
+            }
+        }
+
         switch (_state)
         {
             case State.Opening:
-                return batch.TryRead(out Line line) ? Open(line) : default;
+                return default;
             case State.Attaching:
                 Begin(batch.Output);
                 return default;
@@ -116,7 +125,7 @@ internal sealed class AcknowledgingHandler(AcknowledgingEndpoint endpoint) : Lin
 
     private static void Write(LineOutput output, string line) => output.WriteLine(line);
 
-    private ValueTask Open(in Line line)
+    private ValueTask OpenAsync(in Line line)
     {
         if (Opening.TryParse(line.Span, "LS1"u8, out Opening? opening) is { } problem)
         {

@@ -23,14 +23,18 @@ internal sealed class AppendHandler(ILineStore store, string stream, TimeProvide
     {
         if (_attachment is not { EndReason: AttachmentEnd.None })
         {
-            return AttachAsync();
+            ValueTask attached = AttachAsync();
+            if (!attached.IsCompletedSuccessfully)
+            {
+                return attached;
+            }
         }
 
         while (true)
         {
             if (batch.TryReadRun(RunSize, out ReadOnlySpan<byte> lines, out int count))
             {
-                if (_attachment.TryAppend(lines, count) != AppendResult.Taken)
+                if (_attachment!.TryAppend(lines, count) != AppendResult.Taken)
                 {
                     return AppendLaterAsync(lines.ToArray(), count);
                 }
@@ -62,19 +66,28 @@ internal sealed class AppendHandler(ILineStore store, string stream, TimeProvide
 
     private bool TryAppend(in Line line, out byte[]? rest)
     {
-        rest = null;
-        ReadOnlySpan<byte> raw = line.RawSpan;
-        if (raw[^1] == LineFormat.LineFeed)
+        ReadOnlySpan<byte> whole = line is { HasTerminator: true, IsCounted: false } ? line.RawSpan : ToOneLine(line.Span);
+        bool isTaken = _attachment!.TryAppend(whole, 1) == AppendResult.Taken;
+        rest = isTaken ? null : whole.ToArray();
+        return isTaken;
+    }
+
+    /// <summary>
+    /// A line that was cut, or that came with a count. An LF within it is written as rsyslog writes one: #012.
+    /// </summary>
+    private static byte[] ToOneLine(ReadOnlySpan<byte> text)
+    {
+        var line = new ArrayBufferWriter<byte>(text.Length + 1);
+        while (text.IndexOf(LineFormat.LineFeed) is var end and >= 0)
         {
-            bool isTaken = _attachment!.TryAppend(raw, 1) == AppendResult.Taken;
-            rest = isTaken ? null : raw.ToArray();
-            return isTaken;
+            line.Write(text[..end]);
+            line.Write("#012"u8);
+            text = text[(end + 1)..];
         }
 
-        // A line that was cut, or that the end of the stream ended.
-        byte[] whole = [.. raw, LineFormat.LineFeed];
-        rest = _attachment!.TryAppend(whole, 1) == AppendResult.Taken ? null : whole;
-        return rest is null;
+        line.Write(text);
+        line.Write([LineFormat.LineFeed]);
+        return line.WrittenSpan.ToArray();
     }
 
     private async ValueTask AttachAsync()

@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Diagnostics.Metrics;
 using LineServer.Configuration;
 using LineServer.Daemon;
 using LineServer.Storage;
@@ -8,7 +9,7 @@ using Microsoft.Extensions.Logging;
 namespace LineServer.Handlers.Stored;
 
 /// <summary>The stores of the configuration. They open before any endpoint listens, and close after all have stopped.</summary>
-internal sealed class StoreSet(ServerSettings settings, TimeProvider time, ILogger<StoreSet> logger) : IHostedService, IAsyncDisposable
+internal sealed class StoreSet(ServerSettings settings, TimeProvider time, IMeterFactory meters, ILogger<StoreSet> logger) : IHostedService, IAsyncDisposable
 {
     // A client treats a connection on which it hears nothing for 20 s as lost.
     private static readonly TimeSpan RepeatInterval = TimeSpan.FromSeconds(5);
@@ -61,8 +62,9 @@ internal sealed class StoreSet(ServerSettings settings, TimeProvider time, ILogg
     {
         try
         {
-            LineStore opened = LineStore.Open(store.Directory, store.ToOptions(), time);
+            LineStore opened = LineStore.Open(store.Directory, store.ToOptions(meters), time);
             opened.Failed = e => DaemonLog.StoreFailed(logger, store.Name, e.Message);
+            opened.KeepingFailed = e => DaemonLog.KeepingFailed(logger, store.Name, e.Message);
             opened.Recovered = () => DaemonLog.StoreRecovered(logger, store.Name);
             DaemonLog.StoreOpened(logger, store.Name, opened.Id, store.Directory, store.Durability, opened.RecoveredLines);
             return opened;
