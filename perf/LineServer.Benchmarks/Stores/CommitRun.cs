@@ -44,7 +44,13 @@ internal static class CommitRun
             attachments[i] = await store.AttachAsync($"perf-{i}", producer);
         }
 
-        return Measure(attachments, producer, time, linesPerCommit / streams);
+        Figures figures = Measure(attachments, producer, time, linesPerCommit / streams);
+        foreach (StreamAttachment attachment in attachments)
+        {
+            attachment.Detach();
+        }
+
+        return figures;
     }
 
     private static Figures Measure(StreamAttachment[] attachments, Producer producer, TimeSpan time, int count)

@@ -76,7 +76,7 @@ internal sealed record ServerCommand(
         (redisPort is null ? "" : $" --redis {redisPort}") +
         (workload is { ConcurrentLines: > 1 and int lines } ? $" {ConcurrencyOption} {lines}" : "");
 
-    /// <summary>Parses 'name=command with {port}'.</summary>
+    /// <summary>Parses 'name=command with {port}'. After a name, ':' and a protocol other than echo makes it a server that stores.</summary>
     /// <exception cref="UsageException">The text does not have that form.</exception>
     public static ServerCommand Parse(string text)
     {
@@ -95,8 +95,20 @@ internal sealed record ServerCommand(
                 "to set a folder or variables: env -C DIR KEY=VALUE program");
         }
 
+        var server = new ServerCommand(name, command) { StartLimit = TimeSpan.FromSeconds(10) };
+        if (name.Split(':') is [{ Length: > 0 } plain, var protocol])
+        {
+            server = server with
+            {
+                Name = plain,
+                Handlers = [ServerHandler.Store],
+                Protocol = LineProtocol.All.FirstOrDefault(known => known.Name == protocol && known != LineProtocol.Echo)
+                    ?? throw new UsageException($"--server: there is no protocol '{protocol}' of a server that stores"),
+            };
+        }
+
         return command.Contains("{port}", StringComparison.Ordinal)
-            ? new ServerCommand(name, command) { StartLimit = TimeSpan.FromSeconds(10) }
+            ? server
             : throw new UsageException($"--server: the command of '{name}' has no {{port}}");
     }
 }
