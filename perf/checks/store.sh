@@ -33,7 +33,7 @@ for ((round = 1; round <= rounds; round++)); do
   echo "slow-loop $("$loop" "$directory" "$each" 4096 10)"
   echo "slow-lock-step $("${store[@]}" lock-step "$directory" "$each" 10)"
   echo "checkpoints $("${store[@]}" checkpoints "$directory" "$each")"
-  ((round > 3)) || echo "start $("${store[@]}" start "$directory" 1000 2)"
+  ((round > 3)) || echo "start $("${store[@]}" start "$directory" 1000 4)"
 done >"$directory/process"
 
 python3 - "$directory" <<'PY'

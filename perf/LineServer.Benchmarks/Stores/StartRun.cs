@@ -24,7 +24,8 @@ internal static class StartRun
         try
         {
             var files = new LinuxStoreFiles(path);
-            await FillAsync(files, streams, segments);
+            await FillSegmentsAsync(files, streams, segments);
+            await FillLogAsync(files, streams);
             var recovery = new Recovery(files, new StoreOptions());
             long start = Stopwatch.GetTimestamp();
             using StoreCore opened = recovery.Open();
@@ -37,26 +38,13 @@ internal static class StartRun
         }
     }
 
-    private static async Task FillAsync(LinuxStoreFiles files, int streams, int segments)
+    // Segments of the smallest size: their number counts here, not their bytes.
+    private static async Task FillSegmentsAsync(LinuxStoreFiles files, int streams, int segments)
     {
-        // Segments of the smallest size: their number counts here, not their bytes.
-        var options = new StoreOptions { SegmentSize = StoreOptions.SmallestSegmentSize, MaxUnapplied = long.MaxValue };
+        var options = new StoreOptions { SegmentSize = StoreOptions.SmallestSegmentSize };
         using StoreCore core = new Recovery(files, options).Open();
-        var answers = new Task<StreamAttachment>[streams];
-        for (int i = 0; i < streams; i++)
-        {
-            answers[i] = core.AttachAsync($"perf-{i}", isShared: false, new Nobody());
-        }
-
-        Commit(core);
-        StreamAttachment[] attachments = await Task.WhenAll(answers);
-        byte[] lines = new byte[LineSize * LinesAppended];
-        lines.AsSpan().Fill((byte)'a');
-        for (int line = 1; line <= LinesAppended; line++)
-        {
-            lines[(line * LineSize) - 1] = (byte)'\n';
-        }
-
+        StreamAttachment[] attachments = await AttachAsync(core, streams);
+        byte[] lines = Lines();
         long perStream = segments * options.SegmentSize / lines.Length;
         for (long round = 0; round < perStream; round++)
         {
@@ -72,11 +60,41 @@ internal static class StartRun
         }
 
         core.WriteCheckpoint();
+    }
 
-        // From here on nothing is applied, until the log has no room.
+    // Nothing is applied, until the log has no room.
+    private static async Task FillLogAsync(LinuxStoreFiles files, int streams)
+    {
+        using StoreCore core = new Recovery(files, new StoreOptions { MaxUnapplied = long.MaxValue }).Open();
+        StreamAttachment[] attachments = await AttachAsync(core, streams);
+        byte[] lines = Lines();
         while (Append(core, attachments, lines))
         {
         }
+    }
+
+    private static async Task<StreamAttachment[]> AttachAsync(StoreCore core, int streams)
+    {
+        var answers = new Task<StreamAttachment>[streams];
+        for (int i = 0; i < streams; i++)
+        {
+            answers[i] = core.AttachAsync($"perf-{i}", isShared: false, new Nobody());
+        }
+
+        Commit(core);
+        return await Task.WhenAll(answers);
+    }
+
+    private static byte[] Lines()
+    {
+        byte[] lines = new byte[LineSize * LinesAppended];
+        lines.AsSpan().Fill((byte)'a');
+        for (int line = 1; line <= LinesAppended; line++)
+        {
+            lines[(line * LineSize) - 1] = (byte)'\n';
+        }
+
+        return lines;
     }
 
     private static bool Append(StoreCore core, StreamAttachment[] attachments, byte[] lines)
