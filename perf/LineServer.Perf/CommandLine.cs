@@ -47,7 +47,8 @@ internal sealed class CommandLine(TextWriter output, TextWriter notes)
     };
     private readonly Option<string> _protocol = new("--protocol")
     {
-        Description = "echo, or redis-ping: 'PING text', and the text comes back as a bulk string.",
+        Description = "echo; redis-ping: 'PING text', and the text comes back as a bulk string; redis-xadd: each line is an " +
+            "entry of a stream; ls1: acknowledged lines; one-way: no replies.",
         HelpName = "NAME",
         DefaultValueFactory = _ => LineProtocol.Echo.Name,
     };
@@ -165,6 +166,11 @@ internal sealed class CommandLine(TextWriter output, TextWriter notes)
         Description = "Cores for the generator.",
         HelpName = "LIST",
         DefaultValueFactory = _ => "1",
+    };
+    private readonly Option<string?> _storeDirectory = new("--store-directory")
+    {
+        Description = "Where servers that store lines have their files, on a disk. [default: the temporary folder]",
+        HelpName = "DIR",
     };
     private readonly Option<string?> _reference = new("--reference")
     {
@@ -298,7 +304,7 @@ internal sealed class CommandLine(TextWriter output, TextWriter notes)
         var compare = new Command("compare", "Starts servers and puts the same loads on them in turn.")
         {
             _servers, _server, _workloads, _workloadFile, _rounds, _compareSeconds, _warmUp, _laterWarmUp,
-            _serverCores, _generatorCores, _reference, _jsonFile, _htmlFile,
+            _serverCores, _generatorCores, _storeDirectory, _reference, _jsonFile, _htmlFile,
         };
         compare.SetAction(Compare);
         var report = new Command(
@@ -310,7 +316,7 @@ internal sealed class CommandLine(TextWriter output, TextWriter notes)
         var profile = new Command("profile", "Starts a server, loads it, and profiles it with strace or perf.")
         {
             _profiledServer, _profiledWorkload, _workloadFile, _tool, _compareSeconds, _warmUp,
-            _serverCores, _generatorCores,
+            _serverCores, _generatorCores, _storeDirectory,
         };
         profile.SetAction(ProfileServer);
         var wrong = new Command("wrong-server", "Echoes lines, with a mistake in one of every N, to test lineperf.")
@@ -557,6 +563,7 @@ internal sealed class CommandLine(TextWriter output, TextWriter notes)
             ServerCores = Cores.Parse("--server-cpus", parsed.GetValue(_serverCores)!),
             GeneratorCores = Cores.Parse("--generator-cpus", parsed.GetValue(_generatorCores)!),
             Reference = reference,
+            StoreRoot = StoreDirectory.RootOf(parsed.GetValue(_storeDirectory)),
         };
         (string? json, string? html) = (
             Writable("--json", parsed.GetValue(_jsonFile)), Writable("--html", parsed.GetValue(_htmlFile)));
@@ -649,6 +656,7 @@ internal sealed class CommandLine(TextWriter output, TextWriter notes)
             Time = TimeSpan.FromSeconds(parsed.GetValue(_compareSeconds)),
             ServerCores = Cores.Parse("--server-cpus", parsed.GetValue(_serverCores)!),
             GeneratorCores = Cores.Parse("--generator-cpus", parsed.GetValue(_generatorCores)!),
+            StoreRoot = StoreDirectory.RootOf(parsed.GetValue(_storeDirectory)),
         }.Run(output);
         return ExitStatus.Success;
     }

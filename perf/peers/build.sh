@@ -22,6 +22,8 @@ needs() {
     netty) echo "/usr/bin/javac openjdk-17-jdk-headless /usr/share/java/netty-codec.jar libnetty-java" ;;
     # Not redis-server: that package would start a server of its own. The program is the same file.
     redis) echo "/usr/bin/redis-check-rdb redis-tools" ;;
+    rsyslog) echo "/usr/sbin/rsyslogd rsyslog" ;;
+    fdatasync-loop) echo "$c" ;;
     # The SDK that lineperf itself is built with.
     kestrel-pipelines | cs-threads | cs-streamreader) ;;
     *) echo "there is no peer '$1'" >&2; return 2 ;;

@@ -14,6 +14,8 @@ case ${1:-} in
   rust-threads) /usr/bin/rustc --version | cut -d' ' -f1,2 ;;
   go) echo "$(/usr/bin/go version | sed -E 's/^go version go([^ ]+).*/go \1/'), go-redis $(package golang-gopkg-redis.v5-dev)" ;;
   netty) echo "Netty $(package libnetty-java), $(java -version 2>&1 | head -n1 | sed -E 's/"//g')" ;;
+  rsyslog) echo "rsyslog $(package rsyslog)" ;;
+  fdatasync-loop) echo "gcc $(gcc -dumpfullversion)" ;;
   redis) echo "redis $(package redis-tools)" ;;
   kestrel-pipelines)
     redis=$(sed -nE 's/.*"StackExchange.Redis" Version="([^"]+)".*/\1/p' "$(dirname "$0")/../../Directory.Packages.props")

@@ -1,4 +1,5 @@
 using System.Diagnostics.Metrics;
+using LineServer.Linux;
 using LineServer.Storage.Internal.Log;
 
 namespace LineServer.Storage;
@@ -69,8 +70,11 @@ public sealed class StoreOptions
     /// <summary>The most bytes of committed lines that wait to be applied.</summary>
     internal long MaxUnapplied { get; set; } = 64 * 1024 * 1024;
 
-    /// <summary>The most segments that are open for writing. Fewer in tests.</summary>
-    internal int MaxOpenSegments { get; set; } = 512;
+    /// <summary>
+    /// The most segments that are open for writing. Fewer in tests. With fewer than the streams that are written to, each
+    /// write opens and closes a file; but descriptors are also for connections.
+    /// </summary>
+    internal int MaxOpenSegments { get; set; } = (int)Math.Clamp(DescriptorLimit.Current() / 16, 512, 4096);
 
     /// <summary>What tests break on purpose.</summary>
     internal StoreRules Rules { get; set; } = new();

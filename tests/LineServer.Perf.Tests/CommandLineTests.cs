@@ -15,11 +15,11 @@ public class CommandLineTests
     }
 
     [Fact]
-    public void Every_built_in_server_discards_but_redis_and_those_that_await()
+    public void Every_built_in_server_discards_but_redis_and_those_that_await_or_store()
     {
         Workload ingest = Workloads.Load().All.Single(workload => workload.Kind == WorkloadKind.Ingest);
         Assert.Equal(
-            ["awaits-sockets", "awaits-epoll", "redis"],
+            ["awaits-sockets", "awaits-epoll", "redis", "ls1-synced", "ls1-written", "discard", "redis-xadd", "rsyslog"],
             BuiltInServers.All.Where(server => !server.Supports(ingest)).Select(server => server.Name),
             StringComparer.Ordinal);
     }
@@ -27,6 +27,7 @@ public class CommandLineTests
     [Theory]
     [InlineData("await-yield", "awaits-sockets awaits-epoll tokio rust-threads go netty kestrel-pipelines")]
     [InlineData("await-task-pipelined", "awaits-sockets awaits-epoll tokio rust-threads go netty kestrel-pipelines")]
+    [InlineData("store-many", "ls1-synced ls1-written discard redis-xadd rsyslog")]
     [InlineData("await-remote-many", "awaits-sockets awaits-epoll go netty kestrel-pipelines")]
     [InlineData("await-remote-concurrent", "awaits-sockets awaits-epoll go netty kestrel-pipelines")]
     public void Ours_and_some_peers_have_handlers_that_await(string workload, string servers)
@@ -85,7 +86,7 @@ public class CommandLineTests
     [InlineData("--generators: 'churn' runs in one process only", "run", "--port", "1", "--workload", "churn", "--generators", "2")]
     [InlineData("--workload-file needs --workload", "run", "--port", "1", "--workload-file", "/nowhere")]
     [InlineData("cannot read the workloads", "compare", "--servers", "c-epoll", "--workload-file", "/nowhere")]
-    [InlineData("--protocol takes echo or redis-ping, not 'http'", "run", "--port", "1", "--protocol", "http")]
+    [InlineData("--protocol takes echo or redis-ping or redis-xadd or ls1 or one-way, not 'http'", "run", "--port", "1", "--protocol", "http")]
     [InlineData("--protocol: there are no lines of that size in redis-ping", "run", "--port", "1", "--protocol", "redis-ping", "--line-size", "20")]
     [InlineData("--fault takes drop, swap or flip, not 'all'", "wrong-server", "--port", "1", "--fault", "all")]
     [InlineData("--port takes a whole number from 1 to 65535, not '0'", "run", "--port", "0")]

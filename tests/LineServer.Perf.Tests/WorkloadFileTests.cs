@@ -76,7 +76,7 @@ public class WorkloadFileTests
     }
 
     [Fact]
-    public void Workloads_whose_handler_awaits_run_only_by_name()
+    public void Workloads_whose_handler_awaits_or_stores_run_only_by_name()
     {
         var workloads = Workloads.Load();
         Assert.Equal(
@@ -84,6 +84,7 @@ public class WorkloadFileTests
                 "await-yield", "await-yield-pipelined", "await-yield-many",
                 "await-task", "await-task-pipelined", "await-task-many",
                 "await-remote", "await-remote-pipelined", "await-remote-concurrent", "await-remote-many",
+                "store-pipelined", "store-many", "store-request-reply", "store-lock-step", "store-deep",
             ],
             workloads.All.Except(workloads.RunByDefault).Select(workload => workload.Name),
             StringComparer.Ordinal);

@@ -35,6 +35,11 @@ internal sealed class Comparison(ComparisonOptions options, TextWriter notes, Tu
     public void Run(Workload workload)
     {
         options.GeneratorCores.PinThisProcess();
+        if (workload.Handler == ServerHandler.Store)
+        {
+            notes.WriteLine($"{workload.Name}: stores are in {options.StoreRoot} ({StoreDirectory.FileSystemOf(options.StoreRoot)})");
+        }
+
         foreach (ServerCommand server in options.Servers)
         {
             if (WhyNot(workload, server) is { } reason)
@@ -145,7 +150,7 @@ internal sealed class Comparison(ComparisonOptions options, TextWriter notes, Tu
     {
         try
         {
-            _running.Add(server.Name, ServerProcess.Start(server, options.ServerCores, workload, redis));
+            _running.Add(server.Name, ServerProcess.Start(server, options.ServerCores, workload, redis, options.StoreRoot));
             return true;
         }
         catch (RunFailedException e)
@@ -178,7 +183,13 @@ internal sealed class Comparison(ComparisonOptions options, TextWriter notes, Tu
             WarmUp = options.LaterWarmUp,
             Time = options.Time,
             ReplyTimeout = options.ReplyTimeout,
+            LinesFile = server.LinesFile,
         };
+        if (workload.Handler == ServerHandler.Store)
+        {
+            StoreDirectory.Settle(options.StoreRoot);
+        }
+
         try
         {
             return run.Measure(workload);

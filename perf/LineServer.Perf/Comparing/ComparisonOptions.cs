@@ -29,5 +29,8 @@ internal sealed record ComparisonOptions
     /// <summary>The server that ratios refer to.</summary>
     public required string Reference { get; init; }
 
+    /// <summary>Where the directories of servers that store are made.</summary>
+    public required string StoreRoot { get; init; }
+
     public TimeSpan ReplyTimeout { get; init; } = TimeSpan.FromSeconds(10);
 }

@@ -60,6 +60,10 @@ internal static unsafe class MeasuringCalls
     [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
     public static extern int ControlProcess(int option, nint argument2, nint argument3, nint argument4, nint argument5);
 
+    [DllImport("libc", EntryPoint = "syncfs")]
+    [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
+    public static extern int SyncFileSystem(int descriptor);
+
     [DllImport("libc", EntryPoint = "kill")]
     [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
     public static extern int Kill(int process, int signal);

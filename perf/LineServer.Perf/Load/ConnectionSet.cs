@@ -32,6 +32,7 @@ internal sealed unsafe class ConnectionSet : IDisposable
     private readonly LineTemplate _expected;
     private readonly byte* _input = (byte*)NativeMemory.AlignedAlloc(BufferSize, 64);
     private readonly TimeSpan _replyTimeout;
+    private readonly AnswerReader? _answers; // null if the lines come back
     private int _opened;
 
     /// <param name="server">The server's address.</param>
@@ -45,8 +46,10 @@ internal sealed unsafe class ConnectionSet : IDisposable
     public ConnectionSet(
         TargetAddress server, int connections, LineSizes lines, TimeSpan replyTimeout, int firstNumber = 0)
     {
+        lines = server.Protocol.OnTheWire(lines);
         (_server, _replyTimeout, _firstNumber, Lines) = (server, replyTimeout, firstNumber, lines);
         _connections = new Connection[connections];
+        _answers = server.Protocol.CreateAnswers?.Invoke(connections);
         (LineForm request, LineForm reply) = server.Protocol.Forms(lines.Largest);
         _outgoing = new LineTemplate(lines, BufferSize, request);
         _expected = new LineTemplate(lines, BufferSize, reply);
@@ -76,6 +79,7 @@ internal sealed unsafe class ConnectionSet : IDisposable
         {
             int first = _opened;
             Connect(Math.Min(count, _opened + OpenedAtOnce));
+            SendOpenings(first);
             for (int index = first; index < _opened; index++)
             {
                 _connections[index].TargetBytes = Lines.StartOf(1);
@@ -185,8 +189,9 @@ internal sealed unsafe class ConnectionSet : IDisposable
             nint got = Libc.Receive(connection.Socket, _input, BufferSize, 0);
             if (got > 0)
             {
-                Check(index, ref connection, (int)got);
-                connection.ReceivedBytes += got;
+                connection.ReceivedBytes += _answers is null
+                    ? Check(index, ref connection, (int)got)
+                    : TakeAnswers(index, ref connection, (int)got);
                 any = true;
                 if (got < BufferSize && !toTheEnd)
                 {
@@ -238,6 +243,20 @@ internal sealed unsafe class ConnectionSet : IDisposable
                 throw LostConnection(index, connection, error);
             }
         }
+    }
+
+    /// <summary>Sends up to the targets of all connections, as far as the sockets take it.</summary>
+    /// <returns>The number of lines sent since the connections were opened; null if some are not yet sent.</returns>
+    public long? SendAll()
+    {
+        bool isAll = true;
+        for (int index = 0; index < _opened; index++)
+        {
+            Send(index);
+            isAll &= _connections[index].SentBytes == _connections[index].TargetBytes;
+        }
+
+        return isAll ? CountSent() : null;
     }
 
     /// <summary>Sends one more buffer, even if that ends within a line.</summary>
@@ -373,6 +392,63 @@ internal sealed unsafe class ConnectionSet : IDisposable
         NativeMemory.AlignedFree(_input);
     }
 
+    // Lines follow when the server has answered: it says where the stream goes on.
+    private void SendOpenings(int first)
+    {
+        if (_answers is null)
+        {
+            return;
+        }
+
+        for (int index = first; index < _opened; index++)
+        {
+            byte[] opening = _answers.OpeningOf(_firstNumber + index);
+            fixed (byte* bytes = opening)
+            {
+                if (opening.Length > 0 && Libc.Send(_connections[index].Socket, bytes, opening.Length, Libc.NoSignal) != opening.Length)
+                {
+                    throw new RunFailedException($"connection {_firstNumber + index}: its opening could not be sent");
+                }
+            }
+        }
+
+        long start = Clock.Now;
+        for (int index = first; index < _opened; index++)
+        {
+            while (!_answers.HasOpened(index))
+            {
+                long left = (long)_replyTimeout.TotalNanoseconds - (Clock.Now - start);
+                if (left <= 0)
+                {
+                    throw new RunFailedException(
+                        $"connection {_firstNumber + index}: its opening was not answered for {_replyTimeout.TotalSeconds:0.###} s");
+                }
+
+                int ready = Queue.Wait(left);
+                for (int i = 0; i < ready; i++)
+                {
+                    _ = Receive(Queue.Connection(i), Queue.Events(i));
+                }
+            }
+        }
+    }
+
+    // What counts as received is the lines that were answered.
+    private long TakeAnswers(int index, ref Connection connection, int got)
+    {
+        long sent = Lines.LineAt(connection.SentBytes), answered = Lines.LineAt(connection.ReceivedBytes);
+        try
+        {
+            answered = _answers!.Take(index, new ReadOnlySpan<byte>(_input, got), sent, answered);
+        }
+        catch (RunFailedException e)
+        {
+            throw new RunFailedException($"connection {_firstNumber + index}: {e.Message}, after {Describe(connection)}");
+        }
+
+        return Lines.StartOf(answered) - connection.ReceivedBytes;
+    }
+
     private int FindUnanswered()
     {
         for (int i = 0; i < _opened; i++)
@@ -386,7 +462,7 @@ internal sealed unsafe class ConnectionSet : IDisposable
         return -1;
     }
 
-    private void Check(int index, ref Connection connection, int got)
+    private int Check(int index, ref Connection connection, int got)
     {
         long outstanding = connection.SentBytes - connection.ReceivedBytes;
         int size = (int)Math.Min(got, outstanding);
@@ -403,6 +479,8 @@ internal sealed unsafe class ConnectionSet : IDisposable
                 $"connection {_firstNumber + index}: {got - size} surplus bytes after {Describe(connection)}: " +
                 $"'{surplus}'");
         }
+
+        return got;
     }
 
     private RunFailedException Wrong(

@@ -22,6 +22,7 @@ internal sealed unsafe class LineTemplate : IDisposable
     private readonly LineSizes _sizes;
     private readonly bool _shortLines;
     private readonly int _numbersAt;
+    private readonly int _connectionBefore; // from the numbers back to the connection's number in the text; 0 if there is none
 
     /// <param name="sizes">The sizes of the lines.</param>
     /// <param name="bytes">
@@ -30,8 +31,10 @@ internal sealed unsafe class LineTemplate : IDisposable
     /// <param name="form">The text around numbers and filler; null for LF only.</param>
     public LineTemplate(LineSizes sizes, int bytes, LineForm? form = null)
     {
-        (string before, string after) = form ?? LineForm.Plain;
+        LineForm text = form ?? LineForm.Plain;
+        (string before, string after) = text;
         (_sizes, _numbersAt) = (sizes, before.Length);
+        _connectionBefore = text.ConnectionAt < 0 ? 0 : _numbersAt - text.ConnectionAt;
 
         // A call may begin in any line of a cycle.
         int cycles = 1 + ((bytes + sizes.Largest + sizes.CycleSize - 1) / sizes.CycleSize);
@@ -70,6 +73,14 @@ internal sealed unsafe class LineTemplate : IDisposable
             {
                 *(ulong*)numbers = connectionLetters;
                 *(ulong*)(numbers + NumberSize) = Encode((uint)number++);
+            }
+
+            if (_connectionBefore > 0)
+            {
+                for (byte* place = line + _numbersAt - _connectionBefore; place < end; place += lineSize)
+                {
+                    *(ulong*)place = connectionLetters;
+                }
             }
 
             return result;

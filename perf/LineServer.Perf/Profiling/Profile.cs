@@ -22,6 +22,9 @@ internal sealed record Profile
 
     public required Cores GeneratorCores { get; init; }
 
+    /// <summary>Where the directories of servers that store are made.</summary>
+    public required string StoreRoot { get; init; }
+
     /// <exception cref="RunFailedException">The server or the tool failed.</exception>
     public void Run(TextWriter output)
     {
@@ -29,7 +32,7 @@ internal sealed record Profile
         GeneratorCores.PinThisProcess();
         Measurement measured;
         using (ServerProcess? redis = Redis.StartFor(Workload, GeneratorCores))
-        using (var process = ServerProcess.Start(Server, ServerCores, Workload, redis))
+        using (var process = ServerProcess.Start(Server, ServerCores, Workload, redis, StoreRoot))
         {
             try
             {

@@ -35,6 +35,26 @@ internal static class BuiltInServers
         Peer("cs-threads"),
         Peer("cs-streamreader"),
         Peer("redis", options: "") with { Protocol = LineProtocol.RedisPing },
+        Stores("ls1-synced", "--handler append --store '{directory}' --acknowledge", LineProtocol.Ls1),
+        Stores(
+            "ls1-written",
+            "--handler append --acknowledge --set 'Stores:main:Directory={directory}' --set Stores:main:Durability=Written",
+            LineProtocol.Ls1),
+        Stores("discard", "--handler discard", LineProtocol.OneWay),
+
+        // Without rewrites of its file, which would take a part of its core.
+        Peer("redis", options: " --dir '{directory}' --appendonly yes --appendfsync always --auto-aof-rewrite-percentage 0") with
+        {
+            Name = "redis-xadd",
+            Handlers = [ServerHandler.Store],
+            Protocol = LineProtocol.RedisXadd,
+        },
+        Peer("rsyslog", options: " --directory '{directory}'") with
+        {
+            Handlers = [ServerHandler.Store],
+            Protocol = LineProtocol.OneWay,
+            LinesFile = "lines.log",
+        },
     ];
 
     /// <exception cref="UsageException">There is no server of this name.</exception>
@@ -65,6 +85,14 @@ internal static class BuiltInServers
     {
         VersionBy = $"dotnet {Daemon} --version",
     };
+
+    private static ServerCommand Stores(string name, string options, LineProtocol protocol) =>
+        LineServer(name, "") with
+        {
+            Command = $"dotnet '{{root}}/{Daemon}' --listen tcp://127.0.0.1:{{port}} {options}",
+            Handlers = [ServerHandler.Store],
+            Protocol = protocol,
+        };
 
     // Not the daemon: its handlers are LineHandlers, which await.
     private static ServerCommand Awaits(string name, string transport) => new(

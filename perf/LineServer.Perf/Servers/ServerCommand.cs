@@ -8,7 +8,8 @@ namespace LineServer.Perf.Servers;
 /// <param name="Command">
 /// One program with its arguments, in shell syntax; the shell is replaced by it (exec). {port}, {root} (the
 /// checkout) and {handler} (the name of the handler) are replaced. A command without {handler} echoes.
-/// For the handler await-remote, --redis with the port of that Redis follows.
+/// For the handler await-remote, --redis with the port of that Redis follows. {directory} is a new directory, which is
+/// removed with the server.
 /// </param>
 /// <param name="Needs">A file that must exist, relative to the checkout; null for none.</param>
 /// <param name="BuiltBy">The command that builds that file.</param>
@@ -37,6 +38,12 @@ internal sealed record ServerCommand(
     /// handles one after the other. Workloads that ask for more than one add it to the command.
     /// </summary>
     public string? ConcurrencyOption { get; init; }
+
+    /// <summary>
+    /// The file in {directory} to which the server writes every line, with its LF. With it, a measurement of lines that go
+    /// one way ends when all of them are there. Null for none.
+    /// </summary>
+    public string? LinesFile { get; init; }
 
     /// <summary>The protocol that the server speaks.</summary>
     public LineProtocol Protocol { get; init; } = LineProtocol.Echo;
@@ -69,7 +76,7 @@ internal sealed record ServerCommand(
         (redisPort is null ? "" : $" --redis {redisPort}") +
         (workload is { ConcurrentLines: > 1 and int lines } ? $" {ConcurrencyOption} {lines}" : "");
 
-    /// <summary>Parses 'name=command with {port}'.</summary>
+    /// <summary>Parses 'name=command with {port}'. After a name, ':' and a protocol other than echo makes it a server that stores.</summary>
     /// <exception cref="UsageException">The text does not have that form.</exception>
     public static ServerCommand Parse(string text)
     {
@@ -88,8 +95,20 @@ internal sealed record ServerCommand(
                 "to set a folder or variables: env -C DIR KEY=VALUE program");
         }
 
+        var server = new ServerCommand(name, command) { StartLimit = TimeSpan.FromSeconds(10) };
+        if (name.Split(':') is [{ Length: > 0 } plain, var protocol])
+        {
+            server = server with
+            {
+                Name = plain,
+                Handlers = [ServerHandler.Store],
+                Protocol = LineProtocol.All.FirstOrDefault(known => known.Name == protocol && known != LineProtocol.Echo)
+                    ?? throw new UsageException($"--server: there is no protocol '{protocol}' of a server that stores"),
+            };
+        }
+
         return command.Contains("{port}", StringComparison.Ordinal)
-            ? new ServerCommand(name, command) { StartLimit = TimeSpan.FromSeconds(10) }
+            ? server
             : throw new UsageException($"--server: the command of '{name}' has no {{port}}");
     }
 }

@@ -19,16 +19,24 @@ internal sealed class ServerProcess : IDisposable
 
     private readonly Process _process;
     private readonly ServerOutput _output;
+    private readonly StoreDirectory? _directory;
     private readonly string _name;
 
     private ServerProcess(
-        string name, Process process, ServerOutput output, TargetAddress address, IPEndPoint endPoint) =>
-        (_name, _process, _output, Address, EndPoint) = (name, process, output, address, endPoint);
+        ServerCommand server, Process process, ServerOutput output, StoreDirectory? directory, IPEndPoint endPoint)
+    {
+        (_name, _process, _output, _directory, EndPoint) = (server.Name, process, output, directory, endPoint);
+        Address = TargetAddress.Of(endPoint).Speaking(server.Protocol);
+        LinesFile = server.LinesFile is { } file ? Path.Combine(directory!.Path, file) : null;
+    }
 
     /// <summary>The server's address and protocol.</summary>
     public TargetAddress Address { get; }
 
     public IPEndPoint EndPoint { get; }
+
+    /// <summary>The file to which the server writes every line; null if there is none.</summary>
+    public string? LinesFile { get; }
 
     public int Id => _process.Id;
 
@@ -37,12 +45,13 @@ internal sealed class ServerProcess : IDisposable
     /// <param name="cores">The cores that it may use.</param>
     /// <param name="workload">Says how the server is started; null to echo.</param>
     /// <param name="redis">The Redis that it asks, if the workload needs one.</param>
+    /// <param name="storeRoot">Where its {directory} is made; null for <see cref="StoreDirectory.RootOf"/>.</param>
     /// <exception cref="RunFailedException">
     /// The server cannot be started, does not listen in time, or another process than the one that was
     /// started listens.
     /// </exception>
     public static ServerProcess Start(
-        ServerCommand server, Cores cores, Workload? workload = null, ServerProcess? redis = null)
+        ServerCommand server, Cores cores, Workload? workload = null, ServerProcess? redis = null, string? storeRoot = null)
     {
         Prepare(server);
         int port = FreePort();
@@ -51,6 +60,13 @@ internal sealed class ServerProcess : IDisposable
         {
             // Only if needed: with other servers, lineperf also works outside its checkout.
             command = command.Replace("{root}", Checkout.Root, StringComparison.Ordinal);
+        }
+
+        StoreDirectory? directory = null;
+        if (command.Contains("{directory}", StringComparison.Ordinal))
+        {
+            directory = StoreDirectory.Create(storeRoot ?? StoreDirectory.RootOf(null));
+            command = command.Replace("{directory}", directory.Path, StringComparison.Ordinal);
         }
 
         // Each program replaces itself by the next (exec), so the process is the server; it is killed if this
@@ -71,12 +87,12 @@ internal sealed class ServerProcess : IDisposable
         catch (System.ComponentModel.Win32Exception e)
         {
             output.Dispose();
+            directory?.Dispose();
             throw new RunFailedException($"cannot start '{server.Name}' with setsid (util-linux): {e.Message}");
         }
 
         var endPoint = new IPEndPoint(IPAddress.Loopback, port);
-        var started = new ServerProcess(
-            server.Name, process, output, TargetAddress.Of(endPoint).Speaking(server.Protocol), endPoint);
+        var started = new ServerProcess(server, process, output, directory, endPoint);
         try
         {
             started.AwaitListening(server.StartLimit);
@@ -114,6 +130,7 @@ internal sealed class ServerProcess : IDisposable
         _process.WaitForExit();
         _process.Dispose();
         _output.Dispose();
+        _directory?.Dispose();
     }
 
     private static void Prepare(ServerCommand server)

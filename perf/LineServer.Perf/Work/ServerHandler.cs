@@ -23,6 +23,11 @@ internal static class ServerHandler
     /// </summary>
     public const string AwaitRemote = "await-remote";
 
-    /// <summary>Those that reply with the line.</summary>
-    public static readonly IReadOnlyList<string> Replying = [Echo, AwaitYield, AwaitTask, AwaitRemote];
+    /// <summary>
+    /// Stores the line, and says so in the protocol of the server. A server that tells nothing gets the lines one way.
+    /// </summary>
+    public const string Store = "store";
+
+    /// <summary>Those of a closed loop.</summary>
+    public static readonly IReadOnlyList<string> Replying = [Echo, AwaitYield, AwaitTask, AwaitRemote, Store];
 }

@@ -30,6 +30,12 @@ internal sealed partial class WorkloadRun(TargetAddress server, int? process)
     /// <summary>For idle connections: the wait before memory is read.</summary>
     public TimeSpan SettleTime { get; init; } = TimeSpan.FromSeconds(2);
 
+    /// <summary>
+    /// The file to which the server writes every line. Lines that go one way have then been taken when they are in it. Null
+    /// for none.
+    /// </summary>
+    public string? LinesFile { get; init; }
+
     /// <summary>Processes that share the connections; 0 for as many as their descriptors need.</summary>
     public int Generators { get; init; }
 
@@ -109,6 +115,11 @@ internal sealed partial class WorkloadRun(TargetAddress server, int? process)
 
     private Measurement MeasureLoop(Workload workload, TimeSpan warmUp, TimeSpan time)
     {
+        if (server.Protocol == LineProtocol.OneWay)
+        {
+            return SendOneWay(workload, warmUp, time);
+        }
+
         using ILoad load = CreateLoad(workload);
         load.Open(workload.Connections);
         long from = After(warmUp);

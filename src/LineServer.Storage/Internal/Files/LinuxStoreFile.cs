@@ -34,7 +34,15 @@ internal sealed class LinuxStoreFile(SafeFileHandle handle, string path) : IStor
     {
         try
         {
-            RandomAccess.Write(handle, buffers, offset);
+            if (buffers.Count == 1)
+            {
+                // The usual case of a segment. The call for several allocates, each time.
+                RandomAccess.Write(handle, buffers[0].Span, offset);
+            }
+            else
+            {
+                RandomAccess.Write(handle, buffers, offset);
+            }
         }
         catch (UnauthorizedAccessException e)
         {

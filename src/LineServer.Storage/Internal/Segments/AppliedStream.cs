@@ -25,6 +25,9 @@ internal sealed class AppliedStream(string name)
 
     public long SegmentBytes { get; set; }
 
+    /// <summary>The bytes of the segment of which the kernel was asked to begin the write-back.</summary>
+    public long WriteBackFrom { get; set; }
+
     /// <summary>The segment that grows, if it is open.</summary>
     public IStoreFile? File { get; set; }
 

@@ -8,6 +8,9 @@ namespace LineServer.Storage.Internal.Segments;
 /// </summary>
 internal sealed class SegmentFiles(IStoreFiles files, int maxOpen) : IDisposable
 {
+    // Write-back of every small write would be a request to the disk for each stream and commit, in front of the log's own.
+    private const long WriteBackSize = 128 * 1024;
+
     private readonly LinkedList<AppliedStream> _open = [];
     private readonly HashSet<string> _newEntries = new(StringComparer.Ordinal); // directories in which something was created
     private readonly List<AppliedStream> _dirty = [];
@@ -23,8 +26,12 @@ internal sealed class SegmentFiles(IStoreFiles files, int maxOpen) : IDisposable
         IStoreFile file = FileOf(stream);
         MarkDirty(stream);
         file.Write(stream.Pending, stream.SegmentBytes);
-        file.BeginWriteBack(stream.SegmentBytes, stream.PendingBytes);
         stream.SegmentBytes += stream.PendingBytes;
+        if (stream.SegmentBytes - stream.WriteBackFrom >= WriteBackSize)
+        {
+            BeginWriteBack(stream, file);
+        }
+
         stream.Pending.Clear();
         stream.PendingBytes = 0;
     }
@@ -53,6 +60,7 @@ internal sealed class SegmentFiles(IStoreFiles files, int maxOpen) : IDisposable
         _newEntries.Add(SegmentPath.DirectoryOf(stream.Name));
         stream.Segment = segment;
         stream.SegmentBytes = 0;
+        stream.WriteBackFrom = 0;
         MarkDirty(stream);
     }
 
@@ -69,6 +77,15 @@ internal sealed class SegmentFiles(IStoreFiles files, int maxOpen) : IDisposable
     /// <summary>Makes everything durable that was written and created.</summary>
     public void Sync()
     {
+        // All at once first: one sync then waits for what the one before it has written too.
+        foreach (AppliedStream stream in _dirty)
+        {
+            if (stream is { IsDirty: true, File: { } file })
+            {
+                BeginWriteBack(stream, file);
+            }
+        }
+
         foreach (AppliedStream stream in _dirty)
         {
             if (stream.IsDirty)
@@ -96,6 +113,15 @@ internal sealed class SegmentFiles(IStoreFiles files, int maxOpen) : IDisposable
         }
 
         _open.Clear();
+    }
+
+    private static void BeginWriteBack(AppliedStream stream, IStoreFile file)
+    {
+        if (stream.SegmentBytes > stream.WriteBackFrom)
+        {
+            file.BeginWriteBack(stream.WriteBackFrom, stream.SegmentBytes - stream.WriteBackFrom);
+            stream.WriteBackFrom = stream.SegmentBytes;
+        }
     }
 
     private void MarkDirty(AppliedStream stream)
