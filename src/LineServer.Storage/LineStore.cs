@@ -19,6 +19,11 @@ namespace LineServer.Storage;
 [SuppressMessage("Design", "CA1031", Justification = "Whatever goes wrong in a thread of the store fails the store, and not the process.")]
 public sealed class LineStore : ILineStore, IAsyncDisposable
 {
+    private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(30);
+
+    /// <summary>The shortest time between two failures to recover that are told.</summary>
+    private static readonly TimeSpan TellInterval = TimeSpan.FromSeconds(30);
+
     private readonly IStoreFiles _files;
     private readonly StoreOptions _options;
     private readonly IDisposable? _lock;
@@ -57,7 +62,10 @@ public sealed class LineStore : ILineStore, IAsyncDisposable
         _kept = _keeper.IsNeeded ? Task.Run(KeepAsync) : Task.CompletedTask;
     }
 
-    /// <summary>Called when a write or a sync has failed, and when recovering fails. Must not throw.</summary>
+    /// <summary>
+    /// Called when a write or a sync has failed, and when recovering fails: for the first time, and then at most every 30 s.
+    /// Must not throw.
+    /// </summary>
     public Action<Exception>? Failed { get; set; }
 
     /// <summary>Called when sealed segments cannot be removed or compressed. It is tried again. Must not throw.</summary>
@@ -159,6 +167,16 @@ public sealed class LineStore : ILineStore, IAsyncDisposable
         }
 
         _keeper.Compress(_keeping.Token);
+    }
+
+    /// <summary>
+    /// The pause after a recovery that has failed. A full disk should be noticed soon when it has room again, and reading
+    /// a log that is full takes a while: recovering takes a tenth of the time.
+    /// </summary>
+    internal static TimeSpan PauseAfter(TimeSpan attempt, TimeSpan shortest)
+    {
+        TimeSpan pause = attempt * 10 < LongestPause ? attempt * 10 : LongestPause;
+        return pause > shortest ? pause : shortest;
     }
 
     // A wait for anything else would throw, in a thread of the store.
@@ -363,15 +381,20 @@ public sealed class LineStore : ILineStore, IAsyncDisposable
     /// <summary>Recovers the store, again and again. Returns false if it stops meanwhile.</summary>
     private bool TryRecover()
     {
+        // What woke the committer before is no reason to hurry. A stop is seen below.
+        _commitSignal.Reset();
+        TimeSpan pause = _options.RecoveryPause;
+        long? told = null;
         while (!_isStopping)
         {
             // Set by whoever stops the store, and by nothing else: no core is alive.
-            _commitSignal.WaitOne(_options.RecoveryPause);
+            _commitSignal.WaitOne(pause);
             if (_isStopping)
             {
                 break;
             }
 
+            long start = _time.GetTimestamp();
             try
             {
                 StoreCore core = new Recovery(_files, _options).Open(renewsLog: true);
@@ -385,7 +408,12 @@ public sealed class LineStore : ILineStore, IAsyncDisposable
             catch (Exception e)
             {
                 _metrics.Failed();
-                Tell(() => Failed?.Invoke(e));
+                pause = PauseAfter(_time.GetElapsedTime(start), _options.RecoveryPause);
+                if (told is not { } last || _time.GetElapsedTime(last) >= TellInterval)
+                {
+                    told = _time.GetTimestamp();
+                    Tell(() => Failed?.Invoke(e));
+                }
             }
         }
 

@@ -55,7 +55,10 @@ public sealed class StoreOptions
     /// <summary>The time between two checkpoints, if not enough is stored to cause one. Defaults to 60 s.</summary>
     public TimeSpan CheckpointInterval { get; set; } = TimeSpan.FromSeconds(60);
 
-    /// <summary>The pause after a failed write or sync, before the store is recovered. Defaults to 1 s.</summary>
+    /// <summary>
+    /// The pause after a failed write or sync, before the store is recovered. Defaults to 1 s. It is longer, up to 30 s,
+    /// after a recovery that took a while and failed.
+    /// </summary>
     public TimeSpan RecoveryPause { get; set; } = TimeSpan.FromSeconds(1);
 
     /// <summary>The time between two looks at sealed segments, which are then compressed or removed. Defaults to 10 s.</summary>

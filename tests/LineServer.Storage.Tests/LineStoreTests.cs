@@ -207,6 +207,49 @@ public sealed class LineStoreTests : IDisposable
     }
 
     [Fact]
+    public async Task A_store_that_cannot_be_recovered_tells_it_at_a_bounded_rate()
+    {
+        var disk = new SimulatedDisk(new Random(1));
+        var clock = new ManualClock();
+        var options = new StoreOptions { LogFileSize = 64 * 1024, RecoveryPause = TimeSpan.Zero };
+        await using var store = new LineStore(disk, options, clock, heldLock: null);
+        int told = 0;
+        store.Failed = _ => Interlocked.Increment(ref told);
+        var owner = new Owner();
+        StreamAttachment attachment = await store.AttachAsync("s", owner);
+        disk.SyncFailsOneIn = 1;
+        attachment.TryAppend("line\n"u8, 1);
+        await owner.UntilAsync(() => attachment.EndReason == AttachmentEnd.StoreFailed);
+        int calls = disk.Calls;
+        while (disk.Calls < calls + 100)
+        {
+            await Task.Yield();
+        }
+
+        // The cause, and why the first recovery failed.
+        Assert.Equal(2, Volatile.Read(ref told));
+        clock.Advance(TimeSpan.FromSeconds(30));
+        while (Volatile.Read(ref told) == 2)
+        {
+            await Task.Yield();
+        }
+
+        Assert.Equal(3, Volatile.Read(ref told));
+    }
+
+    [Theory]
+    [InlineData(0, 1)]
+    [InlineData(0.05, 1)]
+    [InlineData(2, 20)]
+    [InlineData(60, 30)]
+    public void A_recovery_that_fails_after_a_while_is_tried_again_after_a_longer_pause(double attempt, double pause)
+    {
+        TimeSpan shortest = TimeSpan.FromSeconds(1);
+        Assert.Equal(TimeSpan.FromSeconds(pause), LineStore.PauseAfter(TimeSpan.FromSeconds(attempt), shortest));
+        Assert.Equal(TimeSpan.FromMinutes(1), LineStore.PauseAfter(TimeSpan.FromSeconds(attempt), TimeSpan.FromMinutes(1)));
+    }
+
+    [Fact]
     public async Task A_store_that_stops_under_a_flood_keeps_every_line_it_has_taken()
     {
         LineStore store = LineStore.Open(_directory.Path, Options);
@@ -325,5 +368,16 @@ public sealed class LineStoreTests : IDisposable
     private sealed class ThrowingOwner : IAttachmentOwner
     {
         public void OnChanged() => throw new InvalidOperationException("OnChanged");
+    }
+
+    private sealed class ManualClock : TimeProvider
+    {
+        private long _now;
+
+        public override long TimestampFrequency => TimeSpan.TicksPerSecond;
+
+        public override long GetTimestamp() => Volatile.Read(ref _now);
+
+        public void Advance(TimeSpan time) => Interlocked.Add(ref _now, time.Ticks);
     }
 }

@@ -55,6 +55,14 @@ public sealed class LinuxStoreFilesTests : IDisposable
     }
 
     [Fact]
+    public void A_failed_write_names_the_file()
+    {
+        using IStoreFile full = new LinuxStoreFiles("/dev").Open("full");
+        IOException failed = Assert.ThrowsAny<IOException>(() => full.Write([new byte[1]], 0));
+        Assert.StartsWith("full: No space left", failed.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void More_buffers_than_one_call_takes_are_written_in_order()
     {
         var files = new LinuxStoreFiles(_directory.Path);

@@ -44,7 +44,7 @@ internal sealed class LinuxStoreFile(SafeFileHandle handle, string path) : IStor
                 RandomAccess.Write(handle, buffers, offset);
             }
         }
-        catch (UnauthorizedAccessException e)
+        catch (Exception e) when (e is UnauthorizedAccessException or IOException)
         {
             throw new IOException($"{path}: {e.Message}", e);
         }

@@ -112,9 +112,18 @@ internal sealed class LogFiles : IDisposable
         // Empty first: its length is right only when all of it was filled and synced.
         file.SetLength(0);
         ReadOnlyMemory<byte> zeros = new byte[Math.Min(ZeroBlock, _size)];
-        for (long offset = 0; offset < _size; offset += zeros.Length)
+        try
         {
-            file.Write([zeros[..(int)Math.Min(zeros.Length, _size - offset)]], offset);
+            for (long offset = 0; offset < _size; offset += zeros.Length)
+            {
+                file.Write([zeros[..(int)Math.Min(zeros.Length, _size - offset)]], offset);
+            }
+        }
+        catch (IOException)
+        {
+            // On a full disk, the recovery needs what the zeros have taken.
+            file.SetLength(0);
+            throw;
         }
 
         file.Sync();

@@ -1,0 +1,20 @@
+using LineServer.Storage.Internal.Log;
+using LineServer.Storage.Tests.Disk;
+
+namespace LineServer.Storage.Tests;
+
+public sealed class LogFilesTests
+{
+    [Fact]
+    public void A_log_file_that_cannot_be_filled_gives_its_room_back()
+    {
+        var disk = new SimulatedDisk(new Random(1)) { WriteFailsOneIn = 1 };
+        disk.CreateDirectory(LogFiles.Directory);
+        Assert.Throws<IOException>(() => new LogFiles(disk, 64 * 1024));
+        Assert.Equal(0, disk.LengthOf(LogFiles.PathOf(0)));
+
+        disk.WriteFailsOneIn = 0;
+        using var log = new LogFiles(disk, 64 * 1024);
+        Assert.Equal(64 * 1024, disk.LengthOf(LogFiles.PathOf(0)));
+    }
+}
