@@ -35,7 +35,6 @@ internal sealed class SegmentFiles(IStoreFiles files, int maxOpen) : IDisposable
         WritePending(stream);
         if (stream.Segment != 0)
         {
-            CutBehindEnd(stream);
             if (stream.IsDirty)
             {
                 FileOf(stream).Sync();
@@ -54,9 +53,10 @@ internal sealed class SegmentFiles(IStoreFiles files, int maxOpen) : IDisposable
         stream.Segment = segment;
         stream.SegmentBytes = 0;
         MarkDirty(stream);
+        CutBehindEnd(stream);
     }
 
-    /// <summary>Removes what lies behind the last accepted line. After a recovery only.</summary>
+    /// <summary>Removes what lies behind the last line. In a recovery, which writes it again.</summary>
     public void CutBehindEnd(AppliedStream stream)
     {
         if (files.LengthOf(SegmentPath.Of(stream.Name, stream.Segment)) > stream.SegmentBytes)
