@@ -46,14 +46,16 @@ internal sealed class Recovery(IStoreFiles files, StoreOptions options)
         var segments = new SegmentFiles(files, options.MaxOpenSegments);
         try
         {
-            foreach (FramePlace place in log.Accepted)
-            {
-                Apply(place, log.ReadContent(place), segments);
-            }
-
+            // Cut first, then written again: after a failed write-back, ext4 leaves what was never on the disk marked as
+            // unwritten, also when the same bytes are then written there and synced.
             foreach (AppliedStream stream in _streams.Values)
             {
                 segments.CutBehindEnd(stream);
+            }
+
+            foreach (FramePlace place in log.Accepted)
+            {
+                Apply(place, log.ReadContent(place), segments);
             }
 
             MoveOrphans(checkpoint.Epoch);

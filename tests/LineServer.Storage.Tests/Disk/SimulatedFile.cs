@@ -6,6 +6,8 @@ internal sealed class SimulatedFile
     public const int SectorSize = 512;
 
     private readonly HashSet<int> _dirty = [];
+    private readonly HashSet<int> _allocated = [];
+    private readonly HashSet<int> _unwritten = [];
     private byte[] _cached = [];
     private byte[] _durable = [];
     private int _durableLength;
@@ -38,6 +40,8 @@ internal sealed class SimulatedFile
             }
 
             Length = length;
+            _allocated.RemoveWhere(sector => sector * SectorSize >= length);
+            _unwritten.RemoveWhere(sector => sector * SectorSize >= length);
         }
         else
         {
@@ -56,7 +60,10 @@ internal sealed class SimulatedFile
         _durableLength = Length;
     }
 
-    /// <summary>The sync fails: some sectors were written, and all count as clean from now on.</summary>
+    /// <summary>
+    /// The sync fails: some sectors were written, and all count as clean from now on. As on ext4, those that were never on
+    /// the disk stay marked as unwritten there, and no later sync changes that: only cutting them off does.
+    /// </summary>
     public void FailSync(Random random)
     {
         foreach (int sector in _dirty)
@@ -64,6 +71,10 @@ internal sealed class SimulatedFile
             if (random.Next(2) == 0)
             {
                 Keep(sector);
+            }
+            else if (!_allocated.Contains(sector))
+            {
+                _unwritten.Add(sector);
             }
         }
 
@@ -83,6 +94,7 @@ internal sealed class SimulatedFile
         }
 
         _dirty.Clear();
+        _unwritten.Clear();
         int length = random.Next(3) switch
         {
             0 => _durableLength,
@@ -103,6 +115,12 @@ internal sealed class SimulatedFile
 
     private void Keep(int sector)
     {
+        if (_unwritten.Contains(sector))
+        {
+            return;
+        }
+
+        _allocated.Add(sector);
         int start = sector * SectorSize;
         int end = Math.Min(start + SectorSize, _cached.Length);
         if (_durable.Length < _cached.Length)

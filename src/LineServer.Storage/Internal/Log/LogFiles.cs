@@ -118,14 +118,15 @@ internal sealed class LogFiles : IDisposable
             {
                 file.Write([zeros[..(int)Math.Min(zeros.Length, _size - offset)]], offset);
             }
+
+            file.Sync();
         }
         catch (IOException)
         {
-            // On a full disk, the recovery needs what the zeros have taken.
+            // On a full disk, the recovery needs what the zeros have taken. And after a failed sync, no later one can be
+            // trusted with what was never on the disk.
             file.SetLength(0);
             throw;
         }
-
-        file.Sync();
     }
 }

@@ -42,7 +42,6 @@ internal sealed class SegmentFiles(IStoreFiles files, int maxOpen) : IDisposable
         WritePending(stream);
         if (stream.Segment != 0)
         {
-            CutBehindEnd(stream);
             if (stream.IsDirty)
             {
                 FileOf(stream).Sync();
@@ -62,9 +61,10 @@ internal sealed class SegmentFiles(IStoreFiles files, int maxOpen) : IDisposable
         stream.SegmentBytes = 0;
         stream.WriteBackFrom = 0;
         MarkDirty(stream);
+        CutBehindEnd(stream);
     }
 
-    /// <summary>Removes what lies behind the last accepted line. After a recovery only.</summary>
+    /// <summary>Removes what lies behind the last line. In a recovery, which writes it again.</summary>
     public void CutBehindEnd(AppliedStream stream)
     {
         if (files.LengthOf(SegmentPath.Of(stream.Name, stream.Segment)) > stream.SegmentBytes)
