@@ -171,11 +171,11 @@ public sealed class LineStore : ILineStore, IAsyncDisposable
 
     /// <summary>
     /// The pause after a recovery that has failed. A full disk should be noticed soon when it has room again, and reading
-    /// a log that is full takes a while: recovering takes a tenth of the time.
+    /// a log that is full takes a while: recovering takes a fifth of the time.
     /// </summary>
     internal static TimeSpan PauseAfter(TimeSpan attempt, TimeSpan shortest)
     {
-        TimeSpan pause = attempt * 10 < LongestPause ? attempt * 10 : LongestPause;
+        TimeSpan pause = attempt * 4 < LongestPause ? attempt * 4 : LongestPause;
         return pause > shortest ? pause : shortest;
     }
 

@@ -240,7 +240,7 @@ public sealed class LineStoreTests : IDisposable
     [Theory]
     [InlineData(0, 1)]
     [InlineData(0.05, 1)]
-    [InlineData(2, 20)]
+    [InlineData(2, 8)]
     [InlineData(60, 30)]
     public void A_recovery_that_fails_after_a_while_is_tried_again_after_a_longer_pause(double attempt, double pause)
     {

@@ -11,10 +11,12 @@ public sealed class LogFilesTests
         var disk = new SimulatedDisk(new Random(1)) { WriteFailsOneIn = 1 };
         disk.CreateDirectory(LogFiles.Directory);
         Assert.Throws<IOException>(() => new LogFiles(disk, 64 * 1024));
-        Assert.Equal(0, disk.LengthOf(LogFiles.PathOf(0)));
+        Assert.Equal(0, disk.LengthOf(LogFiles.Unfilled));
+        Assert.Null(disk.LengthOf(LogFiles.PathOf(0)));
 
         disk.WriteFailsOneIn = 0;
         using var log = new LogFiles(disk, 64 * 1024);
         Assert.Equal(64 * 1024, disk.LengthOf(LogFiles.PathOf(0)));
+        Assert.Null(disk.LengthOf(LogFiles.Unfilled));
     }
 }

@@ -182,6 +182,8 @@ internal sealed class Recovery(IStoreFiles files, StoreOptions options)
             files.Delete(LogFiles.PathOf(file));
         }
 
+        files.Delete(LogFiles.Unfilled);
+
         files.SyncDirectory(LogFiles.Directory);
     }
 }

@@ -12,6 +12,12 @@ internal sealed class LogFiles : IDisposable
     public const int Count = 4;
     public const string Directory = "log";
 
+    /// <summary>
+    /// A file that is being filled. It gets its name when it is synced: after a failed sync, no later one can be trusted
+    /// with what was never on the disk.
+    /// </summary>
+    public const string Unfilled = "log/unfilled";
+
     private const int ZeroBlock = 1024 * 1024;
 
     private readonly IStoreFiles _files;
@@ -86,12 +92,14 @@ internal sealed class LogFiles : IDisposable
                 return;
             }
 
-            IStoreFile opened = _files.Open(PathOf(file));
+            bool isFilled = _files.LengthOf(PathOf(file)) == _size;
+            IStoreFile opened = _files.Open(isFilled ? PathOf(file) : Unfilled);
             try
             {
-                if (opened.Length != _size)
+                if (!isFilled)
                 {
                     Fill(opened);
+                    _files.Rename(Unfilled, PathOf(file));
                 }
 
                 // Always: whoever made the file may have ended before this.
@@ -109,7 +117,6 @@ internal sealed class LogFiles : IDisposable
 
     private void Fill(IStoreFile file)
     {
-        // Empty first: its length is right only when all of it was filled and synced.
         file.SetLength(0);
         ReadOnlyMemory<byte> zeros = new byte[Math.Min(ZeroBlock, _size)];
         try
@@ -123,8 +130,7 @@ internal sealed class LogFiles : IDisposable
         }
         catch (IOException)
         {
-            // On a full disk, the recovery needs what the zeros have taken. And after a failed sync, no later one can be
-            // trusted with what was never on the disk.
+            // On a full disk, the recovery needs what the zeros have taken.
             file.SetLength(0);
             throw;
         }
