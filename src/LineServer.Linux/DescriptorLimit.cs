@@ -68,7 +68,8 @@ internal sealed unsafe class DescriptorLimit
     /// How many connections the remaining descriptors allow: RLIMIT_NOFILE, less the open ones, less a
     /// reserve for the rest of the process. At least 1; null if no limit is known.
     /// </summary>
-    public static int? ConnectionsAtHand()
+    /// <param name="reserved">What else needs descriptors later.</param>
+    public static int? ConnectionsAtHand(int reserved = 0)
     {
         ulong* currentAndMost = stackalloc ulong[2];
         if (!OperatingSystem.IsLinux()
@@ -79,7 +80,7 @@ internal sealed unsafe class DescriptorLimit
         }
 
         int open = Directory.Exists("/proc/self/fd") ? Directory.GetFileSystemEntries("/proc/self/fd").Length : 0;
-        return Math.Max((int)currentAndMost[0] - open - KeptForProcess, 1);
+        return (int)Math.Max((long)currentAndMost[0] - open - KeptForProcess - reserved, 1);
     }
 
     /// <summary>True if a new descriptor is one of the reserved ones.</summary>

@@ -77,7 +77,10 @@ public sealed class StoreOptions
     /// The most segments that are open for writing. Fewer in tests. With fewer than the streams that are written to, each
     /// write opens and closes a file; but descriptors are also for connections.
     /// </summary>
-    internal int MaxOpenSegments { get; set; } = (int)Math.Clamp(DescriptorLimit.Current() / 16, 512, 4096);
+    internal int MaxOpenSegments { get; set; } = (int)Math.Clamp(DescriptorLimit.Current() / 16, 64, 4096);
+
+    /// <summary>The most descriptors that the store has open: segments, the log, and what readers and checkpoints need.</summary>
+    public int MaxDescriptors => MaxOpenSegments + 32;
 
     /// <summary>What tests break on purpose.</summary>
     internal StoreRules Rules { get; set; } = new();

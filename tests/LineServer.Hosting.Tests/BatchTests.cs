@@ -24,6 +24,32 @@ public class BatchTests
     }
 
     [Fact]
+    public async Task A_wait_that_has_ended_before_the_loop_looks_is_no_error()
+    {
+        int calls = 0;
+        Server server = Start((_, batch) =>
+        {
+            // A task that another thread completes while the handler returns it looks like this.
+            if (++calls == 1)
+            {
+                return default;
+            }
+
+            while (batch.TryRead(out Line line))
+            {
+                batch.Output.WriteLine(line);
+            }
+
+            return default;
+        });
+        await using LineTestConnection client = server.Connect();
+        await client.SendAsync("a\nb\n");
+        client.HalfClose();
+        Assert.Equal("a\nb\n", await client.ReadToEndAsync().InTime());
+        Assert.Empty(server.Log.At(LogLevel.Error));
+    }
+
+    [Fact]
     public async Task Pushes_go_out_and_replies_before_them_while_the_task_of_a_batch_is_waited_for()
     {
         var go = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);

@@ -24,6 +24,9 @@ internal sealed class ConnectionLoop : ILinkedItem<ConnectionLoop>, IThreadPoolW
     // Replies of this size are worth a send of their own.
     private const int LargestLaterSend = 16 * 1024;
 
+    // A task that the handler waits for may end before the loop looks: then a call seems to have done nothing.
+    private const int MostIdleCalls = 100;
+
     private readonly Inbox _inbox;
     private readonly PipeReader _input;
     private readonly TransportOutput _output;
@@ -591,6 +594,7 @@ internal sealed class ConnectionLoop : ILinkedItem<ConnectionLoop>, IThreadPoolW
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
     private async ValueTask GiveOnAsync(ValueTask task, int takenBefore)
     {
+        int idleCalls = 0;
         while (true)
         {
             bool waited = !HasSucceeded(task);
@@ -616,7 +620,8 @@ internal sealed class ConnectionLoop : ILinkedItem<ConnectionLoop>, IThreadPoolW
                 return;
             }
 
-            if (!progressed)
+            idleCalls = progressed ? 0 : idleCalls + 1;
+            if (idleCalls > MostIdleCalls)
             {
                 throw new InvalidOperationException($"{_handler.Handler!.GetType()} took no line, staged nothing, and waits for nothing: it would be called again for ever.");
             }

@@ -53,7 +53,7 @@ public sealed class ConnectionServer : IAsyncDisposable
         }
 
         ConnectionLimits limits = _options.Limits.Clone();
-        limits.MaxConcurrentConnections ??= DescriptorLimit.ConnectionsAtHand();
+        limits.MaxConcurrentConnections ??= DescriptorLimit.ConnectionsAtHand(_options.ReservedDescriptors);
         MaxConcurrentConnections = limits.MaxConcurrentConnections;
         _admission = new Admission(limits, _time);
         _budget = new BufferBudget(_options.MaxTotalBufferSize);

@@ -17,6 +17,12 @@ public sealed class ConnectionServerOptions
     public ConnectionLimits Limits { get; set; } = new();
 
     /// <summary>
+    /// File descriptors that the application needs beside its connections, such as for files that it opens later. They
+    /// lower the number of connections where that follows from the descriptors. Defaults to 0.
+    /// </summary>
+    public int ReservedDescriptors { get; set; }
+
+    /// <summary>
     /// The most bytes that all connections together may hold while they wait: lines that handlers have not
     /// taken, and replies that clients have not read. Beyond it, the connections that hold most are closed
     /// (<see cref="CloseReason.BufferLimit"/>). At least 64 KiB. Defaults to a sixteenth of the memory

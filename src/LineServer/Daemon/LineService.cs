@@ -3,6 +3,7 @@ using System.Net.Sockets;
 using LineServer.Configuration;
 using LineServer.Handlers;
 using LineServer.Hosting;
+using LineServer.Storage;
 using LineServer.Systemd;
 using LineServer.Transports.Epoll;
 using Microsoft.AspNetCore.Connections;
@@ -57,6 +58,7 @@ internal sealed class LineService : IHostedService, IAsyncDisposable
             {
                 Limits = settings.Limits,
                 MaxTotalBufferSize = settings.Limits.MaxTotalBufferSize,
+                ReservedDescriptors = settings.Stores.Count * new StoreOptions().MaxDescriptors,
                 EndpointFailed = OnEndpointFailed,
             }),
             services);

@@ -1,3 +1,4 @@
+using System.Globalization;
 using LineServer.Tests.Support;
 
 namespace LineServer.Tests.Stored;
@@ -74,6 +75,14 @@ public sealed class StoreConfigurationTests : IDisposable
     }
 
     [Fact]
+    public async Task Descriptors_of_a_store_are_none_of_connections()
+    {
+        int without = await MostConnectionsAsync("--listen", "tcp://127.0.0.1:0");
+        int with = await MostConnectionsAsync("--listen", "tcp://127.0.0.1:0", "--handler", "append", "--store", _directory["store"]);
+        Assert.InRange(without - with, 2000 / 16, 2000 / 4);
+    }
+
+    [Fact]
     public async Task Secrets_are_not_printed()
     {
         string file = _directory.Write(
@@ -83,5 +92,12 @@ public sealed class StoreConfigurationTests : IDisposable
         Assert.Equal(0, check.Status);
         Assert.DoesNotContain("s3cret", check.Output, StringComparison.Ordinal);
         Assert.Contains("\"Streams\": \"web-*\"", check.Output, StringComparison.Ordinal);
+    }
+
+    private static async Task<int> MostConnectionsAsync(params string[] arguments)
+    {
+        await using DaemonProcess daemon = DaemonProcess.Start(new DaemonStart(arguments) { Through = ["prlimit", "--nofile=2000"] });
+        string started = await daemon.Log.FirstAsync("MaxConcurrentConnections ");
+        return int.Parse(started.Split("MaxConcurrentConnections ")[1].Split(',')[0], CultureInfo.InvariantCulture);
     }
 }
