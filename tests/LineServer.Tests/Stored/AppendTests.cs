@@ -32,6 +32,20 @@ public sealed class AppendTests : IDisposable
         Assert.Equal("0123456789\nnext\n", _store.Lines("plain"));
     }
 
+    [Theory]
+    [InlineData("OctetCounted")]
+    [InlineData("Auto")]
+    public async Task A_counted_message_becomes_one_line_and_keeps_its_CR(string mode)
+    {
+        await using DaemonProcess daemon = _store.Serve($"Endpoints:plain:Framing:Mode={mode}", "Limits:MaxLineSize=10");
+        using LineSocket client = await daemon.ConnectAsync("plain");
+        await client.SendAsync("1 a2 b\n3 c\r\n2 d\r\n4 e\n\r\n1 \n12 012345678\nab1 f");
+        client.HalfClose();
+        Assert.Equal("", await client.ReadToEndAsync());
+        Assert.Equal(0, await daemon.StopAsync());
+        Assert.Equal("a\nb\nc\r\nd\r\ne#012\r\n\n012345678#012\nf\n", _store.Lines("plain"));
+    }
+
     [Fact]
     public async Task The_lines_of_several_connections_are_mixed_as_lines_only()
     {

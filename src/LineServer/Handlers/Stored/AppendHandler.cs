@@ -66,7 +66,14 @@ internal sealed class AppendHandler(ILineStore store, string stream, TimeProvide
 
     private bool TryAppend(in Line line, out byte[]? rest)
     {
-        ReadOnlySpan<byte> whole = line is { HasTerminator: true, IsCounted: false } ? line.RawSpan : ToOneLine(line.Span);
+        ReadOnlySpan<byte> raw = line.RawSpan;
+        ReadOnlySpan<byte> whole = line switch
+        {
+            { HasTerminator: false } => ToOneLine(raw),
+            // An LF that was counted in ends the line. A CR before it belongs to the text, as in lines without a count.
+            { IsCounted: true } => ToOneLine(raw[..^1]),
+            _ => raw,
+        };
         bool isTaken = _attachment!.TryAppend(whole, 1) == AppendResult.Taken;
         rest = isTaken ? null : whole.ToArray();
         return isTaken;
