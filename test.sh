@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Installs what the tests need, builds with warnings as errors, checks the format, and runs every test.
-# Needs Debian 12 and the .NET SDK of global.json; installs packages as root, or with sudo.
+# Needs Debian 12 and the .NET SDK of global.json; installs packages as root, or with sudo. The daemons of others that send
+# lines are unpacked below tests/LineServer.Tests/bin, not installed.
 # Ends with a line "N passed, N failed"; the exit status is 0 if nothing failed.
 set -euo pipefail
 cd "$(dirname "$0")"
@@ -32,12 +33,43 @@ for entry in "${needed[@]}"; do
 done
 # The C library's headers are no command, and gcc does not bring them.
 [[ -e /usr/include/stdio.h ]] || missing+=(libc6-dev)
+as_root=()
+if ((EUID != 0)); then as_root=(sudo); fi
 if ((${#missing[@]})); then
   echo "== installing: ${missing[*]}"
-  as_root=()
-  if ((EUID != 0)); then as_root=(sudo); fi
   "${as_root[@]}" apt-get update -q
   "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends "${missing[@]}"
+fi
+
+# The daemons that send lines to ours: command, package. Two of the packages conflict, and an installed one may start its
+# daemon. So they are only unpacked, with the libraries that this machine lacks.
+senders=(
+  "rsyslogd rsyslog"
+  "syslog-ng syslog-ng-core"
+  "collectd collectd-core"
+)
+unpacked=tests/LineServer.Tests/bin/senders
+missing=()
+for entry in "${senders[@]}"; do
+  read -r command package <<<"$entry"
+  [[ -x $unpacked/usr/sbin/$command ]] || missing+=("$package")
+done
+if ((${#missing[@]})); then
+  echo "== unpacking: ${missing[*]}"
+  "${as_root[@]}" apt-get update -q
+  packages=("${missing[@]}")
+  for package in "${missing[@]}"; do
+    plan=$(apt-get install -s --no-install-recommends "$package")
+    # A package that is there in another version has its version in brackets: "Inst libc6 [2.36] (2.37 ...".
+    while read -r needed_too; do packages+=("$needed_too"); done < <(sed -n 's/^Inst \([^ ]*\) (.*/\1/p' <<<"$plan")
+  done
+  mapfile -t packages < <(printf '%s\n' "${packages[@]}" | sort -u)
+  download=$(mktemp -d)
+  trap 'rm -rf "$download"' EXIT
+  (cd "$download" && apt-get download -q -o APT::Sandbox::User=root "${packages[@]}")
+  mkdir -p "$unpacked"
+  for file in "$download"/*.deb; do dpkg-deb -x "$file" "$unpacked"; done
+  rm -rf "$download"
 fi
 
 echo "== building"

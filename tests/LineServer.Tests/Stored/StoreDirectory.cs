@@ -13,13 +13,13 @@ internal sealed class StoreDirectory : IDisposable
     /// <summary>Starts a daemon that speaks LS1, and LR1 on a second endpoint.</summary>
     public DaemonProcess Serve(params string[] settings) => DaemonProcess.Start([.. Arguments("tcp://127.0.0.1:0"), .. settings.SelectMany(setting => new[] { "--set", setting })]);
 
-    public string[] Arguments(string address) =>
+    public string[] Arguments(string address, string plainAddress = "tcp://127.0.0.1:0") =>
     [
         "--set", $"Stores:main:Directory={Path}",
         "--set", $"Endpoints:lines:Address={address}", "--set", "Endpoints:lines:Handler=append",
         "--set", "Endpoints:lines:Store=main", "--set", "Endpoints:lines:Acknowledge=true",
         "--set", "Endpoints:readers:Address=tcp://127.0.0.1:0", "--set", "Endpoints:readers:Handler=read", "--set", "Endpoints:readers:Store=main",
-        "--set", "Endpoints:plain:Address=tcp://127.0.0.1:0", "--set", "Endpoints:plain:Handler=append",
+        "--set", $"Endpoints:plain:Address={plainAddress}", "--set", "Endpoints:plain:Handler=append",
         "--set", "Endpoints:plain:Store=main", "--set", "Endpoints:plain:Stream=plain",
     ];
 

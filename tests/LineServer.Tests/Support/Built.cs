@@ -10,6 +10,9 @@ internal static class Built
     /// <summary>The <c>lineserver</c> executable in the configuration of these tests.</summary>
     public static string Daemon { get; } = Metadata("DaemonPath");
 
+    /// <summary>The directory into which <c>test.sh</c> unpacks the packages of other programs that send lines.</summary>
+    public static string Senders { get; } = Metadata("SendersPath");
+
     private static string Metadata(string key) =>
         typeof(Built).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>().Single(attribute => attribute.Key == key).Value!;
 }
