@@ -24,6 +24,9 @@ needed=(
   "chromium chromium"
   "redis-check-rdb redis-tools"
   "logger bsdutils"
+  "mkfs.ext4 e2fsprogs"
+  "mkfs.xfs xfsprogs"
+  "mount mount"
 )
 missing=()
 for entry in "${needed[@]}"; do
