@@ -25,6 +25,9 @@ needed=(
   "chromium chromium"
   "redis-check-rdb redis-tools"
   "logger bsdutils"
+  "mkfs.ext4 e2fsprogs"
+  "mkfs.xfs xfsprogs"
+  "mount mount"
 )
 missing=()
 for entry in "${needed[@]}"; do

@@ -72,7 +72,7 @@ internal sealed class SimulatedFile
             {
                 Keep(sector);
             }
-            else if (!_allocated.Contains(sector))
+            else if (sector * SectorSize < Length && !_allocated.Contains(sector))
             {
                 _unwritten.Add(sector);
             }

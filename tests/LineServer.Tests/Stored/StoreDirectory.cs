@@ -8,7 +8,12 @@ internal sealed class StoreDirectory : IDisposable
 {
     private readonly TemporaryDirectory _directory = new();
 
-    public string Path => _directory["store"];
+    public StoreDirectory() => Path = _directory["store"];
+
+    /// <summary>In a directory of the caller's, which outlives this.</summary>
+    public StoreDirectory(string parent) => Path = System.IO.Path.Combine(parent, "store");
+
+    public string Path { get; }
 
     /// <summary>Starts a daemon that speaks LS1, and LR1 on a second endpoint.</summary>
     public DaemonProcess Serve(params string[] settings) => DaemonProcess.Start([.. Arguments("tcp://127.0.0.1:0"), .. settings.SelectMany(setting => new[] { "--set", setting })]);
