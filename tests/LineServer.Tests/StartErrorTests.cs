@@ -19,7 +19,7 @@ public sealed class StartErrorTests : IDisposable
         { "{ \"LineServer\": { \"Endpoints\": { \"e\": { \"Address\": \"tcp://127.0.0.1:0\",\n\"Prefix\": \"\\ud800\" } } } }", ":2: a string holds half of a surrogate pair, which is no character" },
         { """{ "LineServer": { "\udc00": 1 } }""", ":1: a string holds half of a surrogate pair, which is no character" },
         { "{\n\"LineServer\": { \"Transport\": \"\u00ff\" } }", ":2: no valid UTF-8" },
-        { """{ "LineServer": { "a\u001b[2J\u202e": 1 } }""", @":1: LineServer:a\x1B[2J\u202E: unknown key; there are: Endpoints, Epoll, Framing, Limits, Sockets, Transport" },
+        { """{ "LineServer": { "a\u001b[2J\u202e": 1 } }""", @":1: LineServer:a\x1B[2J\u202E: unknown key; there are: Endpoints, Epoll, Framing, Limits, Sockets, Stores, Transport" },
         { """{ "LineServer": 7 }""", ":1: LineServer: an object was expected" },
         { """{ "Logging": "Debug" }""", ":1: Logging: an object was expected" },
         { """{ "Logging": { "LogLevel": "Debug" } }""", ":1: Logging:LogLevel: an object was expected" },

@@ -299,7 +299,7 @@ public sealed class StreamProcessTests : IDisposable
             last = (numbers[0], numbers[1]);
         }
 
-        Assert.Equal((17, 1), last);
+        Assert.Equal((9, 1), last);
     }
 
     /// <summary>
