@@ -23,14 +23,16 @@ public sealed class AllocationTests : IDisposable
         Task<StreamAttachment> answer = core.AttachAsync("s", isShared: false, new Owner());
         core.CommitNext();
         StreamAttachment attachment = await answer;
-        Measure(core, attachment, 1);
-        Measure(core, attachment, 100);
-        long few = Measure(core, attachment, 1);
-        long many = Measure(core, attachment, 100);
+        long few = Least(core, attachment, 1);
+        long many = Least(core, attachment, 100);
         // A commit whose text lies in two chunks costs some bytes more: far less than one for each of the 50,000 lines.
         Assert.InRange(many, 0, few + 4096);
         Assert.InRange(few / Commits, 0, 2048);
     }
+
+    // The runtime allocates too, when it compiles a method again: the least of some runs is the store's own.
+    private static long Least(StoreCore core, StreamAttachment attachment, int appends) =>
+        Enumerable.Range(0, 6).Min(_ => Measure(core, attachment, appends));
 
     private static long Measure(StoreCore core, StreamAttachment attachment, int appends)
     {
