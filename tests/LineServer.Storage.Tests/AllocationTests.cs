@@ -7,6 +7,7 @@ using LineServer.Storage.Internal.Files;
 namespace LineServer.Storage.Tests;
 
 /// <summary>A commit allocates the same, however many lines it has: nothing is allocated for a line.</summary>
+[Collection(nameof(Alone))]
 [SupportedOSPlatform("linux")]
 public sealed class AllocationTests : IDisposable
 {
