@@ -40,6 +40,7 @@ public sealed class LineStore : ILineStore, IAsyncDisposable
     private Exception? _failure;
     private int _state;
     private volatile bool _isStopping;
+    private volatile bool _isCommitted; // everything that was taken, because the store stops
 
     internal LineStore(IStoreFiles files, StoreOptions options, TimeProvider time, IDisposable? heldLock)
     {
@@ -313,8 +314,6 @@ public sealed class LineStore : ILineStore, IAsyncDisposable
             return _failure;
         }
     }
-
-    private volatile bool _isCommitted; // everything that was taken, because the store stops
 
     /// <summary>Applies until the store stops or has failed.</summary>
     private Exception? Apply(StoreCore core)

@@ -56,10 +56,13 @@ public sealed class StoreDirectory
             log.Read();
             log.ThrowIfDamaged();
         }
-        catch (StoreException e) when (ReadCheckpoint().Lsn == checkpoint.Lsn)
+        catch (StoreException e)
         {
-            // Otherwise a running server has written a checkpoint and used the log again meanwhile.
-            problems.Add(e.Message);
+            // A running server may have written a checkpoint and used the log again meanwhile. Then this says nothing.
+            if (ReadCheckpoint().Lsn == checkpoint.Lsn)
+            {
+                problems.Add(e.Message);
+            }
         }
 
         return problems;

@@ -20,6 +20,12 @@ internal sealed class Keeper(IStoreFiles files, StoreOptions options, TimeProvid
     /// <summary>The streams that retention shortens, and the first line that each keeps.</summary>
     public IReadOnlyDictionary<string, long> FindWhatGoes()
     {
+        if (options.MaxAge is null && options.MaxBytes is null)
+        {
+            // Listing the directories of ten thousand streams is not free.
+            return new Dictionary<string, long>(StringComparer.Ordinal);
+        }
+
         List<Sealed> oldestFirst = [.. ListSealed().OrderBy(segment => segment.WrittenAt)];
         long excess = options.MaxBytes is { } most ? BytesOfAll() - most : 0;
         DateTimeOffset? limit = time.GetUtcNow() - options.MaxAge;

@@ -183,7 +183,6 @@ internal sealed class Recovery(IStoreFiles files, StoreOptions options)
         }
 
         files.Delete(LogFiles.Unfilled);
-
         files.SyncDirectory(LogFiles.Directory);
     }
 }

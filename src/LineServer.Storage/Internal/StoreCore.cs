@@ -54,7 +54,7 @@ internal sealed class StoreCore : IDisposable
     private long _appliedLsn;
     private long _checkpointedLsn;
     private long _logBytesSinceCheckpoint;
-    private bool _isCheckpointDue; // the committer waits for one
+    private bool _isCheckpointDue; // the committer, or a removal, waits for one
 
     /// <summary>For <see cref="Recovery"/>: a store whose checkpoint covers all that was accepted.</summary>
     public StoreCore(IStoreFiles files, StoreOptions options, StoreIdentity identity, Checkpoint checkpoint, SegmentFiles segments)
@@ -206,7 +206,7 @@ internal sealed class StoreCore : IDisposable
         {
             if (!_log.TryReserve(group.LogBytes, Volatile.Read(ref _checkpointedLsn)))
             {
-                WaitForApplier(isCheckpointDue: true);
+                WaitForCheckpoint();
                 return CommitOutcome.Blocked;
             }
 
@@ -682,11 +682,11 @@ internal sealed class StoreCore : IDisposable
         }
     }
 
-    private void WaitForApplier(bool isCheckpointDue)
+    private void WaitForCheckpoint()
     {
         lock (_lock)
         {
-            Volatile.Write(ref _isCheckpointDue, isCheckpointDue);
+            Volatile.Write(ref _isCheckpointDue, true);
             _isCommitterIdle = true;
         }
 

@@ -54,9 +54,9 @@ internal sealed class FrameWriter
         frame.EntryBytes = end - Frame.HeadSize;
         _buffers[0] = _head.AsMemory(0, end);
         frame.ContentCrc = Crc32C.Of(_head.AsSpan(Frame.HeadSize, frame.EntryBytes));
-        foreach (ReadOnlyMemory<byte> text in _buffers.Skip(1))
+        for (int text = 1; text < _buffers.Count; text++)
         {
-            frame.ContentCrc = Crc32C.Append(frame.ContentCrc, text.Span);
+            frame.ContentCrc = Crc32C.Append(frame.ContentCrc, _buffers[text].Span);
         }
 
         frame.Write(_head);

@@ -1,5 +1,4 @@
 using System.Globalization;
-using System.Text;
 using LineServer.Framing;
 using LineServer.Hosting;
 using LineServer.Storage;
@@ -96,11 +95,11 @@ internal sealed class AcknowledgingHandler(AcknowledgingEndpoint endpoint) : Lin
 
         if (_error is null && isStoring && reason == CloseReason.PeerClosed && _attachment!.EndReason == AttachmentEnd.None)
         {
-            Write(output, $"BYE {_attachment.DurableCount} {Connection.IncompleteLength}");
+            output.WriteLine($"BYE {_attachment.DurableCount} {Connection.IncompleteLength}");
         }
         else
         {
-            Write(output, $"ERR {_error ?? ErrorOf(reason)}");
+            output.WriteLine($"ERR {_error ?? ErrorOf(reason)}");
         }
     }
 
@@ -122,8 +121,6 @@ internal sealed class AcknowledgingHandler(AcknowledgingEndpoint endpoint) : Lin
     }
 
     void IAttachmentOwner.OnChanged() => Connection.Wake();
-
-    private static void Write(LineOutput output, string line) => output.WriteLine(line);
 
     private ValueTask OpenAsync(in Line line)
     {
@@ -175,7 +172,7 @@ internal sealed class AcknowledgingHandler(AcknowledgingEndpoint endpoint) : Lin
 
         _toSkip = _from is { } from ? count + 1 - from : 0;
         _received = _acknowledged = count;
-        Write(output, string.Create(
+        output.WriteLine(string.Create(
             CultureInfo.InvariantCulture,
             $"OK {count} crc32c={_attachment.Crc:x8} max={endpoint.MaxLineSize} first={_attachment.FirstKept} store={endpoint.Store.Id} durability={(endpoint.Store.Durability == Durability.Synced ? "synced" : "written")}"));
         _state = State.Storing;
