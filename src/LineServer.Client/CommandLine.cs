@@ -3,6 +3,7 @@ using System.CommandLine.Help;
 using System.CommandLine.Parsing;
 using System.Diagnostics.CodeAnalysis;
 using LineServer.Client.Streams;
+using LineServer.Framing;
 using LineServer.Linux;
 
 namespace LineServer.Client;

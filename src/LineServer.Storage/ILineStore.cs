@@ -1,3 +1,5 @@
+using LineServer.Framing;
+
 namespace LineServer.Storage;
 
 /// <summary>

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Diagnostics.CodeAnalysis;
+using LineServer.Framing;
 using LineServer.Linux;
 using LineServer.Storage.Internal;
 using LineServer.Storage.Internal.Commit;
@@ -343,7 +344,15 @@ public sealed class LineStore : ILineStore, IAsyncDisposable
                     return null;
                 }
 
-                _applySignal.WaitOne(_options.CheckpointInterval);
+                if (!_applySignal.WaitOne(_options.CheckpointInterval))
+                {
+                    core.Trim();
+                }
+
+                if (_options.ApplyDelay > TimeSpan.Zero && core.BeginsToLinger())
+                {
+                    _applySignal.WaitOne(_options.ApplyDelay);
+                }
             }
 
             return _failure;

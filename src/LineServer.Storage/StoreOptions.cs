@@ -74,6 +74,12 @@ public sealed class StoreOptions
     internal long MaxUnapplied { get; set; } = 64 * 1024 * 1024;
 
     /// <summary>
+    /// How long a small commit waits for the next one before it is written to its segment. Readers see lines so much later.
+    /// Not on one core: there, what the applier does after a commit lets more lines gather for the next.
+    /// </summary>
+    internal TimeSpan ApplyDelay { get; set; } = TimeSpan.FromMilliseconds(Environment.ProcessorCount > 1 ? 2 : 0);
+
+    /// <summary>
     /// The most segments that are open for writing. Fewer in tests. With fewer than the streams that are written to, each
     /// write opens and closes a file; but descriptors are also for connections.
     /// </summary>

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Globalization;
 using LineServer.Daemon;
+using LineServer.Framing;
 using LineServer.Linux;
 using LineServer.Storage;
 

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Text;
 using LineServer.Storage.Internal;
 using LineServer.Storage.Internal.Commit;
@@ -153,6 +154,132 @@ public sealed class StoreCoreTests : IAttachmentOwner
         _disk.EndProcess();
         _disk.Delete(StoreIdentity.Path);
         Assert.Contains("STORE is missing", Assert.Throws<StoreException>(() => Open(options)).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void The_disk_never_has_much_to_write_in_front_of_a_commit()
+    {
+        // Streams that grow alike: all of them are due for their write-back at once.
+        const int Streams = 40;
+        using StoreCore core = Open(new StoreOptions { LogFileSize = 16 * 1024 * 1024 });
+        StreamAttachment[] attachments = [.. Enumerable.Range(0, Streams).Select(i => Attach(core, $"s{i}"))];
+        for (int round = 0; round < 50; round++)
+        {
+            foreach (StreamAttachment attachment in attachments)
+            {
+                Assert.Equal(AppendResult.Taken, attachment.TryAppend(Line(10_000), 1));
+            }
+
+            CommitAll(core);
+            while (core.ApplyNext())
+            {
+            }
+
+            if (core.IsCheckpointDue)
+            {
+                core.WriteCheckpoint();
+            }
+        }
+
+        // What a step has applied, and a batch of the checkpoint, each with the rest of a segment. All of them are 5 MB.
+        Assert.InRange(_disk.MostInFlight, 128 * 1024, (Streams * 10_000) + (512 * 1024));
+        core.WriteCheckpoint();
+        for (int i = 0; i < Streams; i++)
+        {
+            Assert.Equal(500_000, _disk.LengthOf($"lines/s{i}/0000000000000000001.log"));
+        }
+    }
+
+    [Fact]
+    public void Small_commits_of_one_writer_wait_a_moment_and_are_applied_together()
+    {
+        using StoreCore core = Open(new StoreOptions { LogFileSize = 1024 * 1024 });
+        int woken = 0;
+        core.WakeApplier = () => woken++;
+        StreamAttachment[] attachments = [Attach(core, "a"), Attach(core, "b")];
+        Assert.False(core.ApplyNext(), "there was something to apply");
+        Assert.False(core.BeginsToLinger(), "nothing was committed");
+
+        Append(core, attachments[0], 100);
+        Assert.Equal(1, woken);
+        Assert.True(core.BeginsToLinger());
+        Append(core, attachments[0], 100);
+        Assert.Equal(1, woken);
+        Append(core, attachments[0], 70_000);
+        Assert.Equal(2, woken);
+        Assert.False(core.BeginsToLinger(), "there is enough to apply");
+        Assert.True(core.ApplyNext());
+        Assert.Equal(70_200, _disk.LengthOf("lines/a/0000000000000000001.log"));
+        Assert.False(core.ApplyNext(), "one step has not applied all");
+
+        attachments[1].TryAppend(Line(100), 1);
+        Append(core, attachments[0], 100);
+        Assert.False(core.BeginsToLinger(), "two writers share a commit");
+    }
+
+    [Fact]
+    public void A_log_file_is_prepared_in_small_parts_while_the_one_before_is_in_use()
+    {
+        const int Size = 4 * 1024 * 1024;
+        using StoreCore core = Open(new StoreOptions { LogFileSize = Size });
+        StreamAttachment attachment = Attach(core, "s");
+        var parts = new HashSet<long>();
+        while (_disk.LengthOf(LogFiles.PathOf(1)) is null)
+        {
+            Append(core, attachment, 32 * 1024);
+            core.ApplyNext();
+            parts.Add(_disk.LengthOf(LogFiles.Unfilled) ?? 0);
+        }
+
+        Assert.InRange(parts.Count, Size / (512 * 1024), 2 * Size / (512 * 1024));
+        Assert.Equal(Size, _disk.LengthOf(LogFiles.PathOf(1)));
+        Assert.InRange(attachment.DurableCount * 32 * 1024, Size / 2, Size);
+    }
+
+    [Fact]
+    public void Memory_that_a_backlog_has_needed_is_freed_when_it_was_not_needed_again()
+    {
+        var gathering = new Gathering(maxCommitSize: 1024 * 1024);
+        var attachment = new Attachment(null!, "s", isShared: false, this);
+        byte[] lines = Line(200 * 1024);
+        WeakReference[] chunks = Fill(gathering, attachment, lines);
+        Assert.Equal(20, Live(chunks));
+        gathering.Trim();
+        Assert.Equal(20, Live(chunks));
+        gathering.Trim();
+        Assert.InRange(Live(chunks), 0, 2);
+        GC.KeepAlive(gathering);
+    }
+
+    // In a method of its own, so that nothing else keeps the groups.
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static WeakReference[] Fill(Gathering gathering, Attachment attachment, byte[] lines)
+    {
+        for (int i = 0; i < 20; i++)
+        {
+            gathering.AddLines(attachment, lines, 1);
+        }
+
+        var chunks = new List<WeakReference>();
+        while (gathering.Take() is { } group)
+        {
+            chunks.AddRange(group.Chunks.Select(chunk => new WeakReference(chunk)));
+            gathering.Release(group);
+        }
+
+        return [.. chunks];
+    }
+
+    private static int Live(WeakReference[] references)
+    {
+        GC.Collect();
+        return references.Count(reference => reference.IsAlive);
+    }
+
+    private static void Append(StoreCore core, StreamAttachment attachment, int bytes)
+    {
+        Assert.Equal(AppendResult.Taken, attachment.TryAppend(Line(bytes), 1));
+        CommitAll(core);
     }
 
     private static byte[] Line(int bytes) => [.. Enumerable.Repeat((byte)'x', bytes - 1), (byte)'\n'];

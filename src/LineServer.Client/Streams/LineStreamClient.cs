@@ -1,5 +1,6 @@
 using System.Net.Sockets;
 using System.Text;
+using LineServer.Framing;
 
 namespace LineServer.Client.Streams;
 

@@ -96,7 +96,7 @@ internal sealed class StreamRun(RunOptions options, TextWriter notes, EarlyEnd e
 
         if (options.Stats)
         {
-            StreamSummary.Write(notes, _progress, Stopwatch.GetElapsedTime(_start));
+            StreamStatistics.Write(notes, _progress, Stopwatch.GetElapsedTime(_start));
         }
 
         return exitStatus;

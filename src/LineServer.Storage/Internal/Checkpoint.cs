@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text;
+using LineServer.Framing;
 using LineServer.Storage.Internal.Files;
 using LineServer.Storage.Internal.Segments;
 

@@ -43,6 +43,8 @@ internal sealed class Recovery(IStoreFiles files, StoreOptions options)
             log.ThrowIfDamaged();
         }
 
+        // On a full disk, the segments need the room that a file of zeros has taken.
+        files.Delete(LogFiles.Unfilled);
         var segments = new SegmentFiles(files, options.MaxOpenSegments);
         try
         {
@@ -182,7 +184,6 @@ internal sealed class Recovery(IStoreFiles files, StoreOptions options)
             files.Delete(LogFiles.PathOf(file));
         }
 
-        files.Delete(LogFiles.Unfilled);
         files.SyncDirectory(LogFiles.Directory);
     }
 }

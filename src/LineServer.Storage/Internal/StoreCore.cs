@@ -18,6 +18,12 @@ namespace LineServer.Storage.Internal;
 /// </remarks>
 internal sealed class StoreCore : IDisposable
 {
+    /// <summary>Of so many bytes, a write to the segments is worth its call.</summary>
+    private const int ApplyAtOnce = 64 * 1024;
+
+    /// <summary>A step of the applier takes no more, so that the disk is never flooded in front of a commit.</summary>
+    private const int MostAppliedAtOnce = 1024 * 1024;
+
     private readonly IStoreFiles _files;
     private readonly StoreOptions _options;
     private readonly StoreIdentity _identity;
@@ -33,12 +39,12 @@ internal sealed class StoreCore : IDisposable
     private long _uncommitted;
     private long _unapplied;
     private bool _isCommitterIdle;
-    private bool _isApplierIdle;
+    private ApplierState _applier;
     private bool _isClosing;
     private AttachmentEnd _end;
 
     // The committer's.
-    private readonly Dictionary<string, StoredStream> _streams = new(StringComparer.Ordinal);
+    private readonly StreamTable _streams;
     private readonly LogFiles _log;
     private readonly FrameWriter _frame = new();
     private readonly List<Attachment> _touched = [];
@@ -48,12 +54,9 @@ internal sealed class StoreCore : IDisposable
 
     // The applier's.
     private readonly SegmentFiles _segments;
-    private readonly List<AppliedStream> _applied;
+    private readonly Applier _applied;
     private readonly List<Group> _applying = [];
-    private readonly List<AppliedStream> _pending = [];
-    private long _appliedLsn;
     private long _checkpointedLsn;
-    private long _logBytesSinceCheckpoint;
     private bool _isCheckpointDue; // the committer, or a removal, waits for one
 
     /// <summary>For <see cref="Recovery"/>: a store whose checkpoint covers all that was accepted.</summary>
@@ -63,22 +66,18 @@ internal sealed class StoreCore : IDisposable
         _options = options;
         _identity = identity;
         _epoch = checkpoint.Epoch;
-        _lsn = _appliedLsn = _checkpointedLsn = checkpoint.Lsn;
-        _applied = [.. checkpoint.Streams];
+        _lsn = _checkpointedLsn = checkpoint.Lsn;
         _segments = segments;
+        _applied = new Applier(segments, checkpoint);
+        _streams = new StreamTable(options, checkpoint.Streams);
         _gathering = new Gathering(options.MaxCommitSize);
-        foreach (AppliedStream stream in _applied)
-        {
-            _streams.Add(stream.Name, new StoredStream(stream));
-        }
-
         _log = new LogFiles(files, options.LogFileSize);
     }
 
     /// <summary>Called after an append, if the committer was idle. Any thread.</summary>
     public Action? WakeCommitter { get; set; }
 
-    /// <summary>Called after a commit, if the applier was idle.</summary>
+    /// <summary>Called when the applier has something to do, if it waits.</summary>
     public Action? WakeApplier { get; set; }
 
     /// <summary>Called with the name of a stream to whose segments lines were written.</summary>
@@ -94,12 +93,15 @@ internal sealed class StoreCore : IDisposable
 
     public string Id => _identity.Id;
 
-    /// <summary>Frames that no checkpoint covers fill so much of the log that one should be written.</summary>
+    /// <summary>
+    /// A log file has been filled since the last checkpoint, or someone waits for one. Three more can be filled until
+    /// commits have to wait.
+    /// </summary>
     public bool IsCheckpointDue =>
-        Volatile.Read(ref _isCheckpointDue) || _logBytesSinceCheckpoint >= _options.LogFileSize / LogFiles.Count;
+        Volatile.Read(ref _isCheckpointDue) || _applied.LogBytesSinceCheckpoint >= _options.LogFileSize;
 
     /// <summary>True if something was applied that no checkpoint covers.</summary>
-    public bool HasUncheckpointed => _appliedLsn > Volatile.Read(ref _checkpointedLsn);
+    public bool HasUncheckpointed => _applied.Lsn > Volatile.Read(ref _checkpointedLsn);
 
     /// <summary>Asks to attach. The committer answers.</summary>
     public Task<StreamAttachment> AttachAsync(string stream, bool isShared, IAttachmentOwner owner)
@@ -226,45 +228,51 @@ internal sealed class StoreCore : IDisposable
         return CommitOutcome.Committed;
     }
 
+    /// <summary>
+    /// The applier's: true if it should wait a moment before its step, because one writer waits for each of its small
+    /// commits: they are then written to the segment in one piece. Ends with <see cref="WakeApplier"/>, if much comes.
+    /// </summary>
+    public bool BeginsToLinger()
+    {
+        lock (_lock)
+        {
+            if (_unapplied >= ApplyAtOnce || !_committed.TryPeek(out Group? group) || group.Items.Length > 1)
+            {
+                return false;
+            }
+
+            _applier = ApplierState.Lingering;
+            return true;
+        }
+    }
+
     /// <summary>The applier's step: writes to the segments what was committed. Returns false if there was nothing.</summary>
     /// <exception cref="IOException">A write or a sync has failed: call <see cref="End"/>, then recover.</exception>
     public bool ApplyNext()
     {
+        long cost = 0;
         lock (_lock)
         {
-            while (_committed.TryDequeue(out Group? group))
+            while (cost < MostAppliedAtOnce && _committed.TryDequeue(out Group? group))
             {
                 _applying.Add(group);
+                cost += group.Cost;
             }
 
-            _isApplierIdle = _applying.Count == 0;
-            if (_isApplierIdle)
-            {
-                return false;
-            }
+            _applier = _applying.Count > 0 ? ApplierState.Busy : ApplierState.Idle;
         }
 
-        foreach (Group group in _applying)
+        if (_applying.Count == 0)
         {
-            Apply(group);
+            return false;
         }
 
-        foreach (AppliedStream stream in _pending)
-        {
-            _segments.WritePending(stream);
-            Applied?.Invoke(stream.Name);
-        }
-
-        _pending.Clear();
+        _applied.Apply(_applying, Applied);
         bool mustWake;
         lock (_lock)
         {
-            foreach (Group group in _applying)
-            {
-                _unapplied -= group.Cost;
-                _gathering.Release(group);
-            }
-
+            _unapplied -= cost;
+            _applying.ForEach(_gathering.Release);
             mustWake = TakeIdle(ref _isCommitterIdle);
         }
 
@@ -272,7 +280,7 @@ internal sealed class StoreCore : IDisposable
         Wake(mustWake);
         if (_log.IsNextDue)
         {
-            _log.PrepareNext();
+            _log.PrepareNext(cost);
         }
 
         return true;
@@ -288,22 +296,14 @@ internal sealed class StoreCore : IDisposable
             removals = [.. _removals];
         }
 
-        foreach (Removal removal in removals)
-        {
-            if (_applied.Find(stream => stream.Name == removal.Stream) is { } stream)
-            {
-                stream.First = Math.Max(stream.First, removal.FirstKept);
-            }
-        }
-
-        _segments.Sync();
-        new Checkpoint(_epoch, _appliedLsn, _applied).Write(_files);
-        _logBytesSinceCheckpoint = 0;
+        removals.ForEach(removal => _applied.KeepFrom(removal.Stream, removal.FirstKept));
+        Checkpoint checkpoint = _applied.Sync();
+        checkpoint.Write(_files);
         bool mustWake;
         lock (_lock)
         {
             _removals.RemoveRange(0, Math.Min(removals.Count, _removals.Count));
-            Volatile.Write(ref _checkpointedLsn, _appliedLsn);
+            Volatile.Write(ref _checkpointedLsn, checkpoint.Lsn);
             Volatile.Write(ref _isCheckpointDue, _removals.Count > 0);
             mustWake = TakeIdle(ref _isCommitterIdle);
         }
@@ -311,6 +311,15 @@ internal sealed class StoreCore : IDisposable
         Wake(mustWake);
         Metrics?.Checkpointed();
         removals.ForEach(removal => removal.Done.TrySetResult());
+    }
+
+    /// <summary>Frees memory that was not needed since the last call.</summary>
+    public void Trim()
+    {
+        lock (_lock)
+        {
+            _gathering.Trim();
+        }
     }
 
     /// <summary>
@@ -442,7 +451,7 @@ internal sealed class StoreCore : IDisposable
             return false;
         }
 
-        group.Lines = Place(group.Items);
+        group.Lines = _streams.Place(group.Items);
         if (group.Lines > 0)
         {
             var frame = new Frame
@@ -467,112 +476,6 @@ internal sealed class StoreCore : IDisposable
         return true;
     }
 
-    /// <summary>Decides what becomes of each item, in order. Returns the number of lines to write.</summary>
-    private int Place(Span<GroupItem> items)
-    {
-        int lines = 0;
-        foreach (ref GroupItem item in items)
-        {
-            switch (item.Kind)
-            {
-                case ItemKind.Attach:
-                    BeginAttachment(item.Attachment);
-                    break;
-                case ItemKind.Detach:
-                    EndAttachment(item.Attachment);
-                    break;
-                default:
-                    StoredStream stream = item.Attachment.Stored!;
-                    if (item.Attachment.IsShared || stream.Current == item.Attachment || !_options.Rules.FencesOlderAttachments)
-                    {
-                        PlaceLines(ref item, stream);
-                        lines += item.Lines;
-                    }
-
-                    break;
-            }
-        }
-
-        return lines;
-    }
-
-    private void PlaceLines(ref GroupItem item, StoredStream stream)
-    {
-        if (stream.Segment == 0 || stream.SegmentBytes >= _options.SegmentSize)
-        {
-            stream.Segment = stream.Count + 1;
-            stream.SegmentBytes = 0;
-        }
-
-        item.Stream = stream;
-        item.FirstLine = stream.Count + 1;
-        item.Segment = stream.Segment;
-        item.Offset = stream.SegmentBytes;
-        stream.Count += item.Lines;
-        stream.SegmentBytes += item.Bytes;
-        stream.Crc = item.CrcAfter = Crc32C.Append(stream.Crc, item.Text.Span);
-    }
-
-    private void BeginAttachment(Attachment attachment)
-    {
-        if (!_streams.TryGetValue(attachment.Stream, out StoredStream? stream))
-        {
-            if (_streams.Count >= _options.MaxStreams)
-            {
-                attachment.Refused = new(StoreRefusal.TooManyStreams, $"the store holds {_options.MaxStreams} streams, and takes no new one");
-                return;
-            }
-
-            stream = new StoredStream(new AppliedStream(attachment.Stream));
-            _streams.Add(attachment.Stream, stream);
-        }
-
-        bool isHeld = stream.Current is { EndReason: AttachmentEnd.None };
-        if (attachment.IsShared ? isHeld : stream.Sharers > 0)
-        {
-            attachment.Refused = new(StoreRefusal.InUse, "the stream is in use by writers of another kind");
-            return;
-        }
-
-        if (attachment.IsShared)
-        {
-            stream.Sharers++;
-        }
-        else
-        {
-            if (stream.Current is { } older && older.TryEnd(AttachmentEnd.Superseded))
-            {
-                Touch(older);
-            }
-
-            stream.Current = attachment;
-        }
-
-        attachment.Begin(stream);
-    }
-
-    private void EndAttachment(Attachment attachment)
-    {
-        if (attachment.Stored is not { } stream)
-        {
-            return;
-        }
-
-        if (attachment.IsShared)
-        {
-            stream.Sharers--;
-        }
-        else if (stream.Current == attachment)
-        {
-            stream.Current = null;
-        }
-
-        if (stream is { Count: 0, Current: null, Sharers: 0 })
-        {
-            _streams.Remove(stream.Name);
-        }
-    }
-
     private void Touch(Attachment attachment)
     {
         if (!attachment.IsTouched)
@@ -585,6 +488,11 @@ internal sealed class StoreCore : IDisposable
     /// <summary>The group is durable: tells everyone whom it concerns, each once.</summary>
     private void Publish(Group group)
     {
+        foreach (Attachment superseded in _streams.Superseded)
+        {
+            Touch(superseded);
+        }
+
         foreach (ref GroupItem item in group.Items)
         {
             if (item is { Kind: ItemKind.Lines, Stream: not null })
@@ -672,7 +580,11 @@ internal sealed class StoreCore : IDisposable
             {
                 _committed.Enqueue(group);
                 _unapplied += group.Cost;
-                mustWake = TakeIdle(ref _isApplierIdle);
+                mustWake = _applier == ApplierState.Idle || (_applier == ApplierState.Lingering && _unapplied >= ApplyAtOnce);
+                if (mustWake)
+                {
+                    _applier = ApplierState.Busy;
+                }
             }
         }
 
@@ -693,40 +605,17 @@ internal sealed class StoreCore : IDisposable
         WakeApplier?.Invoke();
     }
 
-    private void Apply(Group group)
+    /// <summary>What the applier waits for.</summary>
+    private enum ApplierState
     {
-        foreach (ref GroupItem item in group.Items)
-        {
-            if (item.Kind != ItemKind.Lines || item.Stream is null)
-            {
-                continue;
-            }
+        /// <summary>Nothing: it looks again before it waits.</summary>
+        Busy,
 
-            AppliedStream stream = item.Stream.Applied;
-            if (stream.Count == 0)
-            {
-                _applied.Add(stream);
-            }
+        /// <summary>More to be committed, for a moment.</summary>
+        Lingering,
 
-            if (stream.Segment != item.Segment)
-            {
-                _segments.Begin(stream, item.Segment);
-            }
-
-            Debug.Assert(stream.SegmentBytes + stream.PendingBytes == item.Offset, "a segment has a gap");
-            if (stream.PendingBytes == 0)
-            {
-                _pending.Add(stream);
-            }
-
-            stream.Pending.Add(item.Text);
-            stream.PendingBytes += item.Bytes;
-            stream.Count = item.CountAfter;
-            stream.Crc = item.CrcAfter;
-        }
-
-        _appliedLsn = group.Lsn;
-        _logBytesSinceCheckpoint += group.LogBytes;
+        /// <summary>Anything to be committed.</summary>
+        Idle,
     }
 
     /// <summary>What retention asks for.</summary>

@@ -1,3 +1,4 @@
+using LineServer.Framing;
 using LineServer.Storage;
 
 namespace LineServer.Configuration;

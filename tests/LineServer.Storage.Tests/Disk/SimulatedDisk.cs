@@ -24,6 +24,12 @@ internal sealed class SimulatedDisk(Random random) : IStoreFiles
     /// <summary>The next writes fail after a part, each with a chance of one in so many; 0 for none.</summary>
     public int WriteFailsOneIn { get; set; }
 
+    /// <summary>The bytes whose write-back was asked for since the last sync of a file: they lie before the next commit.</summary>
+    public long InFlight { get; private set; }
+
+    /// <inheritdoc cref="InFlight"/>
+    public long MostInFlight { get; private set; }
+
     /// <summary>True while files must not grow.</summary>
     public bool IsFull { get; set; }
 
@@ -184,6 +190,7 @@ internal sealed class SimulatedDisk(Random random) : IStoreFiles
         public void Sync()
         {
             ThrowIfStale();
+            disk.InFlight = 0;
             disk.Step();
             if (disk.Happens(disk.SyncFailsOneIn))
             {
@@ -194,7 +201,12 @@ internal sealed class SimulatedDisk(Random random) : IStoreFiles
             file.Sync();
         }
 
-        public void BeginWriteBack(long offset, long length) => ThrowIfStale();
+        public void BeginWriteBack(long offset, long length)
+        {
+            ThrowIfStale();
+            disk.InFlight += length;
+            disk.MostInFlight = Math.Max(disk.MostInFlight, disk.InFlight);
+        }
 
         public void Dispose()
         {

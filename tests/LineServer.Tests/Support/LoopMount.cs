@@ -81,6 +81,13 @@ internal sealed class LoopMount : IAsyncDisposable
     /// <summary>The power is cut: the file system writes nothing more, and what it has not written yet is lost.</summary>
     public void CutPower() => PowerCut.Cut(Path);
 
+    /// <summary>Every write waits, until what this returns is disposed of.</summary>
+    public async Task<IAsyncDisposable> FreezeAsync()
+    {
+        await RunAsync("fsfreeze", "--freeze", Path);
+        return new Frozen(Path);
+    }
+
     public async ValueTask DisposeAsync()
     {
         // A lazy one, because nothing may stay mounted after a test that has failed.
@@ -102,5 +109,10 @@ internal sealed class LoopMount : IAsyncDisposable
         FinishedProcess mount = await Tool.RunAsync("mount", "-o", "loop", _image, Path);
         _isMounted = mount.Status == 0;
         return _isMounted ? null : mount.Error.ReplaceLineEndings(" ");
+    }
+
+    private sealed class Frozen(string path) : IAsyncDisposable
+    {
+        public async ValueTask DisposeAsync() => await RunAsync("fsfreeze", "--unfreeze", path);
     }
 }

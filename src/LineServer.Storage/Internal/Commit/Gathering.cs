@@ -6,13 +6,14 @@ namespace LineServer.Storage.Internal.Commit;
 /// </summary>
 internal sealed class Gathering(int maxCommitSize)
 {
-    // As much memory as usually circulates is kept; what a backlog needed beyond it is not.
-    private const int MaxSpareChunks = 32;
-    private const int MaxSpareGroups = 8;
+    // What was in use a moment ago is kept: new memory costs more than all else that is done with a line. Trim() frees it.
+    private const int MaxSpareChunks = 256;
+    private const int MaxSpareGroups = 64;
 
     private readonly Queue<Group> _full = new();
     private readonly Stack<Chunk> _spareChunks = new();
     private readonly Stack<Group> _spareGroups = new();
+    private int _unneededChunks; // the fewest spare ones since the last trim
     private Group _open = new();
     private Chunk _chunk = new(Chunk.UsualSize) { Users = 1 };
 
@@ -75,6 +76,17 @@ internal sealed class Gathering(int maxCommitSize)
         }
     }
 
+    /// <summary>Frees the memory that has been spare since the last call.</summary>
+    public void Trim()
+    {
+        while (_unneededChunks-- > 0)
+        {
+            _spareChunks.Pop();
+        }
+
+        _unneededChunks = _spareChunks.Count;
+    }
+
     private void Release(Chunk chunk)
     {
         if (--chunk.Users == 0 && chunk.Bytes.Length == Chunk.UsualSize && _spareChunks.Count < MaxSpareChunks)
@@ -89,6 +101,7 @@ internal sealed class Gathering(int maxCommitSize)
     private Chunk NewChunk(int size)
     {
         Chunk chunk = size <= Chunk.UsualSize && _spareChunks.TryPop(out Chunk? spare) ? spare : new Chunk(Math.Max(size, Chunk.UsualSize));
+        _unneededChunks = Math.Min(_unneededChunks, _spareChunks.Count);
         chunk.Users = 1;
         return chunk;
     }

@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using System.Text;
+using LineServer.Framing;
 
 namespace LineServer.Storage.Internal.Log;
 

@@ -18,12 +18,16 @@ internal sealed class LogFiles : IDisposable
     /// </summary>
     public const string Unfilled = "log/unfilled";
 
-    private const int ZeroBlock = 1024 * 1024;
+    // Each block is synced: a commit waits behind what is on its way to the disk.
+    private const int ZeroBlock = 512 * 1024;
 
     private readonly IStoreFiles _files;
     private readonly int _size;
+    private readonly byte[] _zeros;
     private readonly Lock _preparing = new();
     private readonly IStoreFile?[] _prepared = new IStoreFile?[Count];
+    private IStoreFile? _unfilled; // and how far it has come
+    private long _filled;
     private readonly long[] _lastLsn = new long[Count];
     private int _current;
     private long _offset;
@@ -32,7 +36,16 @@ internal sealed class LogFiles : IDisposable
     {
         _files = files;
         _size = size;
-        Prepare(0);
+        _zeros = new byte[Math.Min(ZeroBlock, size)];
+        try
+        {
+            Prepare(0);
+        }
+        catch
+        {
+            Dispose();
+            throw;
+        }
     }
 
     /// <summary>True if the file in use is half full, and the next one is not prepared.</summary>
@@ -40,8 +53,22 @@ internal sealed class LogFiles : IDisposable
 
     public static string PathOf(int file) => $"{Directory}/{file}";
 
-    /// <summary>For the applier: prepares the file after the one in use.</summary>
-    public void PrepareNext() => Prepare((Volatile.Read(ref _current) + 1) % Count);
+    /// <summary>
+    /// For the applier: prepares a part of the file after the one in use, which is done before this one is full.
+    /// </summary>
+    /// <param name="applied">The bytes that were applied since the last call.</param>
+    public void PrepareNext(long applied)
+    {
+        lock (_preparing)
+        {
+            int next = (Volatile.Read(ref _current) + 1) % Count;
+            // Begun when half of a file is left, at twice the pace of the commits and a block more.
+            for (long filled = 0; _prepared[next] is null && filled <= 2 * applied; filled += ZeroBlock)
+            {
+                PrepareSome(next);
+            }
+        }
+    }
 
     /// <summary>
     /// Makes room for a frame. Returns false if the next file still holds frames that no checkpoint covers.
@@ -77,6 +104,7 @@ internal sealed class LogFiles : IDisposable
 
     public void Dispose()
     {
+        _unfilled?.Dispose();
         foreach (IStoreFile? file in _prepared)
         {
             file?.Dispose();
@@ -87,52 +115,70 @@ internal sealed class LogFiles : IDisposable
     {
         lock (_preparing)
         {
-            if (_prepared[file] is not null)
+            while (_prepared[file] is null)
             {
-                return;
+                PrepareSome(file);
             }
+        }
+    }
 
-            bool isFilled = _files.LengthOf(PathOf(file)) == _size;
-            IStoreFile opened = _files.Open(isFilled ? PathOf(file) : Unfilled);
-            try
-            {
-                if (!isFilled)
-                {
-                    Fill(opened);
-                    _files.Rename(Unfilled, PathOf(file));
-                }
+    /// <summary>Opens the file if it is filled, or fills the next block of it.</summary>
+    private void PrepareSome(int file)
+    {
+        if (_unfilled is null && _files.LengthOf(PathOf(file)) == _size)
+        {
+            Use(file, _files.Open(PathOf(file)));
+            return;
+        }
 
-                // Always: whoever made the file may have ended before this.
-                _files.SyncDirectory(Directory);
-            }
-            catch
-            {
-                opened.Dispose();
-                throw;
-            }
+        _unfilled ??= _files.Open(Unfilled);
+        try
+        {
+            Fill(_unfilled);
+        }
+        catch (IOException)
+        {
+            // On a full disk, the recovery needs what the zeros have taken.
+            _filled = 0;
+            _unfilled.SetLength(0);
+            throw;
+        }
 
-            Volatile.Write(ref _prepared[file], opened);
+        if (_filled == _size)
+        {
+            _files.Rename(Unfilled, PathOf(file));
+            IStoreFile filled = _unfilled;
+            (_unfilled, _filled) = (null, 0);
+            Use(file, filled);
         }
     }
 
     private void Fill(IStoreFile file)
     {
-        file.SetLength(0);
-        ReadOnlyMemory<byte> zeros = new byte[Math.Min(ZeroBlock, _size)];
+        if (_filled == 0)
+        {
+            file.SetLength(0);
+        }
+
+        int length = (int)Math.Min(_zeros.Length, _size - _filled);
+        file.Write([_zeros.AsMemory(0, length)], _filled);
+        file.Sync();
+        _filled += length;
+    }
+
+    private void Use(int file, IStoreFile opened)
+    {
         try
         {
-            for (long offset = 0; offset < _size; offset += zeros.Length)
-            {
-                file.Write([zeros[..(int)Math.Min(zeros.Length, _size - offset)]], offset);
-            }
-
-            file.Sync();
+            // Always: whoever made the file may have ended before this.
+            _files.SyncDirectory(Directory);
         }
-        catch (IOException)
+        catch
         {
-            // On a full disk, the recovery needs what the zeros have taken.
-            file.SetLength(0);
+            opened.Dispose();
             throw;
         }
+
+        Volatile.Write(ref _prepared[file], opened);
     }
 }

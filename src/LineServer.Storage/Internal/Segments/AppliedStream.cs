@@ -28,6 +28,9 @@ internal sealed class AppliedStream(string name)
     /// <summary>The bytes of the segment of which the kernel was asked to begin the write-back.</summary>
     public long WriteBackFrom { get; set; }
 
+    /// <summary>True if it waits for its turn to begin the write-back.</summary>
+    public bool IsWriteBackDue { get; set; }
+
     /// <summary>The segment that grows, if it is open.</summary>
     public IStoreFile? File { get; set; }
 

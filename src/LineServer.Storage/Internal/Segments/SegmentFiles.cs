@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using LineServer.Storage.Internal.Files;
 
 namespace LineServer.Storage.Internal.Segments;
@@ -11,7 +12,11 @@ internal sealed class SegmentFiles(IStoreFiles files, int maxOpen) : IDisposable
     // Write-back of every small write would be a request to the disk for each stream and commit, in front of the log's own.
     private const long WriteBackSize = 128 * 1024;
 
+    // What is on its way to the disk at once: a commit waits behind it.
+    private const long MostInFlight = 256 * 1024;
+
     private readonly LinkedList<AppliedStream> _open = [];
+    private readonly Queue<AppliedStream> _toWriteBack = new();
     private readonly HashSet<string> _newEntries = new(StringComparer.Ordinal); // directories in which something was created
     private readonly List<AppliedStream> _dirty = [];
 
@@ -27,13 +32,28 @@ internal sealed class SegmentFiles(IStoreFiles files, int maxOpen) : IDisposable
         MarkDirty(stream);
         file.Write(stream.Pending, stream.SegmentBytes);
         stream.SegmentBytes += stream.PendingBytes;
-        if (stream.SegmentBytes - stream.WriteBackFrom >= WriteBackSize)
+        if (stream.SegmentBytes - stream.WriteBackFrom >= WriteBackSize && !stream.IsWriteBackDue)
         {
-            BeginWriteBack(stream, file);
+            stream.IsWriteBackDue = true;
+            _toWriteBack.Enqueue(stream);
         }
 
         stream.Pending.Clear();
         stream.PendingBytes = 0;
+    }
+
+    /// <summary>
+    /// Begins the write-back of about as many bytes as were written, of the streams that have waited longest. Streams that
+    /// grow alike are all due at once, and a commit would wait for all of them.
+    /// </summary>
+    /// <param name="bytes">What was written since the last call.</param>
+    public void BeginWriteBack(long bytes)
+    {
+        while (bytes > 0 && _toWriteBack.TryDequeue(out AppliedStream? stream))
+        {
+            stream.IsWriteBackDue = false;
+            bytes -= BeginWriteBack(stream);
+        }
     }
 
     /// <summary>The stream goes on in a new segment: the old one becomes durable now, and is closed.</summary>
@@ -77,24 +97,20 @@ internal sealed class SegmentFiles(IStoreFiles files, int maxOpen) : IDisposable
     /// <summary>Makes everything durable that was written and created.</summary>
     public void Sync()
     {
-        // All at once first: one sync then waits for what the one before it has written too.
-        foreach (AppliedStream stream in _dirty)
+        // Some at a time. The first sync then waits for the writes of its neighbours too, but no commit waits for all.
+        int synced = 0;
+        long inFlight = 0;
+        for (int begun = 0; begun < _dirty.Count; begun++)
         {
-            if (stream is { IsDirty: true, File: { } file })
+            inFlight += BeginWriteBack(_dirty[begun]);
+            if (inFlight >= MostInFlight)
             {
-                BeginWriteBack(stream, file);
+                Sync(CollectionsMarshal.AsSpan(_dirty)[synced..(begun + 1)]);
+                (synced, inFlight) = (begun + 1, 0);
             }
         }
 
-        foreach (AppliedStream stream in _dirty)
-        {
-            if (stream.IsDirty)
-            {
-                FileOf(stream).Sync();
-                stream.IsDirty = false;
-            }
-        }
-
+        Sync(CollectionsMarshal.AsSpan(_dirty)[synced..]);
         _dirty.Clear();
         foreach (string directory in _newEntries)
         {
@@ -115,12 +131,29 @@ internal sealed class SegmentFiles(IStoreFiles files, int maxOpen) : IDisposable
         _open.Clear();
     }
 
-    private static void BeginWriteBack(AppliedStream stream, IStoreFile file)
+    /// <returns>The bytes that are on their way. None if the segment is closed: its sync writes them.</returns>
+    private static long BeginWriteBack(AppliedStream stream)
     {
-        if (stream.SegmentBytes > stream.WriteBackFrom)
+        long bytes = stream.SegmentBytes - stream.WriteBackFrom;
+        if (stream.File is not { } file || bytes == 0)
         {
-            file.BeginWriteBack(stream.WriteBackFrom, stream.SegmentBytes - stream.WriteBackFrom);
-            stream.WriteBackFrom = stream.SegmentBytes;
+            return 0;
+        }
+
+        file.BeginWriteBack(stream.WriteBackFrom, bytes);
+        stream.WriteBackFrom = stream.SegmentBytes;
+        return bytes;
+    }
+
+    private void Sync(ReadOnlySpan<AppliedStream> streams)
+    {
+        foreach (AppliedStream stream in streams)
+        {
+            if (stream.IsDirty)
+            {
+                FileOf(stream).Sync();
+                stream.IsDirty = false;
+            }
         }
     }
 

@@ -1,5 +1,6 @@
 using System.Buffers.Text;
 using System.Text;
+using LineServer.Framing;
 using LineServer.Storage;
 
 namespace LineServer.Handlers.Stored;

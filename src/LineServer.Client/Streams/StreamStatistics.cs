@@ -3,7 +3,7 @@ using System.Globalization;
 namespace LineServer.Client.Streams;
 
 /// <summary>The output of <c>--stats</c> for a stream: one value per line, its name first, so that a script can parse it.</summary>
-internal static class StreamSummary
+internal static class StreamStatistics
 {
     public static void Write(TextWriter writer, StreamProgress progress, TimeSpan elapsed)
     {

@@ -1,7 +1,7 @@
 using System.Buffers;
 using System.Text;
 
-namespace LineServer.Storage;
+namespace LineServer.Framing;
 
 /// <summary>The rule for names of streams. A name is also the name of the stream's directory.</summary>
 public static class StreamName
