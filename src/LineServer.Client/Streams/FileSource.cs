@@ -239,37 +239,21 @@ internal sealed class FileSource : ILineSource
         }
         catch (IOException)
         {
-            return true; // the new file is not there yet
+            // The new file is not there yet. If this one was rotated before the last that was, there is more to read.
+            return RotatedFiles.Next(Name, part, IsKnown) is null;
         }
     }
 
     private bool TryOpenNext(FilePart part, StreamMark position)
     {
-        string path = RotatedFiles.Next(Name, part, IsKnown) ?? Name;
-        if (RotatedFiles.IsCompressed(path))
+        if (OpenNext(part, position) is not { } next)
         {
-            throw new StreamProblemException($"{path} comes next, after line {position.Lines} of the stream, and is compressed: unpack it beside {Name}");
-        }
-
-        InputFile next;
-        try
-        {
-            next = InputFile.Open(path);
-        }
-        catch (IOException)
-        {
-            return false; // rotated again meanwhile
-        }
-
-        if (FilePart.IdentityOf(next) is not { } identity || IsKnown(identity) || !next.IsRereadable)
-        {
-            next.Handle.Dispose();
             return false;
         }
 
-        if (path != Name)
+        if (next.Name != Name)
         {
-            _note($"{Name} was rotated more than once; {path} comes next");
+            _note($"{Name} was rotated more than once; {next.Name} comes next");
         }
 
         lock (_lock)
@@ -279,6 +263,53 @@ internal sealed class FileSource : ILineSource
         }
 
         return true;
+    }
+
+    /// <summary>Opens the file that was written after a part. Null if it is not there, or not yet.</summary>
+    private InputFile? OpenNext(FilePart part, StreamMark position)
+    {
+        string? rotated = RotatedFiles.Next(Name, part, IsKnown);
+        while (true)
+        {
+            string path = rotated ?? Name;
+            if (RotatedFiles.IsCompressed(path))
+            {
+                throw new StreamProblemException($"{path} comes next, after line {position.Lines} of the stream, and is compressed: unpack it beside {Name}");
+            }
+
+            InputFile? next = TryOpenUnknown(path);
+
+            // The log may have been rotated since we looked: then it is another file that comes next, and not the new log.
+            string? again = RotatedFiles.Next(Name, part, IsKnown);
+            if (again == rotated)
+            {
+                return next;
+            }
+
+            next?.Handle.Dispose();
+            rotated = again;
+        }
+    }
+
+    private InputFile? TryOpenUnknown(string path)
+    {
+        InputFile file;
+        try
+        {
+            file = InputFile.Open(path);
+        }
+        catch (IOException)
+        {
+            return null; // rotated again meanwhile
+        }
+
+        if (FilePart.IdentityOf(file) is not { } identity || IsKnown(identity) || !file.IsRereadable)
+        {
+            file.Handle.Dispose();
+            return null;
+        }
+
+        return file;
     }
 
     private bool IsKnown(FileIdentity identity)

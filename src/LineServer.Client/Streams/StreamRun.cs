@@ -155,7 +155,8 @@ internal sealed class StreamRun(RunOptions options, TextWriter notes, EarlyEnd e
     private async Task<StreamEnd> RepeatAsync()
     {
         using var abort = new CancellationTokenSource();
-        using ITimer grace = timing.Time.CreateTimer(_ => abort.Cancel(), null, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+        // Its end waits for a call that runs: that would cancel what is disposed of already, and end the process.
+        await using ITimer grace = timing.Time.CreateTimer(_ => abort.Cancel(), null, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
         using CancellationTokenRegistration onStop = earlyEnd.Token.Register(
             () => grace.Change(IsPlainFile ? TimeSpan.Zero : timing.StopGrace, Timeout.InfiniteTimeSpan));
         long lastProgress = timing.Time.GetTimestamp();
