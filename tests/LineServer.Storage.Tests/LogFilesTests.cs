@@ -19,4 +19,22 @@ public sealed class LogFilesTests
         Assert.Equal(64 * 1024, disk.LengthOf(LogFiles.PathOf(0)));
         Assert.Null(disk.LengthOf(LogFiles.Unfilled));
     }
+
+    [Fact]
+    public void A_log_file_for_which_there_is_no_room_takes_none()
+    {
+        var disk = new SimulatedDisk(new Random(1));
+        disk.CreateDirectory(LogFiles.Directory);
+        using var log = new LogFiles(disk, 4 * 1024 * 1024);
+        disk.IsFull = true;
+        Assert.Throws<IOException>(() => log.PrepareNext(0));
+        Assert.Equal(0, disk.LengthOf(LogFiles.Unfilled));
+
+        // Begun while there is room for all of it, it is filled although others take the rest of the disk.
+        disk.IsFull = false;
+        log.PrepareNext(0);
+        disk.IsFull = true;
+        log.PrepareNext(4 * 1024 * 1024);
+        Assert.Equal(4 * 1024 * 1024, disk.LengthOf(LogFiles.PathOf(1)));
+    }
 }

@@ -41,6 +41,8 @@ internal sealed class SlowStoreFiles(IStoreFiles files, TimeSpan delay) : IStore
             file.Sync();
         }
 
+        public void Reserve(long length) => file.Reserve(length);
+
         public void BeginWriteBack(long offset, long length) => file.BeginWriteBack(offset, length);
 
         public void Dispose() => file.Dispose();

@@ -68,10 +68,11 @@ internal sealed class FilePart(InputFile file, StreamMark start) : IDisposable
 
     /// <summary>Ends the file: another one follows.</summary>
     /// <param name="length">The number of bytes that count, with an added LF: all but an unfinished last line.</param>
-    public void Seal(long length)
+    /// <param name="read">The number of bytes that were read: what comes behind them is late.</param>
+    public void Seal(long length, long read)
     {
+        _lengthWhenSealed = _hasAddedLineFeed ? _end!.Value : read;
         _end = _hasAddedLineFeed ? _end : length;
-        _lengthWhenSealed = file.CurrentLength;
     }
 
     /// <summary>True, once, if bytes were written after the file was sealed.</summary>

@@ -145,8 +145,9 @@ internal sealed class FileSource : ILineSource
 
             CheckLateBytes();
             rotated = IsAtPath(part) ? null : rotated ?? _timing.Time.GetTimestamp();
-            if (rotated is long since && IsLeft(part, since) && TryEnd(part, position, end))
+            if (rotated is long since && IsLeft(part, since) && (part.Length > seen || TryEnd(part, position, end)))
             {
+                // What was written just before the file was left comes first.
                 return true;
             }
 
@@ -206,7 +207,7 @@ internal sealed class FileSource : ILineSource
 
     /// <summary>Ends a file that was rotated.</summary>
     /// <returns>True if there is something more to read: the LF that it lacked, or the next file.</returns>
-    private bool TryEnd(FilePart part, StreamMark position, long end) => TryAddLineFeed(part, position, end) || TryOpenNext(part, position);
+    private bool TryEnd(FilePart part, StreamMark position, long end) => TryAddLineFeed(part, position, end) || TryOpenNext(part, position, end);
 
     /// <returns>True if there is something more to read.</returns>
     private bool TryAddLineFeed(FilePart part, StreamMark position, long end)
@@ -244,7 +245,7 @@ internal sealed class FileSource : ILineSource
         }
     }
 
-    private bool TryOpenNext(FilePart part, StreamMark position)
+    private bool TryOpenNext(FilePart part, StreamMark position, long end)
     {
         if (OpenNext(part, position) is not { } next)
         {
@@ -258,7 +259,7 @@ internal sealed class FileSource : ILineSource
 
         lock (_lock)
         {
-            part.Seal(position.Offset - part.Start.Offset);
+            part.Seal(position.Offset - part.Start.Offset, end - part.Start.Offset);
             _parts.Add(new(next, position));
         }
 

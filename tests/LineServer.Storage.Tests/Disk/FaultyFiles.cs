@@ -133,6 +133,12 @@ internal sealed class FaultyFiles(IStoreFiles files, int seed) : IStoreFiles
             _file.SetLength(length);
         }
 
+        public void Reserve(long length)
+        {
+            _files.Step();
+            _file.Reserve(length);
+        }
+
         // Not on the disk: a few thousand a second, whatever the machine.
         public void Sync() => _files.Step();
 

@@ -106,6 +106,8 @@ internal sealed class SabotagedFiles(SimulatedDisk disk, Sabotage sabotage) : IS
             }
         }
 
+        public void Reserve(long length) => file.Reserve(length);
+
         public void BeginWriteBack(long offset, long length) => file.BeginWriteBack(offset, length);
 
         public void Dispose() => file.Dispose();

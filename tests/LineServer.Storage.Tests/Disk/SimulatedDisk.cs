@@ -144,6 +144,14 @@ internal sealed class SimulatedDisk(Random random) : IStoreFiles
         }
     }
 
+    private void ThrowIfFull()
+    {
+        if (IsFull)
+        {
+            throw new IOException("No space left on device");
+        }
+    }
+
     private bool Happens(int oneIn) => oneIn > 0 && _random.Next(oneIn) == 0;
 
     private sealed class Handle(SimulatedDisk disk, SimulatedFile file) : IStoreFile
@@ -164,9 +172,9 @@ internal sealed class SimulatedDisk(Random random) : IStoreFiles
         {
             ThrowIfStale();
             byte[] all = [.. buffers.SelectMany(buffer => buffer.ToArray())];
-            if (disk.IsFull && offset + all.Length > file.Length)
+            if (offset + all.Length > file.Length)
             {
-                throw new IOException("No space left on device");
+                disk.ThrowIfFull();
             }
 
             bool fails = disk.Happens(disk.WriteFailsOneIn);
@@ -185,6 +193,17 @@ internal sealed class SimulatedDisk(Random random) : IStoreFiles
             ThrowIfStale();
             disk.Step();
             file.SetLength((int)length);
+        }
+
+        public void Reserve(long length)
+        {
+            ThrowIfStale();
+            disk.Step();
+            if (length > file.Length)
+            {
+                disk.ThrowIfFull();
+                file.SetLength((int)length);
+            }
         }
 
         public void Sync()

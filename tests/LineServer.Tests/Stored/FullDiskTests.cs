@@ -64,11 +64,11 @@ public sealed class FullDiskTests : IDisposable
     [Fact]
     public async Task A_log_file_that_finds_no_room_leaves_the_room_to_the_lines()
     {
-        await using LoopMount mount = await LoopMount.MakeAsync("ext4", _directory.Path, mebibytes: 220);
+        await using LoopMount mount = await LoopMount.MakeAsync("ext4", _directory.Path, mebibytes: 160);
         using var store = new StoreDirectory(mount.Path);
         await using DaemonProcess daemon = store.Serve();
-        // Room for the 64 MiB of lines that a log file holds; but the next one is begun at 32, and takes 64.
-        EndPoint endPoint = await LeaveAsync(mount, daemon, mebibytes: 80);
+        // The next log file is begun when 32 MiB of lines are in this one, and takes 64.
+        EndPoint endPoint = await LeaveAsync(mount, daemon, mebibytes: 50);
         await SendUntilRefusedAsync(endPoint);
         await daemon.Log.FirstAsync("takes lines again");
         await ResumeAsync(endPoint);

@@ -6,7 +6,7 @@ namespace LineServer.Storage.Internal.Commit;
 /// </summary>
 internal sealed class Gathering(int maxCommitSize)
 {
-    // What was in use a moment ago is kept: new memory costs more than all else that is done with a line. Trim() frees it.
+    // What was in use a moment ago is kept: the kernel clears new memory before it gives it. Trim() frees it.
     private const int MaxSpareChunks = 256;
     private const int MaxSpareGroups = 64;
 

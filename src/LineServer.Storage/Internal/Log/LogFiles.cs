@@ -157,7 +157,9 @@ internal sealed class LogFiles : IDisposable
     {
         if (_filled == 0)
         {
+            // A disk without room for all of it says so now, while its room is still the lines'.
             file.SetLength(0);
+            file.Reserve(_size);
         }
 
         int length = (int)Math.Min(_zeros.Length, _size - _filled);
