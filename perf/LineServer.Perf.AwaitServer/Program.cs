@@ -1,14 +1,17 @@
 using System.CommandLine;
 using System.Net;
+using LineServer.Handlers.Stored;
 using LineServer.Hosting;
 using LineServer.Perf.AwaitServer;
 using LineServer.Transports.Epoll;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
 using StackExchange.Redis;
 
-// A line echo server whose handlers await or block: lineperf measures what waiting costs.
+// A line echo server whose handlers await or block: lineperf measures what waiting costs. And LS1 over a store that keeps
+// nothing: what keeping costs.
 var port = new Option<int>("--port")
 {
     Description = "Listens on this port of 127.0.0.1.",
@@ -36,7 +39,7 @@ var maxConcurrentLines = new Option<int>("--max-concurrent-lines")
 };
 transport.AcceptOnlyFromAmong("epoll", "sockets");
 handler.AcceptOnlyFromAmong(
-    "echo", "at-once", "await-yield", "await-task", "await-remote", "reply-then-wait", "sleep", "sleep-delegate", "deadlock");
+    "echo", "at-once", "await-yield", "await-task", "await-remote", "reply-then-wait", "sleep", "sleep-delegate", "deadlock", "ls1");
 var command = new RootCommand("A line echo server whose handlers await or block.")
 {
     port, transport, handler, redis, maxConcurrentLines,
@@ -59,6 +62,12 @@ command.SetAction(async (parsed, cancellation) =>
         builder.Services.AddSingleton(connection.GetServer(remote));
     }
 
+    var shared = new Lazy<AcknowledgingEndpoint>(() => new(
+        new AcknowledgementRepeater(TimeProvider.System),
+        new NoStore(),
+        new TokenCheck([]),
+        new LineOptions().Limits.MaxLineSize,
+        new OpeningLog(NullLogger.Instance, "ls1", TimeProvider.System)));
     var address = new IPEndPoint(IPAddress.Loopback, parsed.GetValue(port));
     builder.Services.AddLineServer(server => server.Listen(address, endpoint => _ = parsed.GetValue(handler) switch
     {
@@ -71,6 +80,7 @@ command.SetAction(async (parsed, cancellation) =>
         "sleep" => endpoint.UseLines<Sleep>(),
         "sleep-delegate" => endpoint.UseLines(SleepingDelegate()),
         "deadlock" => endpoint.UseLines<Deadlock>(),
+        "ls1" => endpoint.UseLines(_ => new AcknowledgingHandler(shared.Value)),
         _ => endpoint.UseLines((in line, reply) => reply.WriteLine(line)),
     }));
     await builder.Build().RunAsync(cancellation);

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Measures the store, each figure beside its comparator in the same run, in turn: LS1 (Synced and Written) beside Redis'
-# XADD with appendfsync always, rsyslog with sync on, and discard; the store in one process beside a loop of pwrite and
+# XADD with appendfsync always, rsyslog with sync on, LS1 that keeps nothing, and discard; the store in one process beside a loop of pwrite and
 # fdatasync in C; commits while checkpoints run; a start with a full log. Prints the tables, then each goal with its median
 # and its range [smallest..largest round]. Takes about ten minutes. Needs python3.
 # usage: perf/checks/store.sh [DIRECTORY]    DIRECTORY is on the disk to be measured; the default is perf/results
@@ -13,7 +13,8 @@ rounds=${ROUNDS:-5} each=${SECONDS_EACH:-2}
 lineperf=perf/LineServer.Perf/bin/Release/net10.0/lineperf
 store=(dotnet perf/LineServer.Benchmarks/bin/Release/net10.0/LineServer.Benchmarks.dll store)
 loop=perf/peers/bin/fdatasync-loop
-for project in src/LineServer/LineServer.csproj perf/LineServer.Perf/LineServer.Perf.csproj perf/LineServer.Benchmarks/LineServer.Benchmarks.csproj; do
+for project in src/LineServer/LineServer.csproj perf/LineServer.Perf/LineServer.Perf.csproj perf/LineServer.Perf.AwaitServer/LineServer.Perf.AwaitServer.csproj \
+  perf/LineServer.Benchmarks/LineServer.Benchmarks.csproj; do
   dotnet build "$project" -c Release -v q -nologo >&2
 done
 perf/peers/build.sh redis rsyslog fdatasync-loop >&2
@@ -22,7 +23,7 @@ trap 'rm -rf "$directory"' EXIT
 echo "The stores are in $directory, on $(findmnt -no FSTYPE,SOURCE -T "$directory"). Load: $(cut -d' ' -f1-3 /proc/loadavg)."
 
 compare=("$lineperf" compare --rounds "$rounds" --seconds "$each" --warmup 2 --later-warmup 0.5 --store-directory "$directory" --reference redis-xadd)
-"${compare[@]}" --servers redis-xadd,ls1-synced,ls1-written,rsyslog,discard --workloads store-pipelined --json "$directory/pipelined.json"
+"${compare[@]}" --servers redis-xadd,ls1-synced,ls1-written,ls1-no-store,rsyslog,discard --workloads store-pipelined --json "$directory/pipelined.json"
 "${compare[@]}" --servers redis-xadd,ls1-synced,ls1-written --workloads store-many,store-request-reply,store-lock-step,store-deep --json "$directory/others.json"
 
 # In turn: NAME and the figures of one round on a line.
@@ -74,7 +75,8 @@ row("50 × 1, Synced ÷ Redis, lines/s", 1, ratio("store-request-reply", "ls1-sy
 row("1 × 1, Synced ÷ Redis, lines/s", 0.8, ratio("store-lock-step", "ls1-synced", "redis-xadd", lines))
 row("50 × 128, Synced ÷ Written, lines/s", 0.6, ratio("store-pipelined", "ls1-synced", "ls1-written", lines))
 row("50 × 2,048, Synced ÷ Written, lines/s", 0.7, ratio("store-deep", "ls1-synced", "ls1-written", lines))
-row("50 × 128, Written ÷ discard, lines/s", 0.5, ratio("store-pipelined", "ls1-written", "discard", lines))
+row("50 × 128, Written ÷ LS1 that keeps nothing, lines/s", 0.5, ratio("store-pipelined", "ls1-written", "ls1-no-store", lines))
+row("50 × 128, Written ÷ discard without a window, lines/s", None, ratio("store-pipelined", "ls1-written", "discard", lines))
 row("50 × 128, Synced ÷ rsyslog, CPU a line", 1, ratio("store-pipelined", "ls1-synced", "rsyslog", cpu), least=False)
 pairs = lambda a, b: [x[0] / y[0] for x, y in zip(process.get(a, []), process.get(b, []))]
 row("one producer ÷ the loop in C, commits/s", 0.8, pairs("lock-step", "loop"))

@@ -40,6 +40,12 @@ internal static class BuiltInServers
             "ls1-written",
             "--handler append --acknowledge --set 'Stores:main:Directory={directory}' --set Stores:main:Durability=Written",
             LineProtocol.Ls1),
+        Awaits("ls1-no-store", "epoll") with
+        {
+            Command = $"dotnet '{{root}}/{AwaitServer}' --port {{port}} --handler ls1",
+            Handlers = [ServerHandler.Store],
+            Protocol = LineProtocol.Ls1,
+        },
         Stores("discard", "--handler discard", LineProtocol.OneWay),
 
         // Without rewrites of its file, which would take a part of its core.

@@ -156,6 +156,7 @@ internal sealed class DaemonHost : IAsyncDisposable
         }
 
         services.AddSingleton<StoreSet>();
+        services.AddSingleton<AcknowledgementRepeater>();
         if (settings.Stores.Count > 0)
         {
             // As above: clients are told what was committed before their connections end.

@@ -105,7 +105,7 @@ internal sealed class AcknowledgingHandler(AcknowledgingEndpoint endpoint) : Lin
 
     public override ValueTask OnDisconnectedAsync(CloseReason reason)
     {
-        endpoint.Stores.Remove(this);
+        endpoint.Repeater.Remove(this);
         _attachment?.Detach();
         return default;
     }
@@ -176,7 +176,7 @@ internal sealed class AcknowledgingHandler(AcknowledgingEndpoint endpoint) : Lin
             CultureInfo.InvariantCulture,
             $"OK {count} crc32c={_attachment.Crc:x8} max={endpoint.MaxLineSize} first={_attachment.FirstKept} store={endpoint.Store.Id} durability={(endpoint.Store.Durability == Durability.Synced ? "synced" : "written")}"));
         _state = State.Storing;
-        endpoint.Stores.Add(this);
+        endpoint.Repeater.Add(this);
     }
 
     private ValueTask Store(LineBatch batch)

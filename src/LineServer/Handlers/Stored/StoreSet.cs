@@ -1,4 +1,3 @@
-using System.Collections.Concurrent;
 using System.Diagnostics.Metrics;
 using LineServer.Configuration;
 using LineServer.Daemon;
@@ -11,12 +10,7 @@ namespace LineServer.Handlers.Stored;
 /// <summary>The stores of the configuration. They open before any endpoint listens, and close after all have stopped.</summary>
 internal sealed class StoreSet(ServerSettings settings, TimeProvider time, IMeterFactory meters, ILogger<StoreSet> logger) : IHostedService, IAsyncDisposable
 {
-    // A client treats a connection on which it hears nothing for 20 s as lost.
-    private static readonly TimeSpan RepeatInterval = TimeSpan.FromSeconds(5);
-
     private readonly Dictionary<string, LineStore> _stores = new(StringComparer.Ordinal);
-    private readonly ConcurrentDictionary<AcknowledgingHandler, bool> _acknowledging = new();
-    private ITimer? _repeat;
 
     /// <exception cref="StartException">A store cannot be opened.</exception>
     public Task StartAsync(CancellationToken cancellationToken)
@@ -26,7 +20,6 @@ internal sealed class StoreSet(ServerSettings settings, TimeProvider time, IMete
             _stores.Add(store.Name, Open(store));
         }
 
-        _repeat = time.CreateTimer(_ => Repeat(), state: null, RepeatInterval, RepeatInterval);
         return Task.CompletedTask;
     }
 
@@ -35,7 +28,6 @@ internal sealed class StoreSet(ServerSettings settings, TimeProvider time, IMete
 
     public async ValueTask DisposeAsync()
     {
-        _repeat?.Dispose();
         foreach (LineStore store in _stores.Values)
         {
             await store.DisposeAsync();
@@ -44,19 +36,6 @@ internal sealed class StoreSet(ServerSettings settings, TimeProvider time, IMete
 
     /// <summary>The store of an endpoint.</summary>
     public LineStore Of(EndpointSettings endpoint) => _stores[endpoint.Store!];
-
-    /// <summary>The handler's acknowledgements are repeated while lines of it wait for their commit.</summary>
-    public void Add(AcknowledgingHandler handler) => _acknowledging.TryAdd(handler, true);
-
-    public void Remove(AcknowledgingHandler handler) => _acknowledging.TryRemove(handler, out _);
-
-    private void Repeat()
-    {
-        foreach (KeyValuePair<AcknowledgingHandler, bool> handler in _acknowledging)
-        {
-            handler.Key.RepeatAcknowledgement();
-        }
-    }
 
     private LineStore Open(StoreSettings store)
     {

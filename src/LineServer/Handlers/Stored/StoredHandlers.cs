@@ -11,8 +11,7 @@ internal static class StoredHandlers
 {
     public static Func<LineHandlerBase> PrepareAppend(IServiceProvider services, EndpointSettings endpoint)
     {
-        StoreSet stores = services.GetRequiredService<StoreSet>();
-        Storage.LineStore store = stores.Of(endpoint);
+        Storage.LineStore store = services.GetRequiredService<StoreSet>().Of(endpoint);
         TimeProvider time = services.GetRequiredService<TimeProvider>();
         if (!endpoint.IsAcknowledged)
         {
@@ -20,7 +19,11 @@ internal static class StoredHandlers
         }
 
         var shared = new AcknowledgingEndpoint(
-            stores, store, new TokenCheck(endpoint.Tokens), endpoint.Limits.MaxLineSize, LogOf(services, endpoint));
+            services.GetRequiredService<AcknowledgementRepeater>(),
+            store,
+            new TokenCheck(endpoint.Tokens),
+            endpoint.Limits.MaxLineSize,
+            LogOf(services, endpoint));
         return () => new AcknowledgingHandler(shared);
     }
 
