@@ -153,10 +153,6 @@ internal static unsafe partial class Libc
     [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
     public static extern int SyncData(int descriptor);
 
-    [DllImport("libc", EntryPoint = "fallocate")]
-    [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
-    public static extern int Allocate(int descriptor, int mode, long offset, long length);
-
     [DllImport("libc", EntryPoint = "sync_file_range")]
     [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
     public static extern int SyncRange(int descriptor, long offset, long length, uint flags);

@@ -19,7 +19,7 @@ public class CommandLineTests
     {
         Workload ingest = Workloads.Load().All.Single(workload => workload.Kind == WorkloadKind.Ingest);
         Assert.Equal(
-            ["awaits-sockets", "awaits-epoll", "redis", "ls1-synced", "ls1-written", "discard", "redis-xadd", "rsyslog"],
+            ["awaits-sockets", "awaits-epoll", "redis", "ls1-synced", "ls1-written", "ls1-no-store", "discard", "redis-xadd", "rsyslog"],
             BuiltInServers.All.Where(server => !server.Supports(ingest)).Select(server => server.Name),
             StringComparer.Ordinal);
     }
@@ -27,7 +27,7 @@ public class CommandLineTests
     [Theory]
     [InlineData("await-yield", "awaits-sockets awaits-epoll tokio rust-threads go netty kestrel-pipelines")]
     [InlineData("await-task-pipelined", "awaits-sockets awaits-epoll tokio rust-threads go netty kestrel-pipelines")]
-    [InlineData("store-many", "ls1-synced ls1-written discard redis-xadd rsyslog")]
+    [InlineData("store-many", "ls1-synced ls1-written ls1-no-store discard redis-xadd rsyslog")]
     [InlineData("await-remote-many", "awaits-sockets awaits-epoll go netty kestrel-pipelines")]
     [InlineData("await-remote-concurrent", "awaits-sockets awaits-epoll go netty kestrel-pipelines")]
     public void Ours_and_some_peers_have_handlers_that_await(string workload, string servers)

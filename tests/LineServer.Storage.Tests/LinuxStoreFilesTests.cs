@@ -55,19 +55,6 @@ public sealed class LinuxStoreFilesTests : IDisposable
     }
 
     [Fact]
-    public void Room_is_reserved_or_refused_at_once()
-    {
-        var files = new LinuxStoreFiles(_directory.Path);
-        using IStoreFile file = files.Open("file");
-        file.Reserve(1024 * 1024);
-        Assert.Equal(1024 * 1024, file.Length);
-        file.Reserve(4096);
-        Assert.Equal(1024 * 1024, file.Length);
-        IOException e = Assert.ThrowsAny<IOException>(() => file.Reserve(1L << 60));
-        Assert.StartsWith("file: ", e.Message, StringComparison.Ordinal);
-    }
-
-    [Fact]
     public void A_failed_write_names_the_file()
     {
         using IStoreFile full = new LinuxStoreFiles("/dev").Open("full");

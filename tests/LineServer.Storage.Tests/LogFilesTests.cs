@@ -30,10 +30,15 @@ public sealed class LogFilesTests
         Assert.Throws<IOException>(() => log.PrepareNext(0));
         Assert.Equal(0, disk.LengthOf(LogFiles.Unfilled));
 
-        // Begun while there is room for all of it, it is filled although others take the rest of the disk.
+        // Nor does it keep what it has when others take the rest of the disk.
         disk.IsFull = false;
         log.PrepareNext(0);
+        Assert.NotEqual(0, disk.LengthOf(LogFiles.Unfilled));
         disk.IsFull = true;
+        Assert.Throws<IOException>(() => log.PrepareNext(0));
+        Assert.Equal(0, disk.LengthOf(LogFiles.Unfilled));
+
+        disk.IsFull = false;
         log.PrepareNext(4 * 1024 * 1024);
         Assert.Equal(4 * 1024 * 1024, disk.LengthOf(LogFiles.PathOf(1)));
     }

@@ -5,6 +5,8 @@ namespace LineServer.Benchmarks.Stores;
 /// <summary>Files on a disk whose syncs take longer, by a fixed time.</summary>
 internal sealed class SlowStoreFiles(IStoreFiles files, TimeSpan delay) : IStoreFiles
 {
+    public long Room => files.Room;
+
     public void CreateDirectory(string path) => files.CreateDirectory(path);
 
     public IReadOnlyList<string> List(string path) => files.List(path);
@@ -40,8 +42,6 @@ internal sealed class SlowStoreFiles(IStoreFiles files, TimeSpan delay) : IStore
             Thread.Sleep(delay);
             file.Sync();
         }
-
-        public void Reserve(long length) => file.Reserve(length);
 
         public void BeginWriteBack(long offset, long length) => file.BeginWriteBack(offset, length);
 

@@ -20,6 +20,15 @@ internal sealed class FaultyFiles(IStoreFiles files, int seed) : IStoreFiles
 
     private int _openFiles;
 
+    public long Room
+    {
+        get
+        {
+            Step();
+            return files.Room;
+        }
+    }
+
     public void CreateDirectory(string path)
     {
         Step();
@@ -131,12 +140,6 @@ internal sealed class FaultyFiles(IStoreFiles files, int seed) : IStoreFiles
         {
             _files.Step();
             _file.SetLength(length);
-        }
-
-        public void Reserve(long length)
-        {
-            _files.Step();
-            _file.Reserve(length);
         }
 
         // Not on the disk: a few thousand a second, whatever the machine.

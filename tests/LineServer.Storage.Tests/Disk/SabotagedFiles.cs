@@ -15,6 +15,8 @@ internal sealed class SabotagedFiles(SimulatedDisk disk, Sabotage sabotage) : IS
     /// <summary>True while the applier writes to the segments.</summary>
     public bool IsApplying { get; set; }
 
+    public long Room => disk.Room;
+
     public void CreateDirectory(string path) => disk.CreateDirectory(path);
 
     public IReadOnlyList<string> List(string path) => disk.List(path);
@@ -105,8 +107,6 @@ internal sealed class SabotagedFiles(SimulatedDisk disk, Sabotage sabotage) : IS
                 file.Sync();
             }
         }
-
-        public void Reserve(long length) => file.Reserve(length);
 
         public void BeginWriteBack(long offset, long length) => file.BeginWriteBack(offset, length);
 

@@ -49,6 +49,8 @@ internal sealed class SimulatedDisk(Random random) : IStoreFiles
 
     public SimulatedFile? Find(string path) => Resolve(path) as SimulatedFile;
 
+    public long Room => IsFull ? 0 : long.MaxValue;
+
     public void CreateDirectory(string path)
     {
         if (Resolve(path) is SimulatedDirectory)
@@ -144,14 +146,6 @@ internal sealed class SimulatedDisk(Random random) : IStoreFiles
         }
     }
 
-    private void ThrowIfFull()
-    {
-        if (IsFull)
-        {
-            throw new IOException("No space left on device");
-        }
-    }
-
     private bool Happens(int oneIn) => oneIn > 0 && _random.Next(oneIn) == 0;
 
     private sealed class Handle(SimulatedDisk disk, SimulatedFile file) : IStoreFile
@@ -172,9 +166,9 @@ internal sealed class SimulatedDisk(Random random) : IStoreFiles
         {
             ThrowIfStale();
             byte[] all = [.. buffers.SelectMany(buffer => buffer.ToArray())];
-            if (offset + all.Length > file.Length)
+            if (disk.IsFull && offset + all.Length > file.Length)
             {
-                disk.ThrowIfFull();
+                throw new IOException("No space left on device");
             }
 
             bool fails = disk.Happens(disk.WriteFailsOneIn);
@@ -193,17 +187,6 @@ internal sealed class SimulatedDisk(Random random) : IStoreFiles
             ThrowIfStale();
             disk.Step();
             file.SetLength((int)length);
-        }
-
-        public void Reserve(long length)
-        {
-            ThrowIfStale();
-            disk.Step();
-            if (length > file.Length)
-            {
-                disk.ThrowIfFull();
-                file.SetLength((int)length);
-            }
         }
 
         public void Sync()

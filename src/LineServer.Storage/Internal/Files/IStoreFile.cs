@@ -15,12 +15,6 @@ internal interface IStoreFile : IDisposable
     /// <summary>Cuts the file, or fills it with zeros.</summary>
     void SetLength(long length);
 
-    /// <summary>
-    /// Makes the file at least so long, and takes the disk's room for it: writing there cannot fail for want of room,
-    /// where the file system can promise that. Fails at once if there is less room.
-    /// </summary>
-    void Reserve(long length);
-
     /// <summary>fdatasync(2): returns when what was written is durable, and the length with it.</summary>
     void Sync();
 

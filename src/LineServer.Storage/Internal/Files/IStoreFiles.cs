@@ -6,6 +6,9 @@ namespace LineServer.Storage.Internal.Files;
 /// </summary>
 internal interface IStoreFiles
 {
+    /// <summary>The bytes that the file system has left. Others may take them too.</summary>
+    long Room { get; }
+
     /// <summary>Creates a directory, unless it is there. Its parent exists.</summary>
     void CreateDirectory(string path);
 

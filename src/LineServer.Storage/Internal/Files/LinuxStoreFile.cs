@@ -62,23 +62,6 @@ internal sealed class LinuxStoreFile(SafeFileHandle handle, string path) : IStor
         }
     }
 
-    public void Reserve(long length)
-    {
-        while (Libc.Allocate(handle.DangerousGetHandle().ToInt32(), mode: 0, 0, length) != 0)
-        {
-            var error = (Errno)Marshal.GetLastSystemError();
-            if (error is Errno.EOPNOTSUPP)
-            {
-                return; // as NFS before 4.2
-            }
-
-            if (error is not Errno.EINTR)
-            {
-                throw LinuxStoreFiles.Error(path, error);
-            }
-        }
-    }
-
     // .NET's FlushToDisk is fsync, which also writes times to the disk.
     public void Sync()
     {

@@ -16,6 +16,8 @@ internal sealed class LinuxStoreFiles(string root) : IStoreFiles
 
     public string Root { get; } = root;
 
+    public long Room => Call(() => new DriveInfo(Root).AvailableFreeSpace);
+
     /// <summary>Creates the store's directory, unless it is there, and makes it durable: its parents are synced.</summary>
     public void CreateRoot()
     {

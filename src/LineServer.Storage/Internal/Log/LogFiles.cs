@@ -157,9 +157,14 @@ internal sealed class LogFiles : IDisposable
     {
         if (_filled == 0)
         {
-            // A disk without room for all of it says so now, while its room is still the lines'.
             file.SetLength(0);
-            file.Reserve(_size);
+        }
+
+        // A disk without room for all of it is full now, while what it has is still the lines'. (To reserve the file at once
+        // would take other blocks with each attempt, and a disk that is thinner than it looks has none of those.)
+        if (_files.Room is var room && room < _size - _filled)
+        {
+            throw new IOException($"{Unfilled}: {_size - _filled} more bytes are needed, and the disk has {room}");
         }
 
         int length = (int)Math.Min(_zeros.Length, _size - _filled);
