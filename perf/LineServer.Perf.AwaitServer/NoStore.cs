@@ -13,6 +13,12 @@ internal sealed class NoStore : ILineStore
 
     public ValueTask<StreamAttachment> ShareAsync(string stream, IAttachmentOwner owner) => AttachAsync(stream, owner);
 
+    public ILineCursor OpenCursor(string stream, long from) => throw new NotSupportedException();
+
+    public ValueTask<bool> HasLinesAsync(string stream, CancellationToken cancellationToken) => new(false);
+
+    public Task WhenReadableAsync(string stream) => throw new NotSupportedException();
+
     private sealed class Attachment(string stream, IAttachmentOwner owner) : StreamAttachment
     {
         private long _count;

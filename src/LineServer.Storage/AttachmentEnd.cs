@@ -15,6 +15,9 @@ public enum AttachmentEnd
     /// <summary>The store has stopped.</summary>
     StoreStopped,
 
+    /// <summary>The engine cannot be reached, or not keep what it promises now. What was not committed may or may not be kept.</summary>
+    Unavailable,
+
     /// <summary>Its owner has detached.</summary>
     Detached,
 }

@@ -8,4 +8,7 @@ public enum Durability
 
     /// <summary>The kernel has the line: it survives the process, not the machine.</summary>
     Written,
+
+    /// <summary>Another machine has synced it too: it survives the loss of one. Only of a replicated engine.</summary>
+    Replicated,
 }

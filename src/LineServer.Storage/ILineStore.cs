@@ -31,4 +31,19 @@ public interface ILineStore
     /// </summary>
     /// <inheritdoc cref="AttachAsync"/>
     ValueTask<StreamAttachment> ShareAsync(string stream, IAttachmentOwner owner);
+
+    /// <summary>Reads a stream from a line on. Only what is durable is read.</summary>
+    /// <param name="stream">See <see cref="StreamName"/>.</param>
+    /// <param name="from">The number of the first line to read; from 1.</param>
+    ILineCursor OpenCursor(string stream, long from);
+
+    /// <summary>True if lines of the stream are kept.</summary>
+    /// <exception cref="IOException">The store cannot be read.</exception>
+    ValueTask<bool> HasLinesAsync(string stream, CancellationToken cancellationToken);
+
+    /// <summary>
+    /// Ends when lines of the stream, and sometimes of another, can be read that could not before this call. To follow a
+    /// stream: call this, read to the end, then await it.
+    /// </summary>
+    Task WhenReadableAsync(string stream);
 }

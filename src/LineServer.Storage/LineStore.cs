@@ -134,14 +134,15 @@ public sealed class LineStore : ILineStore, IAsyncDisposable
         return new StreamCursor(_files, stream, from);
     }
 
+    ILineCursor ILineStore.OpenCursor(string stream, long from) => new StoredLineCursor(OpenCursor(stream, from));
+
     /// <summary>True if lines of the stream are kept.</summary>
     public bool HasLines(string stream) => Segment.List(_files, stream).Count > 0;
 
-    /// <summary>
-    /// Ends when lines of the stream, and sometimes of another, have been stored, from this call on. To follow a stream:
-    /// call this, read to the end, then await it.
-    /// </summary>
-    public Task WhenAppliedAsync(string stream) => _followers.NextAsync(stream);
+    ValueTask<bool> ILineStore.HasLinesAsync(string stream, CancellationToken cancellationToken) => new(HasLines(stream));
+
+    /// <inheritdoc/>
+    public Task WhenReadableAsync(string stream) => _followers.NextAsync(stream);
 
     /// <summary>
     /// Commits and applies everything that was taken, writes a checkpoint, and closes all files.

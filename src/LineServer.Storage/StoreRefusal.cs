@@ -6,6 +6,9 @@ public enum StoreRefusal
     /// <summary>A write or a sync has failed, and the store is not recovered yet.</summary>
     Failed,
 
+    /// <summary>The engine cannot be reached, or not keep what it promises now.</summary>
+    Unavailable,
+
     /// <summary>The store is stopping.</summary>
     Stopping,
 

@@ -23,6 +23,9 @@ public abstract class StreamAttachment
     /// <summary>Why it takes no more lines. Any thread reads it.</summary>
     public abstract AttachmentEnd EndReason { get; }
 
+    /// <summary>More about <see cref="EndReason"/>, for people; null if there is no more. Any thread reads it.</summary>
+    public virtual string? EndText => null;
+
     /// <summary>Takes whole lines, each with its LF, for the next commit. It does not wait.</summary>
     /// <param name="lines">The bytes, which are copied.</param>
     /// <param name="count">The number of lines in them; at least one.</param>

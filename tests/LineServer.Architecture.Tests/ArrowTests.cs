@@ -12,7 +12,8 @@ public class ArrowTests
         ["LineServer.Hosting"] = ["LineServer.Connections.Abstractions", "LineServer.Framing", "LineServer.Linux", "Microsoft.AspNetCore.App"],
         ["LineServer.Transports.Epoll"] = ["LineServer.Connections.Abstractions", "LineServer.Linux", "Microsoft.AspNetCore.App"],
         ["LineServer.Storage"] = ["LineServer.Framing", "LineServer.Linux", "ZstdSharp.Port"],
-        ["LineServer"] = ["LineServer.Hosting", "LineServer.Linux", "LineServer.Storage", "LineServer.Transports.Epoll", "Microsoft.AspNetCore.App", "System.CommandLine"],
+        ["LineServer.Storage.PostgreSql"] = ["LineServer.Framing", "LineServer.Storage", "Npgsql"],
+        ["LineServer"] = ["LineServer.Hosting", "LineServer.Linux", "LineServer.Storage", "LineServer.Storage.PostgreSql", "LineServer.Transports.Epoll", "Microsoft.AspNetCore.App", "System.CommandLine"],
         ["LineServer.Client"] = ["LineServer.Framing", "LineServer.Linux", "System.CommandLine", "Spectre.Console"],
     };
 

@@ -97,7 +97,7 @@ public sealed class KeeperTests : IDisposable
         using StreamCursor cursor = store.OpenCursor("s", 1);
         while (true)
         {
-            Task more = store.WhenAppliedAsync("s");
+            Task more = store.WhenReadableAsync("s");
             while (cursor.TryRead(long.MaxValue, out _, out _))
             {
             }

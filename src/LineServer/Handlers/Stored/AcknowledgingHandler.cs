@@ -153,10 +153,10 @@ internal sealed class AcknowledgingHandler(AcknowledgingEndpoint endpoint) : Lin
         {
             Refuse(e.Refusal switch
             {
-                StoreRefusal.Failed => $"507 retry=1 {e.Message}",
+                StoreRefusal.Failed => $"507 retry=1 {e.Message.ReplaceLineEndings(" ")}",
                 StoreRefusal.InUse => $"409 {e.Message}",
                 StoreRefusal.TooManyStreams => $"503 {e.Message}",
-                _ => $"503 retry=1 {e.Message}",
+                _ => $"503 retry=1 {e.Message.ReplaceLineEndings(" ")}",
             });
         }
     }
@@ -174,7 +174,7 @@ internal sealed class AcknowledgingHandler(AcknowledgingEndpoint endpoint) : Lin
         _received = _acknowledged = count;
         output.WriteLine(string.Create(
             CultureInfo.InvariantCulture,
-            $"OK {count} crc32c={_attachment.Crc:x8} max={endpoint.MaxLineSize} first={_attachment.FirstKept} store={endpoint.Store.Id} durability={(endpoint.Store.Durability == Durability.Synced ? "synced" : "written")}"));
+            $"OK {count} crc32c={_attachment.Crc:x8} max={endpoint.MaxLineSize} first={_attachment.FirstKept} store={endpoint.Store.Id} durability={endpoint.Store.Durability.ToString().ToLowerInvariant()}"));
         _state = State.Storing;
         endpoint.Repeater.Add(this);
     }
@@ -261,7 +261,9 @@ internal sealed class AcknowledgingHandler(AcknowledgingEndpoint endpoint) : Lin
             case AttachmentEnd.Superseded:
                 return "409 a newer connection has taken the stream";
             case AttachmentEnd.StoreFailed:
-                return "507 retry=1 the store has failed, and is being recovered";
+                return $"507 retry=1 {_attachment.EndText?.ReplaceLineEndings(" ") ?? "the store has failed, and is being recovered"}";
+            case AttachmentEnd.Unavailable:
+                return $"503 retry=1 {_attachment.EndText?.ReplaceLineEndings(" ") ?? "the store is not available"}";
             case AttachmentEnd.StoreStopped:
                 return "503 retry=1 the server is stopping";
         }

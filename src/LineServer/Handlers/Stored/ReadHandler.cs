@@ -10,8 +10,10 @@ namespace LineServer.Handlers.Stored;
 /// Errors are told before OK only: after it, everything that is sent is a line of the stream. What goes wrong then ends
 /// the connection with a reset, so that nobody takes it for the end of the stream.
 /// </remarks>
-internal sealed class ReadHandler(LineStore store, TokenCheck tokens, OpeningLog log, CancellationToken stopping) : LineHandler
+internal sealed class ReadHandler(ILineStore store, TokenCheck tokens, OpeningLog log, CancellationToken stopping) : LineHandler
 {
+    private const int LinesPerRead = 4096;
+
     private bool _isOpened;
     private bool _isBegun; // OK was sent
 
@@ -43,18 +45,17 @@ internal sealed class ReadHandler(LineStore store, TokenCheck tokens, OpeningLog
 
     private async Task SendAsync(Opening opening, LineOutput reply, CancellationToken cancellationToken)
     {
-        using var cursor = new StreamPump(store, opening);
+        using ILineCursor cursor = store.OpenCursor(opening.Stream, opening.From ?? 1);
         using var ending = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, stopping);
         try
         {
             while (true)
             {
-                Task more = store.WhenAppliedAsync(opening.Stream);
-                // On the thread pool: the disk may have to be waited for.
-                ReadOnlyMemory<byte> lines = await Task.Run(cursor.Read, cancellationToken);
+                Task more = store.WhenReadableAsync(opening.Stream);
+                ReadOnlyMemory<byte> lines = await cursor.ReadAsync(LinesPerRead, cancellationToken);
                 if (!_isBegun)
                 {
-                    if (lines.IsEmpty && !opening.Follows && !store.HasLines(opening.Stream))
+                    if (lines.IsEmpty && !opening.Follows && !await store.HasLinesAsync(opening.Stream, cancellationToken))
                     {
                         reply.WriteLine("ERR 404 no such stream");
                         return;
@@ -104,32 +105,5 @@ internal sealed class ReadHandler(LineStore store, TokenCheck tokens, OpeningLog
 
         log.Refused(Connection, error);
         Connection.Abort();
-    }
-
-    /// <summary>Copies what the cursor finds, which may cross an await then.</summary>
-    private sealed class StreamPump(LineStore store, Opening opening) : IDisposable
-    {
-        private const int LinesPerRead = 4096;
-
-        private readonly StreamCursor _cursor = store.OpenCursor(opening.Stream, opening.From ?? 1);
-        private byte[] _copy = [];
-
-        public ReadOnlyMemory<byte> Read()
-        {
-            if (!_cursor.TryRead(LinesPerRead, out ReadOnlySpan<byte> lines, out _))
-            {
-                return default;
-            }
-
-            if (_copy.Length < lines.Length)
-            {
-                _copy = new byte[lines.Length * 2];
-            }
-
-            lines.CopyTo(_copy);
-            return _copy.AsMemory(0, lines.Length);
-        }
-
-        public void Dispose() => _cursor.Dispose();
     }
 }
