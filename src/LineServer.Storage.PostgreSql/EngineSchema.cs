@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text.RegularExpressions;
+using LineServer.Storage.PostgreSql.Internal;
 using Npgsql;
 
 namespace LineServer.Storage.PostgreSql;
@@ -12,6 +13,8 @@ public static partial class EngineSchema
 
     /// <summary>The version of the tables that this program uses.</summary>
     public const int Version = 1;
+
+    private const string PartitionPrefix = "batches_";
 
     /// <summary>How many days ahead there are partitions.</summary>
     internal const int DaysAhead = 7;
@@ -52,6 +55,47 @@ public static partial class EngineSchema
         await transaction.CommitAsync(cancellationToken);
     }
 
+    /// <summary>Connects to the primary of a connection string's hosts, when it is used.</summary>
+    public static NpgsqlDataSource Connect(string connectionString) => EngineSource.ForReaders(connectionString);
+
+    /// <summary>Why lines cannot be kept as promised now; null if they can.</summary>
+    /// <exception cref="NpgsqlException">The database cannot be reached.</exception>
+    public static async Task<string?> FindProblemAsync(NpgsqlDataSource source, Durability durability, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(source);
+        await using NpgsqlConnection connection = await source.OpenConnectionAsync(cancellationToken);
+        return await EngineWatch.FindProblemAsync(connection, durability, cancellationToken);
+    }
+
+    /// <summary>What is there, for people: the server, the store, the standbys.</summary>
+    /// <exception cref="StoreException">There is no schema of this version.</exception>
+    /// <exception cref="NpgsqlException">The database cannot be reached.</exception>
+    public static async Task<IReadOnlyList<string>> DescribeAsync(NpgsqlDataSource source, string schema, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(source);
+        ThrowIfNoName(schema);
+        await using NpgsqlConnection connection = await source.OpenConnectionAsync(cancellationToken);
+        string id = await ReadIdAsync(connection, schema, cancellationToken);
+        await using var command = new NpgsqlCommand(
+            $"""
+            SELECT 'PostgreSQL ' || current_setting('server_version') || ', database ' || current_database() || ', role ' || current_user
+            UNION ALL SELECT 'store {id}, schema {schema} of version {Version}, ' || count(*) || ' streams, ' || coalesce(sum(count), 0) || ' lines' FROM {schema}.streams
+            UNION ALL SELECT 'partitions: ' || count(*) || ', the last ' || max(c.relname)
+                FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid WHERE i.inhparent = '{schema}.batches'::regclass
+            UNION ALL SELECT 'synchronous_standby_names: ' || coalesce(nullif(current_setting('synchronous_standby_names'), ''), '(empty)')
+            UNION ALL SELECT 'standby ' || application_name || ': ' || coalesce(state, 'not to be seen by this role') || ', ' || coalesce(sync_state, '?') FROM pg_stat_replication
+            """,
+            connection);
+        var lines = new List<string>();
+        await using NpgsqlDataReader reader = await command.ExecuteReaderAsync(cancellationToken);
+        while (await reader.ReadAsync(cancellationToken))
+        {
+            lines.Add(reader.GetString(0));
+        }
+
+        return lines;
+    }
+
     /// <summary>The store's id, if the tables are there and of this version.</summary>
     /// <exception cref="StoreException">They are not.</exception>
     internal static async Task<string> ReadIdAsync(NpgsqlConnection connection, string schema, CancellationToken cancellationToken)
@@ -76,13 +120,61 @@ public static partial class EngineSchema
         for (int day = 0; day <= DaysAhead; day++)
         {
             DateOnly from = today.AddDays(day);
+            await using var exists = new NpgsqlCommand($"SELECT to_regclass('{schema}.{PartitionOf(from)}') IS NOT NULL", connection);
+            if (await exists.ExecuteScalarAsync(cancellationToken) is true)
+            {
+                continue; // without a lock that appends would wait for
+            }
+
             await ExecuteAsync(
                 connection,
                 string.Create(
                     CultureInfo.InvariantCulture,
-                    $"CREATE TABLE IF NOT EXISTS {schema}.batches_{from:yyyyMMdd} PARTITION OF {schema}.batches FOR VALUES FROM ('{from:yyyy-MM-dd} 00:00:00+00') TO ('{from.AddDays(1):yyyy-MM-dd} 00:00:00+00')"),
+                    $"CREATE TABLE {schema}.{PartitionOf(from)} PARTITION OF {schema}.batches FOR VALUES FROM ('{from:yyyy-MM-dd} 00:00:00+00') TO ('{from.AddDays(1):yyyy-MM-dd} 00:00:00+00')"),
                 cancellationToken);
         }
+    }
+
+    /// <summary>
+    /// Makes the partitions of the days ahead, and drops those whose lines are all older than the limit. Several servers may do
+    /// so: one at a time does.
+    /// </summary>
+    /// <returns>The partitions that were dropped.</returns>
+    internal static async Task<IReadOnlyList<string>> MaintainAsync(NpgsqlConnection connection, string schema, TimeSpan? maxAge, CancellationToken cancellationToken)
+    {
+        var dropped = new List<string>();
+        await using NpgsqlTransaction transaction = await connection.BeginTransactionAsync(cancellationToken);
+
+        // Appends wait behind whoever waits for this lock, so nobody waits for long.
+        await ExecuteAsync(connection, $"SET LOCAL lock_timeout = '2s'; SELECT pg_advisory_xact_lock(hashtext('{schema}'))", cancellationToken);
+        await CreatePartitionsAsync(connection, schema, cancellationToken);
+        if (maxAge is { } limit)
+        {
+            foreach (string partition in await FindOldPartitionsAsync(connection, schema, limit, cancellationToken))
+            {
+                // Rows of a clock that went back would leave a hole: the partition stays until they are old as well.
+                await using var moves = new NpgsqlCommand(
+                    $"""
+                    WITH old AS (SELECT stream, max(first + lines) AS next FROM {schema}.{partition} GROUP BY stream),
+                    hole AS (
+                        SELECT FROM old JOIN {schema}.batches b ON b.stream = old.stream AND b.first < old.next
+                        WHERE b.tableoid <> '{schema}.{partition}'::regclass LIMIT 1),
+                    moved AS (
+                        UPDATE {schema}.streams s SET first = greatest(s.first, old.next) FROM old
+                        WHERE s.id = old.stream AND NOT EXISTS (SELECT FROM hole))
+                    SELECT NOT EXISTS (SELECT FROM hole)
+                    """,
+                    connection);
+                if (await moves.ExecuteScalarAsync(cancellationToken) is true)
+                {
+                    await ExecuteAsync(connection, $"DROP TABLE {schema}.{partition}", cancellationToken);
+                    dropped.Add(partition);
+                }
+            }
+        }
+
+        await transaction.CommitAsync(cancellationToken);
+        return dropped;
     }
 
     internal static void ThrowIfNoName(string schema)
@@ -92,6 +184,31 @@ public static partial class EngineSchema
             throw new ArgumentException($"'{schema}' is no name for a schema.", nameof(schema));
         }
     }
+
+    private static string PartitionOf(DateOnly day) => string.Create(CultureInfo.InvariantCulture, $"{PartitionPrefix}{day:yyyyMMdd}");
+
+    private static async Task<IReadOnlyList<string>> FindOldPartitionsAsync(NpgsqlConnection connection, string schema, TimeSpan maxAge, CancellationToken cancellationToken)
+    {
+        // A partition's lines are younger than its day's end.
+        await using var command = new NpgsqlCommand(
+            $"""
+            SELECT c.relname FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
+            WHERE i.inhparent = '{schema}.batches'::regclass AND c.relname ~ '^{PartitionPrefix}[0-9]{Braced(8)}$'
+            AND c.relname < '{PartitionPrefix}' || to_char((now() - $1) AT TIME ZONE 'UTC', 'YYYYMMDD') ORDER BY c.relname
+            """,
+            connection);
+        command.Parameters.Add(new() { Value = maxAge, NpgsqlDbType = NpgsqlTypes.NpgsqlDbType.Interval });
+        var names = new List<string>();
+        await using NpgsqlDataReader reader = await command.ExecuteReaderAsync(cancellationToken);
+        while (await reader.ReadAsync(cancellationToken))
+        {
+            names.Add(reader.GetString(0));
+        }
+
+        return names;
+    }
+
+    private static string Braced(int count) => string.Create(CultureInfo.InvariantCulture, $"{{{count}}}");
 
     private static void ThrowIfOther(int version, string schema)
     {

@@ -21,6 +21,7 @@ public sealed class PostgreSqlStore : ILineStore, IAsyncDisposable
     private static readonly TimeSpan LongestPause = TimeSpan.FromMilliseconds(500);
     private static readonly TimeSpan LastCommits = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan TellInterval = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan MaintainInterval = TimeSpan.FromHours(1);
 
     private readonly PostgreSqlStoreOptions _options;
     private readonly TimeProvider _time;
@@ -36,6 +37,7 @@ public sealed class PostgreSqlStore : ILineStore, IAsyncDisposable
     private readonly Lock _lock = new();
     private string? _problem; // why lines are not kept now
     private long? _told;
+    private long? _maintained; // the partitions
     private bool _isTold; // that it does not keep lines
     private string? _id;
 
@@ -102,6 +104,27 @@ public sealed class PostgreSqlStore : ILineStore, IAsyncDisposable
         catch (Exception e) when (e is NpgsqlException or TimeoutException)
         {
             Fail(PostgreSqlEngine.Describe(e));
+        }
+    }
+
+    /// <summary>The connection string as it may be shown.</summary>
+    public static string HidePassword(string connectionString)
+    {
+        var parts = new NpgsqlConnectionStringBuilder(connectionString);
+        parts.Password = parts.Password is null ? null : "(hidden)";
+        return parts.ConnectionString;
+    }
+
+    /// <summary>Why this is no connection string; null if it is one. It tells nothing of a password.</summary>
+    public static string? FindProblem(string connectionString)
+    {
+        try
+        {
+            return new NpgsqlConnectionStringBuilder(connectionString) is { Host: null or "" } ? "it names no Host" : null;
+        }
+        catch (Exception e) when (e is ArgumentException or FormatException)
+        {
+            return e.Message.ReplaceLineEndings(" ");
         }
     }
 
@@ -320,6 +343,12 @@ public sealed class PostgreSqlStore : ILineStore, IAsyncDisposable
         }
 
         Succeed();
+        if (_maintained is not { } last || _time.GetElapsedTime(last) >= MaintainInterval)
+        {
+            _maintained = _time.GetTimestamp(); // failed, it is tried again in the next hour: there are days ahead
+            _ = await EngineSchema.MaintainAsync(connection, _options.Schema, _options.MaxAge, _stop.Token);
+        }
+
         string[] followed = _followers.Streams;
         if (followed.Length > 0)
         {

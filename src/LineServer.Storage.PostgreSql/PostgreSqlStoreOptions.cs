@@ -28,6 +28,11 @@ public sealed class PostgreSqlStoreOptions
     /// <summary>The time between two looks at a followed stream, and at the engine's standbys. Defaults to 200 ms.</summary>
     public TimeSpan PollInterval { get; set; } = TimeSpan.FromMilliseconds(200);
 
+    /// <summary>
+    /// Lines that are older are removed, a day's at a time. Null, the default: never. All servers should have the same.
+    /// </summary>
+    public TimeSpan? MaxAge { get; set; }
+
     /// <summary>The most bytes that one stream may have uncommitted. Defaults to 1 MiB.</summary>
     public int MaxUncommittedPerStream { get; set; } = 1024 * 1024;
 

@@ -167,6 +167,7 @@ internal sealed class CommandLine(Signals signals, ErrorOutput errors)
         var handlers = new Command("handlers", "Lists the built-in handlers and their options.");
         handlers.SetAction(ListHandlers);
         Command store = new StoreCommands(Report).Build();
+        Command engine = new EngineCommands(Report).Build();
         var root = new RootCommand(
             """
             Serves newline-terminated lines over TCP and Unix sockets.
@@ -181,7 +182,7 @@ internal sealed class CommandLine(Signals signals, ErrorOutput errors)
             Exit status: 0 ended in order, 1 failed or cannot listen, 2 bad option, 78 bad configuration.
             """)
         {
-            _config, _listen, _handler, _store, _acknowledge, _transport, _set, run, check, handlers, store,
+            _config, _listen, _handler, _store, _acknowledge, _transport, _set, run, check, handlers, store, engine,
         };
         root.SetAction((parsed, _) => ServeAsync(parsed));
         check.Validators.Add(result => RefuseOptionsBefore(result, [_listen, _handler, _store, _acknowledge, _transport]));

@@ -4,6 +4,7 @@ using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using LineServer.Handlers;
+using LineServer.Storage.PostgreSql;
 using Microsoft.Extensions.Configuration;
 
 namespace LineServer.Configuration;
@@ -94,7 +95,15 @@ internal static class SettingsPrinter
 
     private static JsonObject PrintStore(StoreSettings store)
     {
-        JsonObject json = Values(store, []);
+        // Only what such a store has, and no password.
+        JsonObject json = store.IsInPostgreSql
+            ? Values(store, [nameof(store.Directory), nameof(store.MaxStreams), nameof(store.SegmentSize), nameof(store.Compress)])
+            : Values(store, [nameof(store.ConnectionString), nameof(store.Schema)]);
+        if (store.IsInPostgreSql)
+        {
+            json[nameof(store.ConnectionString)] = PostgreSqlStore.HidePassword(store.ConnectionString);
+        }
+
         json["Retention"] = Values(store.Retention, []);
         return json;
     }

@@ -143,6 +143,11 @@ internal sealed class SettingsReader
         }
 
         Bind(section, store, [], sections: ["Retention"]);
+        if (store.IsInPostgreSql && section[nameof(store.Durability)] is null)
+        {
+            store.Durability = Durability.Replicated;
+        }
+
         Check(store.Validate(), section);
         IConfigurationSection retention = section.GetSection("Retention");
         if (retention.Exists())
@@ -151,9 +156,15 @@ internal sealed class SettingsReader
             Check(store.Retention.Validate(), retention);
         }
 
-        if (store.Directory.Length == 0)
+        if (store.Directory.Length == 0 && !store.IsInPostgreSql)
         {
-            Error(section, "the store has no Directory");
+            Error(section, "the store has no Directory, and no ConnectionString");
+        }
+
+        string[] others = store.IsInPostgreSql ? [nameof(store.Directory), nameof(store.MaxStreams), nameof(store.SegmentSize), nameof(store.Compress), "Retention:MaxBytes"] : [nameof(store.Schema)];
+        foreach (string other in others.Where(key => section[key] is not null))
+        {
+            Error(section.GetSection(other), store.IsInPostgreSql ? "it is of stores in a Directory, and this one has a ConnectionString" : "it is of stores with a ConnectionString");
         }
 
         return store;

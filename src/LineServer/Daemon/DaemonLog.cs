@@ -47,6 +47,9 @@ internal static partial class DaemonLog
     [LoggerMessage(112, LogLevel.Information, "store {Name} {Id} is open: {Directory}, {Durability}, {Recovered} lines recovered")]
     public static partial void StoreOpened(ILogger logger, string name, string id, string directory, Storage.Durability durability, long recovered);
 
+    [LoggerMessage(117, LogLevel.Information, "store {Name} {Id} is in PostgreSQL: {Database}, {Durability}")]
+    public static partial void EngineOpened(ILogger logger, string name, string id, string database, Storage.Durability durability);
+
     [LoggerMessage(113, LogLevel.Error, "store {Name} has failed: {Problem}; clients are refused until it is recovered")]
     public static partial void StoreFailed(ILogger logger, string name, string problem);
 

@@ -58,7 +58,7 @@ internal sealed class LineService : IHostedService, IAsyncDisposable
             {
                 Limits = settings.Limits,
                 MaxTotalBufferSize = settings.Limits.MaxTotalBufferSize,
-                ReservedDescriptors = settings.Stores.Count * new StoreOptions().MaxDescriptors,
+                ReservedDescriptors = settings.Stores.Count(store => !store.IsInPostgreSql) * new StoreOptions().MaxDescriptors,
                 EndpointFailed = OnEndpointFailed,
             }),
             services);

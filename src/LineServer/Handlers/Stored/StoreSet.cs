@@ -2,6 +2,7 @@ using System.Diagnostics.Metrics;
 using LineServer.Configuration;
 using LineServer.Daemon;
 using LineServer.Storage;
+using LineServer.Storage.PostgreSql;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 
@@ -10,17 +11,15 @@ namespace LineServer.Handlers.Stored;
 /// <summary>The stores of the configuration. They open before any endpoint listens, and close after all have stopped.</summary>
 internal sealed class StoreSet(ServerSettings settings, TimeProvider time, IMeterFactory meters, ILogger<StoreSet> logger) : IHostedService, IAsyncDisposable
 {
-    private readonly Dictionary<string, LineStore> _stores = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, ILineStore> _stores = new(StringComparer.Ordinal);
 
     /// <exception cref="StartException">A store cannot be opened.</exception>
-    public Task StartAsync(CancellationToken cancellationToken)
+    public async Task StartAsync(CancellationToken cancellationToken)
     {
         foreach (StoreSettings store in settings.Stores)
         {
-            _stores.Add(store.Name, Open(store));
+            _stores.Add(store.Name, store.IsInPostgreSql ? await OpenPostgreSqlAsync(store, cancellationToken) : Open(store));
         }
-
-        return Task.CompletedTask;
     }
 
     /// <summary>Commits what was taken, and closes the stores.</summary>
@@ -28,14 +27,14 @@ internal sealed class StoreSet(ServerSettings settings, TimeProvider time, IMete
 
     public async ValueTask DisposeAsync()
     {
-        foreach (LineStore store in _stores.Values)
+        foreach (IAsyncDisposable store in _stores.Values.Cast<IAsyncDisposable>())
         {
             await store.DisposeAsync();
         }
     }
 
     /// <summary>The store of an endpoint.</summary>
-    public LineStore Of(EndpointSettings endpoint) => _stores[endpoint.Store!];
+    public ILineStore Of(EndpointSettings endpoint) => _stores[endpoint.Store!];
 
     private LineStore Open(StoreSettings store)
     {
@@ -51,6 +50,28 @@ internal sealed class StoreSet(ServerSettings settings, TimeProvider time, IMete
         catch (Exception e) when (e is StoreException or IOException or UnauthorizedAccessException)
         {
             throw new StartException($"store '{store.Name}' ({store.Directory}): {e.Message}");
+        }
+    }
+
+    private async Task<PostgreSqlStore> OpenPostgreSqlAsync(StoreSettings store, CancellationToken cancellationToken)
+    {
+        string shown = PostgreSqlStore.HidePassword(store.ConnectionString);
+        var opened = new PostgreSqlStore(store.ConnectionString, store.ToPostgreSqlOptions(meters), time)
+        {
+            Failed = e => DaemonLog.StoreFailed(logger, store.Name, e.Message),
+            Recovered = () => DaemonLog.StoreRecovered(logger, store.Name),
+        };
+        try
+        {
+            // One that cannot be reached now is waited for, and clients are told to try again.
+            await opened.CheckAsync(cancellationToken);
+            DaemonLog.EngineOpened(logger, store.Name, opened.Id, shown, store.Durability);
+            return opened;
+        }
+        catch (StoreException e)
+        {
+            await opened.DisposeAsync();
+            throw new StartException($"store '{store.Name}' ({shown}): {e.Message}");
         }
     }
 }

@@ -11,7 +11,7 @@ internal static class StoredHandlers
 {
     public static Func<LineHandlerBase> PrepareAppend(IServiceProvider services, EndpointSettings endpoint)
     {
-        Storage.LineStore store = services.GetRequiredService<StoreSet>().Of(endpoint);
+        Storage.ILineStore store = services.GetRequiredService<StoreSet>().Of(endpoint);
         TimeProvider time = services.GetRequiredService<TimeProvider>();
         if (!endpoint.IsAcknowledged)
         {
@@ -29,7 +29,7 @@ internal static class StoredHandlers
 
     public static Func<LineHandlerBase> PrepareRead(IServiceProvider services, EndpointSettings endpoint)
     {
-        Storage.LineStore store = services.GetRequiredService<StoreSet>().Of(endpoint);
+        Storage.ILineStore store = services.GetRequiredService<StoreSet>().Of(endpoint);
         var tokens = new TokenCheck(endpoint.Tokens);
         OpeningLog log = LogOf(services, endpoint);
         CancellationToken stopping = services.GetRequiredService<IHostApplicationLifetime>().ApplicationStopping;
