@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs what the tests need, builds with warnings as errors, checks the format, and runs every test.
 # Needs Debian 12 and the .NET SDK of global.json; installs packages as root, or with sudo. The daemons of others that send
-# lines are unpacked below tests/LineServer.Tests/bin, not installed.
+# lines are unpacked below tests/LineServer.Tests/bin, and PostgreSQL below /tmp, not installed.
 # Ends with a line "N passed, N failed"; the exit status is 0 if nothing failed.
 set -euo pipefail
 cd "$(dirname "$0")"
@@ -57,8 +57,11 @@ for entry in "${senders[@]}"; do
   read -r command package <<<"$entry"
   [[ -x $unpacked/usr/sbin/$command ]] || missing+=("$package")
 done
+# unpack DIRECTORY PACKAGE...
 unpack() {
-  local packages=("$@") plan needed_too download
+  local unpacked=$1 plan needed_too download
+  shift
+  local packages=("$@")
   "${as_root[@]}" apt-get update -q
   for package in "$@"; do
     plan=$(apt-get install -s --no-install-recommends "$package") || return
@@ -74,7 +77,17 @@ unpack() {
 }
 if ((${#missing[@]})); then
   echo "== unpacking: ${missing[*]}"
-  unpack "${missing[@]}" || echo "== NOT unpacked: ${missing[*]}. The tests with these programs are skipped."
+  unpack "$unpacked" "${missing[@]}" || echo "== NOT unpacked: ${missing[*]}. The tests with these programs are skipped."
+fi
+
+# PostgreSQL, unless it is installed. It does not run as root, and whom it runs as may not look into root's folders.
+if ! compgen -G "/usr/lib/postgresql/*/bin/initdb" >/dev/null; then
+  export LINESERVER_TESTS_POSTGRESQL=/tmp/lineserver-postgresql-$EUID
+  if ! compgen -G "$LINESERVER_TESTS_POSTGRESQL/usr/lib/postgresql/*/bin/initdb" >/dev/null; then
+    echo "== unpacking: postgresql-15"
+    unpack "$LINESERVER_TESTS_POSTGRESQL" postgresql-15 && chmod 755 "$LINESERVER_TESTS_POSTGRESQL" ||
+      echo "== NOT unpacked: postgresql-15. The tests with PostgreSQL are skipped."
+  fi
 fi
 
 echo "== building"

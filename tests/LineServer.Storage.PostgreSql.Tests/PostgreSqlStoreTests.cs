@@ -273,6 +273,50 @@ public sealed class PostgreSqlStoreTests
         Assert.Equal(101L, await cluster.Primary.QueryAsync("SELECT count FROM lineserver.streams"));
     }
 
+    [Fact]
+    public async Task Lines_that_are_too_old_are_removed_by_the_day_and_the_count_stays()
+    {
+        await using Cluster cluster = await Cluster.StartAsync(isReplicated: false);
+        await using PostgreSqlStore store = cluster.Open();
+        var sender = new Sender(store, "s");
+        await sender.SendAsync(1_000, Cancellation);
+        string day = (string)(await cluster.Primary.QueryAsync("SELECT to_char((now() - interval '10 days') AT TIME ZONE 'UTC', 'YYYYMMDD')"))!;
+        await cluster.Primary.ExecuteAsync($"CREATE TABLE lineserver.batches_{day} PARTITION OF lineserver.batches FOR VALUES FROM ('{day} 00:00+00') TO (timestamptz '{day} 00:00+00' + interval '1 day')");
+        await cluster.Primary.ExecuteAsync("UPDATE lineserver.batches SET time = time - interval '10 days'");
+        await sender.SendAsync(1_200, Cancellation);
+
+        await using NpgsqlDataSource source = NpgsqlDataSource.Create(cluster.ConnectionString);
+        await using NpgsqlConnection connection = await source.OpenConnectionAsync(Cancellation);
+        Assert.Empty(await EngineSchema.MaintainAsync(connection, EngineSchema.DefaultName, TimeSpan.FromDays(30), Cancellation));
+        Assert.Equal([$"batches_{day}"], await EngineSchema.MaintainAsync(connection, EngineSchema.DefaultName, TimeSpan.FromDays(5), Cancellation));
+        StreamAttachment attachment = await store.AttachAsync("s", new Owner());
+        Assert.Equal((1_200, 1_001), (attachment.Count, attachment.FirstKept));
+        Assert.Equal(Sender.LinesOf("s", 1_001, 200), await ReadAsync(store, "s", 1_001));
+        LineNotKeptException removed = await Assert.ThrowsAsync<LineNotKeptException>(() => ReadAsync(store, "s", 1_000));
+        Assert.Equal(1_001, removed.FirstKept);
+    }
+
+    [Fact]
+    public async Task A_row_of_a_clock_that_went_back_keeps_its_day()
+    {
+        await using Cluster cluster = await Cluster.StartAsync(isReplicated: false);
+        await using PostgreSqlStore store = cluster.Open();
+        StreamAttachment attachment = await store.AttachAsync("s", new Owner());
+        foreach (string line in (string[])["1\n", "2\n", "3\n"])
+        {
+            Assert.Equal(AppendResult.Taken, attachment.TryAppend(Encoding.ASCII.GetBytes(line), 1));
+            await attachment.WaitForCommitAsync();
+        }
+
+        string day = (string)(await cluster.Primary.QueryAsync("SELECT to_char((now() - interval '10 days') AT TIME ZONE 'UTC', 'YYYYMMDD')"))!;
+        await cluster.Primary.ExecuteAsync($"CREATE TABLE lineserver.batches_{day} PARTITION OF lineserver.batches FOR VALUES FROM ('{day} 00:00+00') TO (timestamptz '{day} 00:00+00' + interval '1 day')");
+        await cluster.Primary.ExecuteAsync("UPDATE lineserver.batches SET time = time - interval '10 days' WHERE first = 2");
+        await using NpgsqlDataSource source = NpgsqlDataSource.Create(cluster.ConnectionString);
+        await using NpgsqlConnection connection = await source.OpenConnectionAsync(Cancellation);
+        Assert.Empty(await EngineSchema.MaintainAsync(connection, EngineSchema.DefaultName, TimeSpan.FromDays(5), Cancellation));
+        Assert.Equal("1\n2\n3\n", await ReadAsync(store, "s", 1));
+    }
+
     private static Task SendAsync(long lines, params Sender[] senders) => SendAsync(lines, Cancellation, senders);
 
     private static Task SendAsync(long lines, CancellationToken cancellationToken, params Sender[] senders) =>

@@ -69,7 +69,7 @@ internal sealed class StoreSettings(string name)
 
             if (PostgreSqlStore.FindProblem(ConnectionString) is { } problem)
             {
-                yield return $"{nameof(ConnectionString)}: {problem}";
+                yield return $"{nameof(ConnectionString)} is none of Npgsql: {problem}";
             }
         }
         else if (Durability == Durability.Replicated)

@@ -27,14 +27,15 @@ internal sealed partial class PostgresServer : IAsyncDisposable
         Port = FreePort();
     }
 
-    /// <summary>The directory of its programs; null if it is not installed.</summary>
-    public static string? Programs { get; } = Directory.Exists("/usr/lib/postgresql")
-        ? Directory.GetDirectories("/usr/lib/postgresql").Order(StringComparer.Ordinal).Select(version => Path.Combine(version, "bin")).LastOrDefault(bin => File.Exists(Path.Combine(bin, "initdb")))
-        : null;
+    /// <summary>The directory of its programs: those that <c>test.sh</c> has unpacked, else the machine's; null if there are none.</summary>
+    public static string? Programs { get; } = new[] { Path.Combine(Unpacked, "usr/lib/postgresql"), "/usr/lib/postgresql" }
+        .Where(Directory.Exists).SelectMany(Directory.GetDirectories).Select(version => Path.Combine(version, "bin")).FirstOrDefault(bin => File.Exists(Path.Combine(bin, "initdb")));
 
     public string Name { get; }
 
     public int Port { get; }
+
+    private static string Unpacked => Environment.GetEnvironmentVariable("LINESERVER_TESTS_POSTGRESQL") ?? "/nonexistent";
 
     public string ConnectionString => $"Host=127.0.0.1;Port={Port};Username=postgres;Database=postgres";
 
@@ -161,6 +162,11 @@ internal sealed partial class PostgresServer : IAsyncDisposable
             ? ["setpriv", $"--reuid={Nobody}", $"--regid={Nobody}", "--clear-groups", path, .. arguments]
             : [path, .. arguments];
         var start = new ProcessStartInfo(command.First(), command.Skip(1)) { WorkingDirectory = "/", UseShellExecute = false, RedirectStandardOutput = true, RedirectStandardError = true };
+        if (path.StartsWith(Unpacked, StringComparison.Ordinal))
+        {
+            start.Environment["LD_LIBRARY_PATH"] = string.Join(':', Directory.GetDirectories(Path.Combine(Unpacked, "usr/lib")));
+        }
+
         Process process = Process.Start(start)!;
         // Nobody reads it, but a full pipe would block the server.
         process.OutputDataReceived += (_, _) => { };

@@ -14,7 +14,7 @@ public sealed class StoreConfigurationTests : IDisposable
     {
         { """{ "Stores": { "m": {} }, "Endpoints": {} }""", "LineServer:Stores:m: the store has no Directory" },
         { """{ "Stores": { "m": { "Directory": "/s", "Durabilty": "Synced" } } }""", "LineServer:Stores:m:Durabilty: unknown key; did you mean 'Stores:m:Durability'?" },
-        { """{ "Stores": { "m": { "Directory": "/s", "Durability": "Maybe" } } }""", "LineServer:Stores:m:Durability: 'Maybe' is not one of Synced, Written" },
+        { """{ "Stores": { "m": { "Directory": "/s", "Durability": "Maybe" } } }""", "LineServer:Stores:m:Durability: 'Maybe' is not one of Synced, Written, Replicated" },
         { """{ "Stores": { "m": { "Directory": "/s", "SegmentSize": "1k" } } }""", "LineServer:Stores:m:SegmentSize: must be at least 65536, not 1024" },
         { """{ "Stores": { "m": { "Directory": "/s", "MaxStreams": 0 } } }""", "LineServer:Stores:m:MaxStreams: must be at least 1, not 0" },
         { """{ "Stores": { "m": { "Directory": "/s", "Retention": { "MaxAge": "0s" } } } }""", "LineServer:Stores:m:Retention:MaxAge: must be positive, not 00:00:00" },
