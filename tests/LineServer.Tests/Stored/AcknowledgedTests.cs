@@ -171,7 +171,7 @@ public sealed class AcknowledgedTests : IDisposable
             using LineSocket client = await daemon.ConnectAsync("lines");
             await client.SendAsync("LS1 s from=1\none\ntwo\n");
             Assert.StartsWith("OK 0 ", await client.ReadLineAsync(), StringComparison.Ordinal);
-            Assert.Equal("ACK 2", await client.ReadLineAsync());
+            await client.ReadAcknowledgementAsync(2);
             daemon.Send(Signal.Killed);
             await daemon.StatusAsync();
         }

@@ -67,6 +67,18 @@ internal sealed class LineSocket : IDisposable
         Socket.Dispose();
     }
 
+    /// <summary>Reads acknowledgements until one covers so many lines: those of one send may be committed apart.</summary>
+    public async Task ReadAcknowledgementAsync(int count)
+    {
+        string? line;
+        do
+        {
+            line = await ReadLineAsync();
+            Assert.Contains(line, Enumerable.Range(1, count).Select(each => $"ACK {each}"), StringComparer.Ordinal);
+        }
+        while (line != $"ACK {count}");
+    }
+
     /// <summary>Reads a line without its LF; null at FIN.</summary>
     public async Task<string?> ReadLineAsync()
     {
