@@ -28,7 +28,7 @@ public sealed class PostgreSqlStore : ILineStore, IAsyncDisposable
     private readonly IEngine _engine;
     private readonly EngineCore _core;
     private readonly NpgsqlDataSource? _readers;
-    private readonly EngineFollowers _followers = new();
+    private readonly EngineFollowers _followers;
     private readonly CancellationTokenSource _stop = new();
     private readonly Signal _append = new();
     private readonly Signal _attach = new();
@@ -57,6 +57,7 @@ public sealed class PostgreSqlStore : ILineStore, IAsyncDisposable
     {
         ArgumentNullException.ThrowIfNull(options);
         (_engine, _readers, _options, _time) = (engine, readers, options, time);
+        _followers = new EngineFollowers(time);
         _core = new EngineCore(options)
         {
             WakeAppender = _append.Set,
@@ -79,6 +80,9 @@ public sealed class PostgreSqlStore : ILineStore, IAsyncDisposable
     /// Called when the database does not keep lines: for the first time, and then at most every 30 s. Must not throw.
     /// </summary>
     public Action<Exception>? Failed { get; set; }
+
+    /// <summary>Called when partitions cannot be made or dropped. It is tried again. Must not throw.</summary>
+    public Action<Exception>? KeepingFailed { get; set; }
 
     /// <summary>Called when it keeps lines again.</summary>
     public Action? Recovered { get; set; }
@@ -196,12 +200,21 @@ public sealed class PostgreSqlStore : ILineStore, IAsyncDisposable
         }
 
         StreamAttachment attachment = await _core.AttachAsync(stream, isShared, owner);
-        if (_id is null && _readers is not null)
+        if (_id is not null || _readers is null)
         {
-            await LearnIdAsync(_stop.Token);
+            return attachment;
         }
 
-        return attachment;
+        try
+        {
+            await LearnIdAsync(_stop.Token);
+            return attachment;
+        }
+        catch (Exception e) when (e is NpgsqlException or TimeoutException or StoreException or OperationCanceledException)
+        {
+            attachment.Detach();
+            throw new StoreUnavailableException(StoreRefusal.Unavailable, PostgreSqlEngine.Describe(e).Message);
+        }
     }
 
     private async Task LearnIdAsync(CancellationToken cancellationToken)
@@ -343,13 +356,17 @@ public sealed class PostgreSqlStore : ILineStore, IAsyncDisposable
         }
 
         Succeed();
-        if (_maintained is not { } last || _time.GetElapsedTime(last) >= MaintainInterval)
+        if (_id is null)
         {
-            _maintained = _time.GetTimestamp(); // failed, it is tried again in the next hour: there are days ahead
-            _ = await EngineSchema.MaintainAsync(connection, _options.Schema, _options.MaxAge, _stop.Token);
+            Volatile.Write(ref _id, await EngineSchema.ReadIdAsync(connection, _options.Schema, _stop.Token));
         }
 
-        string[] followed = _followers.Streams;
+        if (_maintained is not { } last || _time.GetElapsedTime(last) >= MaintainInterval)
+        {
+            await MaintainAsync(source);
+        }
+
+        string[] followed = _followers.TakeStreams();
         if (followed.Length > 0)
         {
             await using var command = new NpgsqlCommand($"SELECT name, count FROM {_options.Schema}.streams WHERE name = ANY ($1)", connection);
@@ -359,6 +376,21 @@ public sealed class PostgreSqlStore : ILineStore, IAsyncDisposable
             {
                 _followers.Look(reader.GetString(0), reader.GetInt64(1));
             }
+        }
+    }
+
+    /// <summary>Partitions. What fails is tried again in an hour: there are days ahead.</summary>
+    private async Task MaintainAsync(NpgsqlDataSource source)
+    {
+        _maintained = _time.GetTimestamp();
+        try
+        {
+            await using NpgsqlConnection connection = await source.OpenConnectionAsync(_stop.Token);
+            _ = await EngineSchema.MaintainAsync(connection, _options.Schema, _options.MaxAge, _stop.Token);
+        }
+        catch (Exception e) when (e is NpgsqlException or TimeoutException)
+        {
+            Tell(() => KeepingFailed?.Invoke(PostgreSqlEngine.Describe(e)));
         }
     }
 

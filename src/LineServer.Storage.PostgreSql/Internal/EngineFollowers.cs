@@ -3,40 +3,44 @@ namespace LineServer.Storage.PostgreSql.Internal;
 /// <summary>
 /// Who waits for lines of a stream. Lines of this server are told at once, those of other servers when somebody has looked.
 /// </summary>
-internal sealed class EngineFollowers
+internal sealed class EngineFollowers(TimeProvider time)
 {
+    // Whoever still follows asks again. The others leave nothing behind, whatever names they have followed.
+    private static readonly TimeSpan LongestWait = TimeSpan.FromSeconds(30);
+
     private readonly Lock _lock = new();
-    private readonly Dictionary<string, TaskCompletionSource> _waiting = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, (TaskCompletionSource Next, long Since)> _waiting = new(StringComparer.Ordinal);
     private readonly Dictionary<string, long> _counts = new(StringComparer.Ordinal);
-
-    /// <summary>The streams that are followed.</summary>
-    public string[] Streams
-    {
-        get
-        {
-            lock (_lock)
-            {
-                // A stream that nobody follows any more is forgotten.
-                foreach (string stream in _counts.Keys.Where(stream => !_waiting.ContainsKey(stream)).ToList())
-                {
-                    _counts.Remove(stream);
-                }
-
-                return [.. _waiting.Keys];
-            }
-        }
-    }
 
     public Task NextAsync(string stream)
     {
         lock (_lock)
         {
-            if (!_waiting.TryGetValue(stream, out TaskCompletionSource? next))
+            if (!_waiting.TryGetValue(stream, out (TaskCompletionSource Next, long Since) waiting))
             {
-                _waiting.Add(stream, next = new(TaskCreationOptions.RunContinuationsAsynchronously));
+                _waiting.Add(stream, waiting = (new(TaskCreationOptions.RunContinuationsAsynchronously), time.GetTimestamp()));
             }
 
-            return next.Task;
+            return waiting.Next.Task;
+        }
+    }
+
+    /// <summary>The streams to look at. Waits that have lasted are ended.</summary>
+    public string[] TakeStreams()
+    {
+        lock (_lock)
+        {
+            foreach (string stream in _counts.Keys.Where(stream => !_waiting.ContainsKey(stream)).ToList())
+            {
+                _counts.Remove(stream);
+            }
+
+            foreach (string stream in _waiting.Where(waiting => time.GetElapsedTime(waiting.Value.Since) >= LongestWait).Select(waiting => waiting.Key).ToList())
+            {
+                End(stream);
+            }
+
+            return [.. _waiting.Keys];
         }
     }
 
@@ -72,9 +76,9 @@ internal sealed class EngineFollowers
 
     private void End(string stream)
     {
-        if (_waiting.Remove(stream, out TaskCompletionSource? waiting))
+        if (_waiting.Remove(stream, out (TaskCompletionSource Next, long Since) waiting))
         {
-            waiting.SetResult();
+            waiting.Next.SetResult();
         }
     }
 }

@@ -17,7 +17,7 @@ internal static class EngineSource
     /// <summary>For readers, and for looks.</summary>
     public static NpgsqlDataSource ForReaders(string connectionString) => Make(connectionString, builder =>
     {
-        builder.MaxPoolSize = 8;
+        builder.MaxPoolSize = 16;
         builder.CommandTimeout = 30;
     });
 

@@ -47,6 +47,9 @@ internal static partial class DaemonLog
     [LoggerMessage(112, LogLevel.Information, "store {Name} {Id} is open: {Directory}, {Durability}, {Recovered} lines recovered")]
     public static partial void StoreOpened(ILogger logger, string name, string id, string directory, Storage.Durability durability, long recovered);
 
+    [LoggerMessage(118, LogLevel.Error, "store {Name}: partitions could not be made or dropped, which is tried again in an hour: {Problem}")]
+    public static partial void PartitionsFailed(ILogger logger, string name, string problem);
+
     [LoggerMessage(117, LogLevel.Information, "store {Name} {Id} is in PostgreSQL: {Database}, {Durability}")]
     public static partial void EngineOpened(ILogger logger, string name, string id, string database, Storage.Durability durability);
 

@@ -59,6 +59,7 @@ internal sealed class StoreSet(ServerSettings settings, TimeProvider time, IMete
         var opened = new PostgreSqlStore(store.ConnectionString, store.ToPostgreSqlOptions(meters), time)
         {
             Failed = e => DaemonLog.StoreFailed(logger, store.Name, e.Message),
+            KeepingFailed = e => DaemonLog.PartitionsFailed(logger, store.Name, e.Message),
             Recovered = () => DaemonLog.StoreRecovered(logger, store.Name),
         };
         try
