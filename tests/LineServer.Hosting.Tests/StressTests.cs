@@ -77,7 +77,7 @@ public class StressTests
                 options.Limits.LingerQuietTime = TimeSpan.FromMilliseconds(5);
                 options.Limits.LingerTimeout = TimeSpan.FromMilliseconds(50);
             }));
-        using var over = new CancellationTokenSource(TimeSpan.FromMilliseconds(700));
+        using var over = new CancellationTokenSource();
         Task[] clients = [.. Enumerable.Range(0, 16).Select(i => Task.Run(() => ActAsync(host, new Random(seed + i), over.Token)))];
         using var stopped = new CancellationTokenSource();
         Task others = Task.Run(() =>
@@ -101,6 +101,9 @@ public class StressTests
                 Thread.Yield();
             }
         });
+        await Task.Delay(700);
+        Until.True(() => _hasRunOnPool || place != Place.Moving);
+        await over.CancelAsync();
         await Task.WhenAll(clients).InTime();
         await host.DisposeAsync();
         Until.True(() => metrics["lineserver.connections.active"] == 0);
@@ -170,9 +173,9 @@ public class StressTests
 
     private void OnLine(int blockingLine)
     {
-        if (Interlocked.Increment(ref _lines) == blockingLine)
+        if (Interlocked.Increment(ref _lines) is var number && blockingLine > 0 && number % blockingLine == 0 && !_hasRunOnPool)
         {
-            Thread.Sleep(30); // what makes the handlers move
+            Thread.Sleep(30); // what makes the handlers move; on a busy machine it may not be noticed each time
         }
 
         if (LoopServer.Here == "pool")
