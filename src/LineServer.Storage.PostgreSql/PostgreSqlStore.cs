@@ -25,9 +25,9 @@ public sealed class PostgreSqlStore : ILineStore, IAsyncDisposable
 
     private readonly PostgreSqlStoreOptions _options;
     private readonly TimeProvider _time;
-    private readonly IEngine _engine;
+    private readonly PostgreSqlEngine _engine;
     private readonly EngineCore _core;
-    private readonly NpgsqlDataSource? _readers;
+    private readonly NpgsqlDataSource _readers;
     private readonly EngineFollowers _followers;
     private readonly CancellationTokenSource _stop = new();
     private readonly Signal _append = new();
@@ -49,15 +49,12 @@ public sealed class PostgreSqlStore : ILineStore, IAsyncDisposable
     /// <param name="time">The clock of pauses; the system's if null.</param>
     /// <exception cref="ArgumentException">The connection string, or the name of the schema, is none.</exception>
     public PostgreSqlStore(string connectionString, PostgreSqlStoreOptions options, TimeProvider? time = null)
-        : this(new PostgreSqlEngine(EngineSource.ForCommits(connectionString), options), EngineSource.ForReaders(connectionString), options, time ?? TimeProvider.System)
-    {
-    }
-
-    internal PostgreSqlStore(IEngine engine, NpgsqlDataSource? readers, PostgreSqlStoreOptions options, TimeProvider time)
     {
         ArgumentNullException.ThrowIfNull(options);
-        (_engine, _readers, _options, _time) = (engine, readers, options, time);
-        _followers = new EngineFollowers(time);
+        (_options, _time) = (options, time ?? TimeProvider.System);
+        _engine = new PostgreSqlEngine(EngineSource.ForCommits(connectionString), options);
+        _readers = EngineSource.ForReaders(connectionString);
+        _followers = new EngineFollowers(_time);
         _core = new EngineCore(options)
         {
             WakeAppender = _append.Set,
@@ -88,15 +85,15 @@ public sealed class PostgreSqlStore : ILineStore, IAsyncDisposable
     public Action? Recovered { get; set; }
 
     /// <inheritdoc/>
-    /// <remarks>Known from the first attachment on.</remarks>
+    /// <remarks>Known from the first attachment on, or as soon as the database was reached. Empty before.</remarks>
     public string Id => Volatile.Read(ref _id) ?? string.Empty;
 
     /// <inheritdoc/>
     public Durability Durability => _options.Durability;
 
     /// <summary>
-    /// Looks whether the database is the store's: its schema, its version, its standbys. A database that cannot be reached is
-    /// none of the problems.
+    /// Looks whether the database is the store's: its schema and its version. A database that cannot be reached is no reason
+    /// to throw: it is told, and waited for.
     /// </summary>
     /// <exception cref="StoreException">It has no schema of this program's version.</exception>
     public async Task CheckAsync(CancellationToken cancellationToken)
@@ -143,7 +140,7 @@ public sealed class PostgreSqlStore : ILineStore, IAsyncDisposable
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(from, 1);
         return StreamName.IsValid(stream)
-            ? new PostgreSqlCursor(_readers!, _options.Schema, stream, from)
+            ? new PostgreSqlCursor(_readers, _options.Schema, stream, from)
             : throw new ArgumentException("This is no name for a stream.", nameof(stream));
     }
 
@@ -152,7 +149,7 @@ public sealed class PostgreSqlStore : ILineStore, IAsyncDisposable
     {
         try
         {
-            await using NpgsqlCommand command = _readers!.CreateCommand($"SELECT EXISTS (SELECT FROM {_options.Schema}.streams WHERE name = $1 AND count >= first)");
+            await using NpgsqlCommand command = _readers.CreateCommand($"SELECT EXISTS (SELECT FROM {_options.Schema}.streams WHERE name = $1 AND count >= first)");
             command.Parameters.Add(new() { Value = stream, NpgsqlDbType = NpgsqlDbType.Text });
             return await command.ExecuteScalarAsync(cancellationToken) is true;
         }
@@ -178,16 +175,8 @@ public sealed class PostgreSqlStore : ILineStore, IAsyncDisposable
         await _stop.CancelAsync();
         await Task.WhenAll(_running);
         _core.EndAll(AttachmentEnd.StoreStopped);
-        if (_engine is IAsyncDisposable engine)
-        {
-            await engine.DisposeAsync();
-        }
-
-        if (_readers is not null)
-        {
-            await _readers.DisposeAsync();
-        }
-
+        await _engine.DisposeAsync();
+        await _readers.DisposeAsync();
         _stop.Dispose();
     }
 
@@ -200,7 +189,7 @@ public sealed class PostgreSqlStore : ILineStore, IAsyncDisposable
         }
 
         StreamAttachment attachment = await _core.AttachAsync(stream, isShared, owner);
-        if (_id is not null || _readers is null)
+        if (_id is not null)
         {
             return attachment;
         }
@@ -219,7 +208,7 @@ public sealed class PostgreSqlStore : ILineStore, IAsyncDisposable
 
     private async Task LearnIdAsync(CancellationToken cancellationToken)
     {
-        await using NpgsqlConnection connection = await _readers!.OpenConnectionAsync(cancellationToken);
+        await using NpgsqlConnection connection = await _readers.OpenConnectionAsync(cancellationToken);
         Volatile.Write(ref _id, await EngineSchema.ReadIdAsync(connection, _options.Schema, cancellationToken));
     }
 
@@ -330,10 +319,7 @@ public sealed class PostgreSqlStore : ILineStore, IAsyncDisposable
                     progress = _time.GetTimestamp();
                 }
 
-                if (_readers is not null)
-                {
-                    await LookAsync(_readers);
-                }
+                await LookAsync();
             }
             catch (Exception e) when (!_stop.IsCancellationRequested)
             {
@@ -346,9 +332,9 @@ public sealed class PostgreSqlStore : ILineStore, IAsyncDisposable
         }
     }
 
-    private async Task LookAsync(NpgsqlDataSource source)
+    private async Task LookAsync()
     {
-        await using NpgsqlConnection connection = await source.OpenConnectionAsync(_stop.Token);
+        await using NpgsqlConnection connection = await _readers.OpenConnectionAsync(_stop.Token);
         if (await EngineWatch.FindProblemAsync(connection, _options.Durability, _stop.Token) is { } problem)
         {
             Fail(new EngineException(StoreRefusal.Unavailable, problem));
@@ -363,7 +349,7 @@ public sealed class PostgreSqlStore : ILineStore, IAsyncDisposable
 
         if (_maintained is not { } last || _time.GetElapsedTime(last) >= MaintainInterval)
         {
-            await MaintainAsync(source);
+            await MaintainAsync();
         }
 
         string[] followed = _followers.TakeStreams();
@@ -380,12 +366,12 @@ public sealed class PostgreSqlStore : ILineStore, IAsyncDisposable
     }
 
     /// <summary>Partitions. What fails is tried again in an hour: there are days ahead.</summary>
-    private async Task MaintainAsync(NpgsqlDataSource source)
+    private async Task MaintainAsync()
     {
         _maintained = _time.GetTimestamp();
         try
         {
-            await using NpgsqlConnection connection = await source.OpenConnectionAsync(_stop.Token);
+            await using NpgsqlConnection connection = await _readers.OpenConnectionAsync(_stop.Token);
             _ = await EngineSchema.MaintainAsync(connection, _options.Schema, _options.MaxAge, _stop.Token);
         }
         catch (Exception e) when (e is NpgsqlException or TimeoutException)

@@ -1,16 +1,8 @@
-using System.Diagnostics.Metrics;
-
 namespace LineServer.Storage.PostgreSql;
 
 /// <summary>How lines are kept in PostgreSQL.</summary>
 public sealed class PostgreSqlStoreOptions
 {
-    /// <summary>The store's name in metrics. Defaults to none.</summary>
-    public string Name { get; set; } = string.Empty;
-
-    /// <summary>Makes the meter, <c>LineServer.Storage</c>. Null, the default, makes one that nobody else shares.</summary>
-    public IMeterFactory? Meters { get; set; }
-
     /// <summary>The schema that holds the tables. Defaults to <c>lineserver</c>.</summary>
     public string Schema { get; set; } = EngineSchema.DefaultName;
 

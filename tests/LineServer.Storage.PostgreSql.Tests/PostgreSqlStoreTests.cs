@@ -187,7 +187,6 @@ public sealed class PostgreSqlStoreTests
         Assert.Contains("standby", refused.Message, StringComparison.Ordinal);
 
         await cluster.Standby.StartAsync();
-        using ILineCursor cursor = store.OpenCursor("s", 11);
         StreamAttachment next = await AttachAsync(store, "s");
         Assert.InRange(next.Count, 10, 11);
     }

@@ -33,10 +33,8 @@ internal sealed class EngineCore(PostgreSqlStoreOptions options)
     /// <summary>Called when an answer shows that the stream is not what it was: the stream, and what is wrong.</summary>
     public Action<string, string> Damaged { get; set; } = (_, _) => { };
 
-    /// <summary>The number of pieces that are durable, and of lines and bytes in them. For metrics.</summary>
+    /// <summary>The number of pieces that have become durable.</summary>
     public long StoredPieces { get; private set; }
-
-    public long StoredLines { get; private set; }
 
     public long Uncommitted => Volatile.Read(ref _uncommitted);
 
@@ -504,7 +502,6 @@ internal sealed class EngineCore(PostgreSqlStoreOptions options)
         Parcel parcel = hold.Parcels[0];
         hold.Parcels.RemoveAt(0);
         StoredPieces++;
-        StoredLines += parcel.Lines;
         hold.DurableCount = parcel.Last;
         hold.DurableCrc = parcel.Crc;
         hold.State = HoldState.Ready;

@@ -10,7 +10,7 @@ internal static class EngineSource
     {
         builder.Pooling = false;
         builder.CommandTimeout = 10;
-        // A cancelled wait for the standby commits all the same: a call that takes too long loses its connection instead.
+        // Nobody waits for the answer of a cancelled call: its connection is lost, and the outcome unknown.
         builder.CancellationTimeout = -1;
     });
 

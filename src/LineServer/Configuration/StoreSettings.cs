@@ -44,10 +44,8 @@ internal sealed class StoreSettings(string name)
         MaxBytes = Retention.MaxBytes,
     };
 
-    public PostgreSqlStoreOptions ToPostgreSqlOptions(IMeterFactory meters) => new()
+    public PostgreSqlStoreOptions ToPostgreSqlOptions() => new()
     {
-        Name = Name,
-        Meters = meters,
         Schema = Schema,
         Durability = Durability,
         MaxAge = Retention.MaxAge,

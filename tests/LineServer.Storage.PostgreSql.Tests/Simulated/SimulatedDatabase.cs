@@ -12,8 +12,6 @@ internal sealed class SimulatedDatabase(EngineSabotage sabotage)
 {
     private readonly List<Stream> _streams = [];
 
-    public IReadOnlyList<string> Names => [.. _streams.Select(stream => stream.Name)];
-
     public string TextOf(string name) => Find(name)?.Text.ToString() ?? "";
 
     public long CountOf(string name) => Find(name)?.Count ?? 0;

@@ -56,7 +56,7 @@ internal sealed class StoreSet(ServerSettings settings, TimeProvider time, IMete
     private async Task<PostgreSqlStore> OpenPostgreSqlAsync(StoreSettings store, CancellationToken cancellationToken)
     {
         string shown = PostgreSqlStore.HidePassword(store.ConnectionString);
-        var opened = new PostgreSqlStore(store.ConnectionString, store.ToPostgreSqlOptions(meters), time)
+        var opened = new PostgreSqlStore(store.ConnectionString, store.ToPostgreSqlOptions(), time)
         {
             Failed = e => DaemonLog.StoreFailed(logger, store.Name, e.Message),
             KeepingFailed = e => DaemonLog.PartitionsFailed(logger, store.Name, e.Message),
